@@ -1,0 +1,47 @@
+PORT ?= 8501
+ARGS ?=
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$p && break; done)
+BIN := .venv/bin
+STAMP := .venv/installed
+
+.PHONY: help app setup test lint browser bench screenshot assets clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+app: setup  ## set everything up and open the app (PORT=8501)
+	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+
+setup: $(STAMP)  ## create .venv and install requirements.txt
+
+$(STAMP): requirements.txt
+	@test -n "$(PYTHON)" \
+		|| { echo "rnnviz needs Python 3.11 or newer; give its path: make PYTHON=/path/to/python3" >&2; exit 2; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "this Python cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	"$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+browser: setup  ## find or install the browser of the tests
+	@$(BIN)/python tests/browser.py
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+test: setup browser lint  ## all tests (ARGS="-k gates")
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: setup browser  ## everything in benchmarks/, as tables on the terminal
+	$(BIN)/python -m benchmarks $(ARGS)
+
+screenshot: setup browser  ## the README's picture, taken anew
+	$(BIN)/python tests/screenshot.py
+
+assets: setup  ## retrain the runs that ship (about an hour on two cores)
+	$(BIN)/python -m benchmarks.train_assets
+
+clean:  ## remove .venv and caches, keep runs/
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +

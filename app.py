@@ -1,0 +1,11 @@
+"""The router: `streamlit run app.py` (or `make app`)."""
+
+import streamlit as st
+
+st.set_page_config(page_title="rnnviz", page_icon="assets/icon.svg", layout="wide")
+
+pages = [
+    st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
+    st.Page("pages/gates.py", title="Gates", icon=":material/grid_on:", url_path="gates"),
+]
+st.navigation(pages, position="top").run()

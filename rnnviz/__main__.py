@@ -1,0 +1,242 @@
+"""python -m rnnviz train | eval | sample | trace | runs"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import rnnviz
+
+
+def main(arguments: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(arguments)
+    options.command_line = "python -m rnnviz " + shlex.join(arguments)
+    try:
+        return options.run(options) or 0
+    except (ValueError, OSError) as error:
+        print(f"rnnviz: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m rnnviz", description=rnnviz.__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    train = commands.add_parser("train", help="train one or more models on a corpus")
+    train.set_defaults(run=_train)
+    train.add_argument("--corpus", required=True, metavar="SPEC", help="name, file or folder")
+    train.add_argument("--level", choices=("char", "word"), default="char")
+    train.add_argument("--min-count", type=int, default=1, help="rarer tokens become <unk>")
+    train.add_argument("--rnn-type", nargs="+", default=["LSTM"], choices=rnnviz.RNN_TYPES)
+    train.add_argument("--embedding-size", type=int, help="default: the hidden size, at most 128")
+    train.add_argument("--hidden-size", type=int, default=256)
+    train.add_argument("--layers", type=int, default=1)
+    train.add_argument("--dropout", type=float, default=0.0)
+    train.add_argument("--tie-weights", action="store_true")
+    train.add_argument("--optimizer", choices=("adamw", "sgd"), default="adamw")
+    train.add_argument("--lr", type=float, help="default: by cell type and optimizer")
+    train.add_argument("--clip", type=float, help="of the gradient norm; default by optimizer")
+    train.add_argument("--batch-size", type=int, default=32)
+    train.add_argument("--sequence-length", type=int, default=64, help="of truncated BPTT")
+    budget = train.add_mutually_exclusive_group()
+    budget.add_argument("--minutes", type=float)
+    budget.add_argument("--epochs", type=int)
+    budget.add_argument("--steps", type=int)
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--device", default="auto", help="auto, cpu, cuda, ...")
+    train.add_argument("--out", type=Path, metavar="DIR", help="default: RNNVIZ_RUNS or runs/")
+    train.add_argument("--half", action="store_true", help="store the weights as float16")
+    train.add_argument("--resume", action="store_true", help="go on with what is in DIR")
+
+    evaluate = commands.add_parser("eval", help="loss of a run on its corpus or another")
+    evaluate.set_defaults(run=_eval)
+    evaluate.add_argument("name", metavar="RUN")
+    evaluate.add_argument("--corpus", metavar="SPEC")
+
+    sample = commands.add_parser("sample", help="let a run write")
+    sample.set_defaults(run=_sample)
+    sample.add_argument("name", metavar="RUN")
+    sample.add_argument("--temperature", type=float, default=1.0)
+    length = sample.add_mutually_exclusive_group()
+    length.add_argument("--words", type=int, help="default: 1000")
+    length.add_argument("--tokens", type=int)
+    sample.add_argument("--seed", type=int)
+    sample.add_argument("--prompt", default="")
+    sample.add_argument("-o", "--output", type=Path)
+
+    trace = commands.add_parser("trace", help="write every gate and state on a text as .npz")
+    trace.set_defaults(run=_trace)
+    trace.add_argument("name", metavar="RUN")
+    trace.add_argument("--text", required=True)
+    trace.add_argument("-o", "--output", type=Path, default=Path("trace.npz"))
+
+    runs = commands.add_parser("runs", help="list the runs there are")
+    runs.set_defaults(run=_runs)
+    return parser
+
+
+def _train(options: argparse.Namespace) -> int:
+    from rnnviz import TrainConfig, load_corpus
+    from rnnviz.jobs import fit, new_run, resumed_run
+    from rnnviz.runs import runs_folder
+
+    if not (options.minutes or options.epochs or options.steps):
+        options.minutes = 3.0
+    fields = ("optimizer", "lr", "clip", "batch_size", "sequence_length")
+    fields += ("minutes", "epochs", "steps", "seed")
+    config = TrainConfig(**{name: getattr(options, name) for name in fields})
+    folder = options.out or runs_folder()
+    device = pick_device(options.device)
+    corpus = load_corpus(options.corpus, options.level, options.min_count)
+    print(
+        f"{corpus.name}: {len(corpus.train):,} tokens to train on, {len(corpus.valid):,} for "
+        f"validation, vocabulary {len(corpus.vocab):,}; device {device}"
+    )
+    interrupted: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.append(1))
+    try:
+        for rnn_type in options.rnn_type:
+            name = f"{corpus.name}-{rnn_type}".lower().replace("_", "-")
+            path = folder / re.sub(r"[^\w.+-]", "-", name)
+            if options.resume and (path / "run.json").exists():
+                if not (path / "resume.safetensors").exists():
+                    print(f"{path}: complete")
+                    continue
+                run, state = resumed_run(path, corpus)
+            else:
+                path, state = _free(path), None
+                run = new_run(
+                    path.name,
+                    corpus,
+                    config,
+                    options.command_line,
+                    rnn_type=rnn_type,
+                    embedding_size=options.embedding_size or min(options.hidden_size, 128),
+                    hidden_size=options.hidden_size,
+                    num_hidden_layers=options.layers,
+                    dropout=options.dropout,
+                    tie_weights=options.tie_weights,
+                )
+            run.model.to(device)
+            records = fit(run, corpus, folder, state, lambda: bool(interrupted), options.half)
+            _show(records, path.name)
+            print(f"saved: {path}")
+            if interrupted:
+                print("interrupted; the same command with --resume goes on", file=sys.stderr)
+                return 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return 0
+
+
+def _show(records, name: str) -> None:
+    """A progress bar: loss, perplexity, learning rate, tokens/s and time left."""
+    from tqdm import tqdm
+
+    valid = None
+    with tqdm(
+        total=1.0,
+        desc=name,
+        bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}",
+    ) as bar:
+        for record in records:
+            valid = record.valid_loss or valid
+            text = f"step {record.step} loss {record.loss:.3f} ppl {perplexity(record.loss):,.1f}"
+            if valid:
+                text += f" valid {valid:.3f}"
+            text += f" lr {record.lr:.2g} {record.tokens / record.seconds:,.0f} tokens/s"
+            bar.set_postfix_str(text, refresh=False)
+            bar.update(record.progress - bar.n)
+
+
+def perplexity(loss: float) -> float:
+    """exp of nats a token; infinite where that is larger than a float."""
+    return math.exp(loss) if loss < 700 else math.inf
+
+
+def _free(path: Path) -> Path:
+    """The path, or the first of path-2, path-3, ... that is not taken."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return free
+
+
+def pick_device(name: str):
+    """auto: the GPU when there is one. Raises ValueError for a device that is not there."""
+    import torch
+
+    if name == "auto":
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        return accelerator or torch.device("cpu")
+    try:
+        torch.zeros(1, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"no device {name!r} here: {str(error).splitlines()[0]}") from None
+
+
+def _eval(options: argparse.Namespace) -> None:
+    from rnnviz import load_run
+    from rnnviz.corpora import read
+    from rnnviz.training import score
+
+    run = load_run(options.name)
+    source = read(options.corpus or run.info.corpus)
+    for part, text in zip(("valid", "test"), source.texts[1:], strict=True):
+        ids = run.ids(text)
+        if len(ids) > 1:
+            loss, accuracy = score(run.model, ids, run.info.cue)
+            print(
+                f"{part}: {loss:.4f} nats a token, perplexity {perplexity(loss):,.2f}, "
+                f"accuracy {accuracy:.3f}"
+            )
+
+
+def _sample(options: argparse.Namespace) -> None:
+    from rnnviz import generate, load_run
+
+    run = load_run(options.name)
+    ids = run.ids(options.prompt)
+    words = options.words if options.words is not None else 1000
+    n_tokens = options.tokens
+    if n_tokens is None:
+        n_tokens = words * 12 if run.vocab.level == "char" else words
+    tokens = generate(run.model, ids, n_tokens, options.temperature, seed=options.seed)
+    text = run.vocab.decode(tokens.tolist())
+    if options.tokens is None and run.vocab.level == "char":
+        text = "".join(re.findall(r"\s*\S+", text)[:words])
+    if options.output:
+        options.output.write_text(text + "\n", encoding="utf-8")
+    else:
+        print(text)
+
+
+def _trace(options: argparse.Namespace) -> None:
+    from rnnviz import load_run, trace_model
+
+    run = load_run(options.name)
+    ids = run.ids(options.text)
+    if not len(ids):
+        raise ValueError("the text is empty: give at least one token with --text")
+    trace_model(run.model, ids).save(options.output)
+    print(f"saved: {options.output}")
+
+
+def _runs(options: argparse.Namespace) -> None:
+    from rnnviz import list_runs
+
+    for info in list_runs():
+        loss = "-" if info.valid_loss is None else f"{info.valid_loss:.4f}"
+        print(f"{info.name:32} {info.rnn_type:8} {info.corpus:16} valid {loss} nats  {info.path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""The equations of each cell, once. This module alone knows PyTorch's order of gates.
+
+LSTM (Hochreiter and Schmidhuber 1997; Gers et al. 2000):
+    i, f, o = sigmoid(W x + U h + b), g = tanh(W x + U h + b)
+    c' = f * c + i * g,  h' = o * tanh(c')
+GRU (Cho et al. 2014, in PyTorch's form, where z near 1 keeps the old state):
+    r, z = sigmoid(W x + U h + b), n = tanh(W_n x + b_n + r * (U_n h + b_hn))
+    h' = (1 - z) * n + z * h
+RNN (Elman 1990): a = W x + U h + b,  h' = tanh(a) or relu(a)
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+GATES = {
+    "LSTM": ("i", "f", "g", "o"),
+    "GRU": ("r", "z", "n"),
+    "RNN_TANH": ("a",),
+    "RNN_RELU": ("a",),
+}
+
+
+def kind_of(rnn: nn.RNNBase) -> str:
+    """LSTM, GRU, RNN_TANH or RNN_RELU: the cell type of a torch module."""
+    return rnn.mode
+
+
+def gates(kind: str, from_x: Tensor, from_h: Tensor) -> dict[str, Tensor]:
+    """Gates after their nonlinearity (the RNN's `a` before it), each (..., H).
+
+    `from_x` = W_ih x + b_ih and `from_h` = W_hh h_prev + b_hh, (..., G*H): both biases count.
+    """
+    if kind == "LSTM":
+        i, f, g, o = (from_x + from_h).chunk(4, -1)
+        return {"i": i.sigmoid(), "f": f.sigmoid(), "g": g.tanh(), "o": o.sigmoid()}
+    if kind == "GRU":
+        x_r, x_z, x_n = from_x.chunk(3, -1)
+        h_r, h_z, h_n = from_h.chunk(3, -1)
+        r, z = (x_r + h_r).sigmoid(), (x_z + h_z).sigmoid()
+        return {"r": r, "z": z, "n": (x_n + r * h_n).tanh()}
+    return {"a": from_x + from_h}
+
+
+def cell_states(gates: dict[str, Tensor], c0: Tensor) -> Tensor:
+    """c_0 .. c_T (T+1,B,H) of an LSTM: c_t = f_t * c_{t-1} + i_t * g_t."""
+    added = gates["i"] * gates["g"]  # (T,B,H)
+    c = torch.empty(len(added) + 1, *c0.shape, dtype=c0.dtype, device=c0.device)
+    c[0] = c0
+    for t, (f, a) in enumerate(zip(gates["f"].unbind(), added.unbind(), strict=True)):
+        torch.addcmul(a, f, c[t], out=c[t + 1])
+    return c
+
+
+def output(kind: str, gates: dict[str, Tensor], h_prev: Tensor, c: Tensor | None) -> Tensor:
+    """h after each step (T,B,H) from its gates; `c` (T,B,H) is the LSTM's state after it."""
+    if kind == "LSTM":
+        return gates["o"] * c.tanh()
+    if kind == "GRU":
+        return torch.lerp(gates["n"], h_prev, gates["z"])  # (1 - z) n + z h
+    return gates["a"].tanh() if kind == "RNN_TANH" else gates["a"].relu()

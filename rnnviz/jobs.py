@@ -1,0 +1,122 @@
+"""A training from its first step to a saved run."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from rnnviz.data import Corpus
+from rnnviz.model import RNNModel
+from rnnviz.runs import Run, RunInfo, load_resume, load_run, save_run, versions
+from rnnviz.training import StepRecord, TrainConfig, TrainingError, TrainState, score, train
+
+SAVE_SECONDS = 30.0
+PROBE = Path(__file__).resolve().parent.parent / "tests" / "probe.txt"
+
+
+def new_run(
+    name: str, corpus: Corpus, config: TrainConfig, command: str = "", **model_options
+) -> Run:
+    """An untrained run: its model is initialised from the seed of the config."""
+    torch.manual_seed(config.seed)
+    model = RNNModel(vocab_size=len(corpus.vocab), **model_options)
+    info = RunInfo(
+        name=name,
+        model={
+            "rnn_type": model.rnn_type,
+            "vocab_size": len(corpus.vocab),
+            "embedding_size": model.embedding.embedding_dim,
+            "hidden_size": model.rnn.hidden_size,
+            "num_hidden_layers": model.rnn.num_layers,
+            "dropout": model.dropout.p,
+            "tie_weights": model.tie_weights,
+        },
+        vocab=corpus.vocab,
+        corpus=corpus.name,
+        fingerprint=corpus.fingerprint,
+        config=asdict(config.resolved(model.rnn_type)),
+        cue=corpus.cue,
+        command=command,
+        versions=versions(),
+    )
+    return Run(info, model)
+
+
+def resumed_run(path: Path, corpus: Corpus) -> tuple[Run, TrainState]:
+    """A run that was interrupted, and its state. Raises RunError or TrainingError."""
+    run = load_run(path)
+    if run.info.fingerprint != corpus.fingerprint:
+        raise TrainingError(f"{path} was trained on another text than {corpus.name} is now")
+    state = load_resume(run)
+    history = tuple(r for r in run.info.history if r["step"] <= state.step)
+    return Run(replace(run.info, history=history), run.model), state
+
+
+def fit(
+    run: Run,
+    corpus: Corpus,
+    folder: Path,
+    state: TrainState | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    half: bool = False,
+) -> Iterator[StepRecord]:
+    """Train a run and keep it in `folder`: every half minute, when stopped and at the end.
+
+    Yields the records of `train`. `half` rounds the final weights to float16, and the
+    losses that are saved are those of the rounded weights. Raises what `train` and
+    `save_run` raise; after a TrainingError the last good weights are saved.
+    """
+    state = TrainState() if state is None else state
+    history, saved = list(run.info.history), time.monotonic()
+
+    def save(going_on: TrainState | None, **fields) -> None:
+        info = replace(run.info, history=tuple(history), **fields)
+        save_run(Run(info, run.model), folder, going_on, half=half)
+
+    try:
+        for record in train(run.model, corpus, TrainConfig(**run.info.config), state, stop):
+            history.append(asdict(record))
+            yield record
+            if time.monotonic() - saved > SAVE_SECONDS and not state.done:
+                save(state, valid_loss=_finite(state.best_valid))
+                saved = time.monotonic()
+    finally:
+        if state.best:
+            if half and state.done:
+                run.model.load_state_dict(
+                    {k: v.half().float() for k, v in run.model.state_dict().items()}
+                )
+            save(state, **losses(run, corpus))
+
+
+def losses(run: Run, corpus: Corpus) -> dict[str, float | None]:
+    """Validation, test and probe loss in nats a token; the accuracy where a cue is counted."""
+    cue = corpus.cue
+    tested = score(run.model, corpus.test, cue) if len(corpus.test) > 1 else (None, None)
+    return {
+        "valid_loss": score(run.model, corpus.valid, cue)[0],
+        "test_loss": tested[0],
+        "probe_loss": probe_loss(run),
+        "accuracy": tested[1] if cue is not None else None,
+    }
+
+
+def probe_loss(run: Run) -> float | None:
+    """Loss on a fixed text (None without it): shows that weights are read as they were written.
+
+    Counts every token, the recall task's too: it is a check, not a merit. In float64, so
+    that every machine gives the same digits.
+    """
+    if not PROBE.exists():
+        return None
+    model = copy.deepcopy(run.model).double()
+    return score(model, run.ids(PROBE.read_text(encoding="utf-8")))[0]
+
+
+def _finite(value: float) -> float | None:
+    return value if value < float("inf") else None

@@ -1,0 +1,101 @@
+"""The language model of the lecture notes: embedding, recurrent layers, projection."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rnnviz import RNN_TYPES
+
+Hidden = Tensor | tuple[Tensor, Tensor]  # h (L,B,H), for the LSTM (h, c)
+
+
+def make_rnn(rnn_type: str, input_size: int, hidden_size: int, layers: int, dropout: float = 0.0):
+    """The torch module of a cell type, batch first. Raises ValueError for an unknown one."""
+    if rnn_type not in RNN_TYPES:
+        raise ValueError(f"rnn_type must be one of {', '.join(RNN_TYPES)}, not {rnn_type!r}")
+    options = {
+        "num_layers": layers,
+        "batch_first": True,
+        "dropout": dropout if layers > 1 else 0.0,
+    }
+    if rnn_type in ("LSTM", "GRU"):
+        return getattr(nn, rnn_type)(input_size, hidden_size, **options)
+    nonlinearity = rnn_type.removeprefix("RNN_").lower()
+    return nn.RNN(input_size, hidden_size, nonlinearity=nonlinearity, **options)
+
+
+class RNNModel(nn.Module):
+    """Embedding, dropout, LSTM/GRU/RNN, dropout, projection, log-softmax.
+
+    `rnn_type`: LSTM, GRU, RNN_TANH or RNN_RELU. `tie_weights` shares one matrix (V, H)
+    between embedding and projection (Press and Wolf 2017) and needs equal sizes.
+    Raises ValueError for an unknown type or sizes that cannot be tied.
+    """
+
+    def __init__(
+        self,
+        rnn_type: str,
+        vocab_size: int,
+        embedding_size: int = 200,
+        hidden_size: int = 200,
+        num_hidden_layers: int = 2,
+        dropout: float = 0.5,
+        tie_weights: bool = False,
+    ) -> None:
+        super().__init__()
+        if tie_weights and embedding_size != hidden_size:
+            raise ValueError(
+                "tied weights need equal sizes, not an embedding of "
+                f"{embedding_size} and {hidden_size} hidden units"
+            )
+        self.rnn_type = rnn_type
+        self.tie_weights = tie_weights
+        self.embedding = nn.Embedding(vocab_size, embedding_size)
+        self.dropout = nn.Dropout(dropout)
+        self.rnn = make_rnn(rnn_type, embedding_size, hidden_size, num_hidden_layers, dropout)
+        self.projection = nn.Linear(hidden_size, vocab_size)
+        nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+        nn.init.zeros_(self.projection.bias)
+        if tie_weights:
+            self.projection.weight = self.embedding.weight
+        else:
+            nn.init.uniform_(self.projection.weight, -0.1, 0.1)
+
+    @property
+    def device(self) -> torch.device:
+        return self.projection.weight.device
+
+    def init_hidden(self, batch_size: int) -> Hidden:
+        """Zeros (L,B,H) for h, and for the LSTM as many for c."""
+        shape = (self.rnn.num_layers, batch_size, self.rnn.hidden_size)
+        h = torch.zeros(shape, device=self.device, dtype=self.projection.weight.dtype)
+        return (h, h.clone()) if self.rnn_type == "LSTM" else h
+
+    def states(self, input: Tensor, prev_hidden: Hidden) -> tuple[Tensor, Hidden]:
+        """Ids (B,T) -> what the projection sees: top states (B,T,H), and the last hidden."""
+        embedded = self.dropout(self.embedding(input))  # (B,T,D)
+        output, hidden = self.rnn(embedded, prev_hidden)  # (B,T,H)
+        return self.dropout(output), hidden
+
+    def forward(self, input: Tensor, prev_hidden: Hidden) -> tuple[Tensor, Hidden]:
+        """Ids (B,T) -> log-probabilities of each next token (B,T,V), and the last hidden."""
+        output, hidden = self.states(input, prev_hidden)
+        return F.log_softmax(self.projection(output), dim=-1), hidden  # (B,T,V)
+
+
+def detach(hidden: Hidden) -> Hidden:
+    """The same state, cut from the graph that made it (truncated BPTT)."""
+    return tuple(h.detach() for h in hidden) if isinstance(hidden, tuple) else hidden.detach()
+
+
+def count_parameters(model: RNNModel) -> dict[str, int]:
+    """Parameters of embedding, rnn and projection; a tied matrix counts in the embedding."""
+    counts = {
+        part: sum(p.numel() for p in getattr(model, part).parameters())
+        for part in ("embedding", "rnn", "projection")
+    }
+    if model.tie_weights:
+        counts["projection"] -= model.projection.weight.numel()
+    return counts

@@ -1,0 +1,307 @@
+"""Training by truncated BPTT, as a generator of records; evaluation in nats a token."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rnnviz.data import Corpus, bptt_batchify
+from rnnviz.model import Hidden, RNNModel, detach
+
+# Measured defaults: the rate that serves each cell type well under each recipe. One rate
+# for all would be unfair: with SGD at 20 a ReLU-RNN overflows and a tanh-RNN stalls.
+DEFAULT_LR = {
+    "sgd": {"LSTM": 20.0, "GRU": 10.0, "RNN_TANH": 2.0, "RNN_RELU": 1.0},
+    "adamw": {"LSTM": 1e-2, "GRU": 6e-3, "RNN_TANH": 3e-3, "RNN_RELU": 5e-4},
+}
+DEFAULT_CLIP = {"sgd": 0.25, "adamw": 1.0}
+WARMUP_STEPS = 100
+LAST_LR = 0.02  # share of the learning rate at which the cosine ends
+EVAL_ELEMENTS = 4_000_000  # log-probabilities that evaluation holds at once
+
+
+class TrainingError(ValueError):
+    """Training that cannot begin or go on; the message says why and what was kept."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train. One of `steps`, `epochs`, `minutes` is the budget.
+
+    `optimizer`: "adamw" with warm-up and cosine decay, or "sgd", the lecture notes' recipe:
+    param -= lr * grad after clipping, lr divided by 4 when validation stops improving.
+    `lr` and `clip` (of the global gradient norm) default by cell type and optimizer.
+    """
+
+    optimizer: str = "adamw"
+    lr: float | None = None
+    clip: float | None = None
+    batch_size: int = 32
+    sequence_length: int = 64
+    steps: int | None = None
+    epochs: int | None = None
+    minutes: float | None = None
+    seed: int = 0
+    log_every: int = 20
+    eval_every: int = 500
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in DEFAULT_LR:
+            raise ValueError(f"optimizer must be sgd or adamw, not {self.optimizer!r}")
+        budgets = [b for b in (self.steps, self.epochs, self.minutes) if b is not None]
+        if len(budgets) != 1 or not budgets[0] > 0:
+            raise ValueError("give one budget above 0: steps, epochs or minutes")
+        for name in ("batch_size", "sequence_length", "log_every", "eval_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("lr", "clip"):
+            value = getattr(self, name)
+            if value is not None and not (0 < value < math.inf):
+                raise ValueError(f"{name} must be a number above 0, not {value}")
+
+    def resolved(self, rnn_type: str) -> TrainConfig:
+        """The same with the defaults of a cell type filled in."""
+        lr = DEFAULT_LR[self.optimizer][rnn_type] if self.lr is None else self.lr
+        clip = DEFAULT_CLIP[self.optimizer] if self.clip is None else self.clip
+        return replace(self, lr=lr, clip=clip)
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """Means over the steps since the last record; losses in nats a token.
+
+    `grad_norm` is taken before clipping, `clipped` is the share of clipped steps,
+    `seconds` the training time so far, `tokens` the tokens seen so far, `progress` the
+    share of the budget that is spent.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    valid_loss: float | None
+    grad_norm: float
+    clipped: float
+    lr: float
+    seconds: float
+    tokens: int
+    progress: float
+
+
+@dataclass
+class TrainState:
+    """All that training needs to go on from where it was; `train` keeps it up to date.
+
+    `best`: the weights of the best validation loss, before the first evaluation the last
+    ones with a finite loss; `last`: those to go on from. The place in the data follows
+    from `step`.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    anneal: float = 1.0  # what sgd's learning rate was divided by so far, inverted
+    best_valid: float = math.inf
+    best: dict[str, Tensor] = field(default_factory=dict)
+    last: dict[str, Tensor] = field(default_factory=dict)  # the model's own while it trains
+    moments: dict[str, Tensor] = field(default_factory=dict)  # of AdamW, by name
+    hidden: tuple[Tensor, ...] = ()
+    rng: Tensor | None = None
+    done: bool = False
+
+
+def score(model: RNNModel, ids: Tensor, cue: int | None = None) -> tuple[float, float]:
+    """Mean nats and accuracy of every next token of ids (N,), read as one stream.
+
+    Inputs are `ids[:-1]`, targets `ids[1:]`; the state is carried over the whole stream.
+    With `cue` only the tokens after a cue count. Raises ValueError when none counts.
+    """
+    was_training = model.training
+    model.eval()
+    length = max(1, EVAL_ELEMENTS // model.projection.out_features)
+    nats, right, count = 0.0, 0, 0
+    with torch.no_grad():
+        ids = ids.to(model.device)
+        hidden = model.init_hidden(1)
+        for start in range(0, len(ids) - 1, length):
+            window = ids[start : start + length + 1]
+            output, hidden = model.states(window[None, :-1], hidden)  # (1,T,H)
+            output, target = output[0], window[1:]  # (T,H), (T,)
+            if cue is not None:
+                counted = window[:-1] == cue
+                output, target = output[counted], target[counted]
+            if not len(target):
+                continue
+            logits = model.projection(output)  # (T,V)
+            nats += F.cross_entropy(logits, target, reduction="sum").item()
+            right += int((logits.argmax(-1) == target).sum())
+            count += len(target)
+    model.train(was_training)
+    if not count:
+        raise ValueError(f"{len(ids)} tokens hold nothing to predict")
+    return nats / count, right / count
+
+
+def evaluate(model: RNNModel, ids: Tensor, cue: int | None = None) -> float:
+    """Mean nats a token (see `score`); exp of it is the perplexity."""
+    return score(model, ids, cue)[0]
+
+
+def train(
+    model: RNNModel,
+    corpus: Corpus,
+    config: TrainConfig,
+    state: TrainState | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[StepRecord]:
+    """Train a model in place by truncated BPTT, with a record every `log_every` steps.
+
+    At the end (of the budget or the iterator) the model holds the weights of the best
+    validation loss. `state` is brought up to date before each record: save it to go on
+    later, give it back to do so. `stop` is asked between two steps.
+    Raises ValueError for a corpus shorter than one batch, and TrainingError when the loss
+    is no longer finite, after the last good weights were put back.
+    """
+    config = config.resolved(model.rnn_type)
+    state = TrainState() if state is None else state
+    device, parameters = model.device, list(model.parameters())
+    shape = (config.batch_size, config.sequence_length)
+    inputs = bptt_batchify(corpus.train[:-1], *shape).to(device)  # (S,B,T)
+    targets = bptt_batchify(corpus.train[1:], *shape).to(device)  # (S,B,T)
+    per_epoch, per_step = len(inputs), config.batch_size * config.sequence_length
+    last_step = config.steps or (config.epochs or 0) * per_epoch
+    eval_every = min(config.eval_every, per_epoch)
+    adamw = _adamw(model, state) if config.optimizer == "adamw" else None
+
+    state.last = model.state_dict()
+    if state.rng is None:
+        torch.manual_seed(config.seed)
+    else:
+        torch.set_rng_state(state.rng)
+    hidden: Hidden = model.init_hidden(config.batch_size)
+    if state.hidden:
+        kept = [h.to(device) for h in state.hidden]
+        hidden = (kept[0], kept[1]) if len(kept) == 2 else kept[0]
+    model.train()
+    started = time.perf_counter() - state.seconds
+    losses: list[Tensor] = []
+    norms: list[Tensor] = []
+    progress = 1.0 if state.done else 0.0
+    try:
+        while progress < 1.0 and not stop():
+            epoch, window = divmod(state.step, per_epoch)
+            if window == 0:
+                hidden = model.init_hidden(config.batch_size)
+            lr = config.lr * (state.anneal if adamw is None else _schedule(state.step, progress))
+
+            output, hidden = model.states(inputs[window], detach(hidden))  # (B,T,H)
+            target = targets[window]  # (B,T)
+            if corpus.cue is not None:
+                counted = inputs[window] == corpus.cue
+                output, target = output[counted], target[counted]  # (N,H), (N,)
+            logits = model.projection(output)  # (B,T,V)
+            loss = F.cross_entropy(logits.flatten(0, -2), target.flatten())
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip)
+            if adamw is None:
+                with torch.no_grad():
+                    gradients = [p.grad for p in parameters]
+                    torch._foreach_add_(parameters, gradients, alpha=-lr)
+            else:
+                adamw.param_groups[0]["lr"] = lr
+                adamw.step()
+            model.zero_grad(set_to_none=True)
+            losses.append(loss.detach())
+            norms.append(norm)
+
+            state.step += 1
+            state.seconds = time.perf_counter() - started
+            spent = state.seconds / 60 / config.minutes if config.minutes else 0.0
+            progress = min(1.0, spent or state.step / last_step)
+            evaluating = state.step % eval_every == 0 or progress == 1.0
+            if not (evaluating or state.step % config.log_every == 0 or stop()):
+                continue
+
+            loss_mean, norm_mean, clipped = _means(losses, norms, config.clip)
+            losses, norms = [], []
+            valid = evaluate(model, corpus.valid, corpus.cue) if evaluating else None
+            if not math.isfinite(loss_mean + norm_mean + (valid or 0.0)):
+                raise TrainingError(
+                    f"the loss is no longer finite at step {state.step} (learning rate {lr:g}); "
+                    "the last good weights are kept. Try a smaller learning rate"
+                )
+            if (valid is None and state.best_valid == math.inf) or (
+                valid is not None and valid < state.best_valid
+            ):
+                state.best_valid = state.best_valid if valid is None else valid
+                state.best = _copy(model)
+            elif valid is not None and adamw is None and state.step % per_epoch == 0:
+                state.anneal /= 4
+            state.hidden = hidden if isinstance(hidden, tuple) else (hidden,)
+            state.rng, state.done = torch.get_rng_state(), progress == 1.0
+            if adamw is not None:
+                state.moments = _moments(model, adamw)
+            state.seconds = time.perf_counter() - started
+            yield StepRecord(
+                step=state.step,
+                epoch=epoch,
+                loss=loss_mean,
+                valid_loss=valid,
+                grad_norm=norm_mean,
+                clipped=clipped,
+                lr=lr,
+                seconds=state.seconds,
+                tokens=state.step * per_step,
+                progress=progress,
+            )
+    finally:
+        model.eval()
+        state.last = _copy(model)
+        if state.best:
+            model.load_state_dict(state.best)
+
+
+def _schedule(step: int, progress: float) -> float:
+    """Warm-up over the first steps, then a cosine over the budget."""
+    cosine = 0.5 * (1 + math.cos(math.pi * progress))
+    return min(1.0, (step + 1) / WARMUP_STEPS) * (LAST_LR + (1 - LAST_LR) * cosine)
+
+
+def _means(losses: list[Tensor], norms: list[Tensor], clip: float) -> tuple[float, float, float]:
+    """Mean loss, mean gradient norm and share of clipped steps: one wait for the device."""
+    norm = torch.stack(norms)
+    means = torch.stack([torch.stack(losses).mean(), norm.mean(), (norm > clip).float().mean()])
+    return tuple(means.tolist())
+
+
+def _copy(model: RNNModel) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _adamw(model: RNNModel, state: TrainState) -> torch.optim.AdamW:
+    """AdamW in one fused kernel, going on from the moments of a state if it has any."""
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=1.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+    )
+    for name, parameter in model.named_parameters():
+        entry = {
+            key: state.moments[f"{key}.{name}"].to("cpu" if key == "step" else parameter.device)
+            for key in ("step", "exp_avg", "exp_avg_sq")
+            if f"{key}.{name}" in state.moments
+        }
+        if entry:
+            optimizer.state[parameter] = entry
+    return optimizer
+
+
+def _moments(model: RNNModel, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
+    """AdamW's state by parameter name; the tensors are the optimizer's own, not copies."""
+    return {
+        f"{key}.{name}": value
+        for name, parameter in model.named_parameters()
+        for key, value in optimizer.state.get(parameter, {}).items()
+    }

@@ -1,0 +1,338 @@
+"""What every page shares: its sidebar, the address, caches, the heatmap component.
+
+The one module of the package that imports streamlit. torch is imported inside functions,
+after the first elements are drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+from rnnviz import corpora, runs, views
+from rnnviz.runs import RunInfo
+from rnnviz.views import View, visible
+
+if TYPE_CHECKING:
+    from rnnviz.runs import Run
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+MAX_RUNS = 4
+MAX_URL_TEXT = 2_000
+DEFAULT_RUNS = tuple(f"python-source-{kind}" for kind in ("lstm", "gru", "rnn-tanh", "rnn-relu"))
+
+PRESETS = {
+    "python-source": (
+        "Python: brackets and quotes",
+        "def greet(names, greeting='hello'):\n"
+        '    """Return one line for each name."""\n'
+        "    lines = [greeting + ', ' + name for name in sorted(names)]\n"
+        "    return '\\n'.join(lines)  # a string\n",
+    ),
+    "python-docs": (
+        "English: a sentence of the manual",
+        "When a function is called, the arguments are bound to the names of the parameters. "
+        "If an exception is raised and there is no handler for it, the execution stops.",
+    ),
+    "recall": (
+        "Recall: a symbol, 30 fillers, the cue",
+        "Dbagcfhedabgchfeadbcghfaebdcgfha?DGhfaecbdgahcefbdghacfebdagchfebd?G",
+    ),
+    "brackets": ("Brackets: nested pairs", "([{}<>](){[]})\n[{(<>)}]\n"),
+    "counting": ("Counting: n times a, n times b", "aaaabbbb\naaaaaaabbbbbbb\n"),
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the sidebar says: the models shown, the text, the layer (from 0)."""
+
+    runs: tuple[RunInfo, ...]
+    text: str
+    layer: int
+
+
+def begin() -> None:
+    """First line of every page.
+
+    On a fresh server Streamlit may run a page's file without app.py, because the folder is
+    named pages/ (its older way of making several pages). Then this switches that way off and
+    starts again, through app.py.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
+def is_dark() -> bool:
+    return st.context.theme.type == "dark"
+
+
+def run_list() -> dict[str, RunInfo]:
+    """Runs by name, read again when a run.json changed."""
+    found: dict[str, RunInfo] = {}
+    for folder in (runs.ASSETS, runs.runs_folder()):
+        for file in sorted(folder.glob("*/run.json")):
+            try:
+                info = _info(str(file.parent), file.stat().st_mtime_ns)
+            except (runs.RunError, OSError):
+                continue
+            found.setdefault(info.name, info)
+    return found
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _info(path: str, changed: int) -> RunInfo:
+    return runs.read_info(path)
+
+
+def label(info: RunInfo) -> str:
+    """Cell type, corpus and validation loss, with the name where these do not tell runs apart."""
+    loss = "" if info.valid_loss is None else f" · {info.valid_loss:.3f} nats"
+    usual = f"{info.corpus}-{info.rnn_type}".lower().replace("_", "-")
+    return f"{info.rnn_type} · {info.corpus if info.name == usual else info.name}{loss}"
+
+
+def sidebar() -> Choice:
+    """Models, text and layer; they follow the person over all pages and are in the address."""
+    known, state = run_list(), st.session_state
+    if not known:
+        st.info("There is no trained run yet: `python -m rnnviz train --corpus python-source`.")
+        st.stop()
+    _bring_back("runs", "text", "layer")
+    if "runs" not in state:
+        wanted = [name for name in st.query_params.get_all("runs") if name in known]
+        usual = [name for name in DEFAULT_RUNS if name in known]
+        state["runs"] = (wanted or usual or list(known))[:MAX_RUNS]
+    state["runs"] = [name for name in state["runs"] if name in known]
+    if "text" not in state:
+        state["text"] = st.query_params.get("text") or _preset(known, state["runs"])
+    with st.sidebar:
+        st.multiselect(
+            "Models shown",
+            list(known),
+            key="runs",
+            format_func=lambda name: label(known[name]),
+            max_selections=MAX_RUNS,
+            on_change=_follow_preset,
+            args=(known,),
+            help="Cell type, corpus and validation loss in nats a token; up to four.",
+        )
+        st.text_area(
+            "Text",
+            key="text",
+            height=150,
+            help="Your own text. Ctrl+Enter applies it.",
+        )
+        st.selectbox(
+            "Example texts",
+            list(PRESETS),
+            index=None,
+            key="example",
+            format_func=lambda corpus: PRESETS[corpus][0],
+            placeholder="Choose an example",
+            on_change=_take_example,
+        )
+        chosen = tuple(known[name] for name in state["runs"])
+        depth = max((info.model["num_hidden_layers"] for info in chosen), default=1)
+        layer = _layer(depth)
+        st.caption(f"Device: {_device()}")
+    _keep("runs", "text", "layer")
+    _write_address(state["runs"], state["text"], layer)
+    if not chosen:
+        st.info("Choose at least one model in the sidebar.")
+        st.stop()
+    if not state["text"]:
+        st.info("The text is empty: type one or choose an example in the sidebar.")
+        st.stop()
+    return Choice(chosen, state["text"], layer)
+
+
+def _bring_back(*keys: str) -> None:
+    """Streamlit forgets a widget's value on another page: put back what `_keep` kept."""
+    for key in keys:
+        if key not in st.session_state and f"kept_{key}" in st.session_state:
+            st.session_state[key] = st.session_state[f"kept_{key}"]
+
+
+def _keep(*keys: str) -> None:
+    for key in keys:
+        st.session_state[f"kept_{key}"] = st.session_state[key]
+
+
+def _layer(depth: int) -> int:
+    """The layer shown, from 0; the control is there where a model has more than one."""
+    state = st.session_state
+    if "layer" not in state:
+        asked = st.query_params.get("layer", "1")
+        state["layer"] = int(asked) if asked.isdecimal() and len(asked) < 4 else 1
+    state["layer"] = min(max(state["layer"], 1), depth)
+    st.selectbox(
+        "Layer",
+        range(1, depth + 1),
+        key="layer",
+        disabled=depth == 1,
+        help="1 reads the text; the last one feeds the prediction.",
+    )
+    return state["layer"] - 1
+
+
+def _device() -> str:
+    """Pages compute on the CPU: a text of one person is too short for a GPU to pay."""
+    return "CPU"
+
+
+def _preset(known: dict[str, RunInfo], names: Sequence[str]) -> str:
+    corpus = known[names[0]].corpus if names else "python-source"
+    return PRESETS.get(corpus, PRESETS["python-source"])[1]
+
+
+def _follow_preset(known: dict[str, RunInfo]) -> None:
+    """Other models, and the text is still an example: take the example that suits them."""
+    if st.session_state["text"] in {text for _, text in PRESETS.values()}:
+        st.session_state["text"] = _preset(known, st.session_state["runs"])
+
+
+def _take_example() -> None:
+    if st.session_state["example"]:
+        st.session_state["text"] = PRESETS[st.session_state["example"]][1]
+
+
+def _write_address(names: Sequence[str], text: str, layer: int) -> None:
+    """Keep the address such that a link opens what is seen."""
+    wanted: dict[str, Any] = {"runs": list(names), "text": text}
+    if layer:
+        wanted["layer"] = str(layer + 1)
+    if len(text) > MAX_URL_TEXT:
+        del wanted["text"]
+        say_once(f"The text has {len(text):,} characters: too long to be part of the address.")
+    there = {key: st.query_params.get_all(key) for key in st.query_params}
+    if there != {k: v if isinstance(v, list) else [v] for k, v in wanted.items()}:
+        st.query_params.from_dict(wanted)
+
+
+def say_once(sentence: str) -> None:
+    """A passing note, shown once a session."""
+    said = st.session_state.setdefault("said", set())
+    if sentence not in said:
+        said.add(sentence)
+        st.toast(sentence)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _run(path: str, changed: int) -> Run:
+    return runs.load_run(path)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _view(path: str, changed: int, text: str, layer: int) -> View:
+    return views.view(_run(path, changed), text, layer)
+
+
+def _seen(info: RunInfo, text: str, layer: int) -> View:
+    changed = (info.path / "weights.safetensors").stat().st_mtime_ns
+    return _view(str(info.path), changed, text, min(layer, info.model["num_hidden_layers"] - 1))
+
+
+def shown(choice: Choice) -> list[View]:
+    """Each chosen run on the text, from the cache where it was seen before.
+
+    Says once what a vocabulary lacks, and what of a long text is left out.
+    """
+    try:
+        found = [_seen(info, choice.text, choice.layer) for info in choice.runs]
+    except FileNotFoundError as error:
+        st.error(f"{error.filename} is no longer there: choose another model in the sidebar.")
+        st.stop()
+    except runs.RunError as error:
+        st.error(f"{error}.")
+        st.stop()
+    found = [view for view in found if view.tokens]
+    if not found:
+        st.info("The text has no token: words are letters, digits and punctuation marks.")
+        st.stop()
+    for view in found:
+        if view.unknown:
+            some = " ".join(visible(token)[:20] for token in view.unknown[:5])
+            say_once(f"{view.info.name} does not know {some}: shown as <unk>.")
+    longest = max(found, key=lambda view: view.left_out)
+    if longest.left_out:
+        kind = "characters" if longest.info.vocab.level == "char" else "words"
+        st.info(
+            f"The text is long: its first {views.MAX_TOKENS:,} {kind} are shown, "
+            f"{longest.left_out:,} are left out."
+        )
+    return found
+
+
+def held_out(choice: Choice) -> tuple[list[View], list[str]]:
+    """Each run on validation text of its own corpus, and the names of those that have none here
+    and are shown on the text of the sidebar."""
+    found, without = [], []
+    for info in choice.runs:
+        text = _validation_text(info.corpus)
+        if not text:
+            without.append(info.name)
+        found.append(_seen(info, text or choice.text, choice.layer))
+    return [view for view in found if view.tokens], without
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _validation_text(corpus: str) -> str:
+    if corpus not in corpora.BUILT_IN:
+        return ""
+    try:
+        return corpora.read(corpus).texts[1][: 8 * views.MAX_TOKENS]
+    except corpora.CorpusError:
+        return ""
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+_heatmaps = st.components.v2.component(
+    "rnnviz_heatmaps",
+    html='<div class="root"></div>',
+    css=_asset("heatmaps.css"),
+    js=_asset("heatmaps.js"),
+)
+_mark_unit = st.components.v2.component("rnnviz_mark_unit", js=_asset("mark_unit.js"))
+
+
+def heatmaps(message: bytes, names: Sequence[str], key: str) -> None:
+    """Show a message of rnnviz.heatmaps; a click on a cell chooses its run and unit."""
+
+    def clicked() -> None:
+        run, unit = st.session_state[key]["unit"]
+        st.session_state["unit_run"], st.session_state["unit"] = names[run], unit
+
+    _heatmaps(key=key, data=message, on_unit_change=clicked, on_token_change=lambda: None)
+
+
+def first_token(found: Sequence[View]) -> int:
+    """The first token shown (from 0) of a text longer than a screen."""
+    hidden = max(len(view.tokens) for view in found) - views.WINDOW
+    if hidden <= 0:
+        return 0
+    return st.slider("First token shown", 1, hidden + 1, key="first") - 1
+
+
+def pick_unit(found: Sequence[View]) -> tuple[View, int]:
+    """The model and unit that a click or these two controls chose."""
+    state, names = st.session_state, [view.info.name for view in found]
+    if state.get("unit_run") not in names:
+        state["unit_run"] = names[0]
+    left, right, _ = st.columns([2, 1, 3])
+    left.selectbox("Model", names, key="unit_run")
+    view = found[names.index(state["unit_run"])]
+    most = view.states["h"].shape[1] - 1
+    state["unit"] = min(state.get("unit", 0), most)
+    right.number_input("Unit", 0, most, key="unit")
+    _mark_unit(key="mark_unit", data=[names.index(view.info.name), state["unit"]])
+    return view, state["unit"]
