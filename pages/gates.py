@@ -4,7 +4,7 @@ import streamlit as st
 
 from rnnviz import heatmaps, plots, ui, views
 
-ui.begin()
+ui.begin("gates")
 st.title("Gates")
 st.markdown(
     "A gate says, for each unit at each token, how much is let through. Time runs from left to "

@@ -4,7 +4,7 @@ import streamlit as st
 
 from rnnviz import ui, views
 
-ui.begin()
+ui.begin("home")
 st.title("See inside a recurrent network")
 st.markdown(
     "rnnviz trains small LSTM, GRU and RNN language models and shows what happens in them: every "

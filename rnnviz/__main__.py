@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--tie-weights", action="store_true")
     train.add_argument("--optimizer", choices=("adamw", "sgd"), default="adamw")
     train.add_argument("--lr", type=float, help="default: by cell type and optimizer")
-    train.add_argument("--clip", type=float, help="of the gradient norm; default by optimizer")
+    train.add_argument("--clip", type=float, default=0.25, help="of the gradient norm")
     train.add_argument("--batch-size", type=int, default=32)
     train.add_argument("--sequence-length", type=int, default=64, help="of truncated BPTT")
     budget = train.add_mutually_exclusive_group()

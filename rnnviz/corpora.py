@@ -7,11 +7,11 @@ part of the project.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import random
 import sysconfig
 import tokenize
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -183,7 +183,7 @@ def _fetched(file: str) -> str:
     try:
         with urllib.request.urlopen(url, timeout=30) as answer:
             raw = answer.read()
-    except (OSError, ValueError, urllib.error.URLError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise CorpusError(f"{file} could not be downloaded ({error}); {where}") from None
     if hashlib.sha1(b"blob %d\0" % len(raw) + raw).hexdigest() != blob:
         raise CorpusError(f"{url} gave {len(raw)} bytes that are not the published text; {where}")

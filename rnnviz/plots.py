@@ -27,7 +27,7 @@ SYMBOLS = {
     "h": "hidden state",
     "c": "cell state",
 }
-_DARK_DIVERGING = ["#92C5DE", "#4393C3", "#2166AC", "#1A1C24", "#B2182B", "#E8694F", "#FDCFB4"]
+_DARK_DIVERGING = ["#7CC4FF", "#3A8BD6", "#1F4F86", "#1A1C24", "#7F2B1E", "#D5573A", "#FFA27A"]
 
 
 def scale(name: str, stops: int = 33) -> list[list[int]]:

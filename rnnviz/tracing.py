@@ -95,6 +95,7 @@ def trace(rnn: nn.RNNBase, x: Tensor, state: Tensor | tuple[Tensor, Tensor] | No
         raise ValueError(f"x {tuple(x.shape)} has no steps to trace")
     if rnn.training and rnn.dropout > 0 and rnn.num_layers > 1:
         raise ValueError("a module in training mode drops units at random: call eval() first")
+    x = x.detach()
     with torch.no_grad():
         own_output, own_last = rnn(x, state)
         batched = x if x.dim() == 3 else x.unsqueeze(1 - rnn.batch_first)
@@ -124,7 +125,7 @@ def _initial(rnn: nn.RNNBase, last, state) -> tuple[Tensor, Tensor | None]:
     pair = last if isinstance(last, tuple) else (last,)
     given = tuple(map(torch.zeros_like, pair)) if state is None else state
     given = given if isinstance(given, tuple) else (given,)
-    given = [s if s.dim() == 3 else s.unsqueeze(1) for s in given]
+    given = [s.detach() if s.dim() == 3 else s.detach().unsqueeze(1) for s in given]
     return given[0], given[1] if len(given) == 2 else None
 
 
@@ -164,7 +165,11 @@ def _gap(a: Tensor, b: Tensor) -> float:
 
 
 def trace_model(model, ids: Tensor) -> Trace:
-    """Trace of an RNNModel's recurrent layers on ids (T,), its dropout left out."""
+    """Trace of an RNNModel's recurrent layers on ids (T,), dropout left out."""
     with torch.no_grad():
         embedded = model.embedding(torch.as_tensor(ids, device=model.device))  # (T,D)
-    return trace(model.rnn.eval(), embedded[None] if model.rnn.batch_first else embedded[:, None])
+    was_training = model.rnn.training
+    try:
+        return trace(model.rnn.eval(), embedded)
+    finally:
+        model.rnn.train(was_training)

@@ -18,9 +18,8 @@ from rnnviz.model import Hidden, RNNModel, detach
 # for all would be unfair: with SGD at 20 a ReLU-RNN overflows and a tanh-RNN stalls.
 DEFAULT_LR = {
     "sgd": {"LSTM": 20.0, "GRU": 10.0, "RNN_TANH": 2.0, "RNN_RELU": 1.0},
-    "adamw": {"LSTM": 1e-2, "GRU": 6e-3, "RNN_TANH": 3e-3, "RNN_RELU": 5e-4},
+    "adamw": {"LSTM": 4e-3, "GRU": 3e-3, "RNN_TANH": 2e-3, "RNN_RELU": 1e-3},
 }
-DEFAULT_CLIP = {"sgd": 0.25, "adamw": 1.0}
 WARMUP_STEPS = 100
 LAST_LR = 0.02  # share of the learning rate at which the cosine ends
 EVAL_ELEMENTS = 4_000_000  # log-probabilities that evaluation holds at once
@@ -36,12 +35,13 @@ class TrainConfig:
 
     `optimizer`: "adamw" with warm-up and cosine decay, or "sgd", the lecture notes' recipe:
     param -= lr * grad after clipping, lr divided by 4 when validation stops improving.
-    `lr` and `clip` (of the global gradient norm) default by cell type and optimizer.
+    `lr` defaults by cell type and optimizer; `clip` bounds the global gradient norm (a
+    ReLU-RNN on source code overflows with 1.0, where one bad batch outweighs the others).
     """
 
     optimizer: str = "adamw"
     lr: float | None = None
-    clip: float | None = None
+    clip: float = 0.25
     batch_size: int = 32
     sequence_length: int = 64
     steps: int | None = None
@@ -68,8 +68,7 @@ class TrainConfig:
     def resolved(self, rnn_type: str) -> TrainConfig:
         """The same with the defaults of a cell type filled in."""
         lr = DEFAULT_LR[self.optimizer][rnn_type] if self.lr is None else self.lr
-        clip = DEFAULT_CLIP[self.optimizer] if self.clip is None else self.clip
-        return replace(self, lr=lr, clip=clip)
+        return replace(self, lr=lr)
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class TrainState:
     """All that training needs to go on from where it was; `train` keeps it up to date.
 
     `best`: the weights of the best validation loss, before the first evaluation the last
-    ones with a finite loss; `last`: those to go on from. The place in the data follows
+    ones known to give a finite loss; `last`: those to go on from. The place in the data follows
     from `step`.
     """
 
@@ -178,6 +177,8 @@ def train(
     adamw = _adamw(model, state) if config.optimizer == "adamw" else None
 
     state.last = model.state_dict()
+    state.best = state.best or _copy(model)
+    unproven = state.best
     if state.rng is None:
         torch.manual_seed(config.seed)
     else:
@@ -190,9 +191,19 @@ def train(
     started = time.perf_counter() - state.seconds
     losses: list[Tensor] = []
     norms: list[Tensor] = []
-    progress = 1.0 if state.done else 0.0
+
+    def spent() -> float:
+        """Share of the budget."""
+        if config.minutes:
+            return min(1.0, state.seconds / 60 / config.minutes)
+        return min(1.0, state.step / last_step)
+
+    progress = spent()
+    state.rng = torch.get_rng_state()
+    state.hidden = hidden if isinstance(hidden, tuple) else (hidden,)
     try:
-        while progress < 1.0 and not stop():
+        stopping = stop()
+        while progress < 1.0 and not stopping:
             epoch, window = divmod(state.step, per_epoch)
             if window == 0:
                 hidden = model.init_hidden(config.batch_size)
@@ -220,26 +231,27 @@ def train(
 
             state.step += 1
             state.seconds = time.perf_counter() - started
-            spent = state.seconds / 60 / config.minutes if config.minutes else 0.0
-            progress = min(1.0, spent or state.step / last_step)
+            progress = spent()
+            stopping = stop()
             evaluating = state.step % eval_every == 0 or progress == 1.0
-            if not (evaluating or state.step % config.log_every == 0 or stop()):
+            if not (evaluating or state.step % config.log_every == 0 or stopping):
                 continue
 
             loss_mean, norm_mean, clipped = _means(losses, norms, config.clip)
             losses, norms = [], []
             valid = evaluate(model, corpus.valid, corpus.cue) if evaluating else None
             if not math.isfinite(loss_mean + norm_mean + (valid or 0.0)):
+                state.done = True
                 raise TrainingError(
                     f"the loss is no longer finite at step {state.step} (learning rate {lr:g}); "
                     "the last good weights are kept. Try a smaller learning rate"
                 )
-            if (valid is None and state.best_valid == math.inf) or (
-                valid is not None and valid < state.best_valid
-            ):
-                state.best_valid = state.best_valid if valid is None else valid
-                state.best = _copy(model)
-            elif valid is not None and adamw is None and state.step % per_epoch == 0:
+            if valid is None:
+                if state.best_valid == math.inf:  # none evaluated yet: those that gave this loss
+                    state.best, unproven = unproven, _copy(model)
+            elif valid < state.best_valid:
+                state.best_valid, state.best = valid, _copy(model)
+            elif adamw is None and state.step % per_epoch == 0:
                 state.anneal /= 4
             state.hidden = hidden if isinstance(hidden, tuple) else (hidden,)
             state.rng, state.done = torch.get_rng_state(), progress == 1.0
@@ -261,8 +273,7 @@ def train(
     finally:
         model.eval()
         state.last = _copy(model)
-        if state.best:
-            model.load_state_dict(state.best)
+        model.load_state_dict(state.best)
 
 
 def _schedule(step: int, progress: float) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -57,8 +57,8 @@ class Choice:
     layer: int
 
 
-def begin() -> None:
-    """First line of every page.
+def begin(page: str) -> None:
+    """First line of every page, which gives its name.
 
     On a fresh server Streamlit may run a page's file without app.py, because the folder is
     named pages/ (its older way of making several pages). Then this switches that way off and
@@ -67,6 +67,9 @@ def begin() -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
+    st.session_state["moved"] = st.session_state.get("page") != page
+    st.session_state["page"] = page
+    st.html("<style>.stMainBlockContainer { padding-top: 4rem; }</style>")
 
 
 def is_dark() -> bool:
@@ -92,10 +95,10 @@ def _info(path: str, changed: int) -> RunInfo:
 
 
 def label(info: RunInfo) -> str:
-    """Cell type, corpus and validation loss, with the name where these do not tell runs apart."""
-    loss = "" if info.valid_loss is None else f" · {info.valid_loss:.3f} nats"
+    """Cell type, validation loss, and what tells runs of one type apart."""
+    loss = "" if info.valid_loss is None else f" {info.valid_loss:.2f} nats"
     usual = f"{info.corpus}-{info.rnn_type}".lower().replace("_", "-")
-    return f"{info.rnn_type} · {info.corpus if info.name == usual else info.name}{loss}"
+    return f"{info.rnn_type}{loss} · {info.corpus if info.name == usual else info.name}"
 
 
 def sidebar() -> Choice:
@@ -105,13 +108,13 @@ def sidebar() -> Choice:
         st.info("There is no trained run yet: `python -m rnnviz train --corpus python-source`.")
         st.stop()
     _bring_back("runs", "text", "layer")
+    _read_address(known)
     if "runs" not in state:
-        wanted = [name for name in st.query_params.get_all("runs") if name in known]
         usual = [name for name in DEFAULT_RUNS if name in known]
-        state["runs"] = (wanted or usual or list(known))[:MAX_RUNS]
+        state["runs"] = (usual or list(known))[:MAX_RUNS]
     state["runs"] = [name for name in state["runs"] if name in known]
     if "text" not in state:
-        state["text"] = st.query_params.get("text") or _preset(known, state["runs"])
+        state["text"] = _preset(known, state["runs"])
     with st.sidebar:
         st.multiselect(
             "Models shown",
@@ -155,9 +158,10 @@ def sidebar() -> Choice:
 
 def _bring_back(*keys: str) -> None:
     """Streamlit forgets a widget's value on another page: put back what `_keep` kept."""
+    state = st.session_state
     for key in keys:
-        if key not in st.session_state and f"kept_{key}" in st.session_state:
-            st.session_state[key] = st.session_state[f"kept_{key}"]
+        if f"kept_{key}" in state and (state["moved"] or key not in state):
+            state[key] = state[f"kept_{key}"]
 
 
 def _keep(*keys: str) -> None:
@@ -168,10 +172,7 @@ def _keep(*keys: str) -> None:
 def _layer(depth: int) -> int:
     """The layer shown, from 0; the control is there where a model has more than one."""
     state = st.session_state
-    if "layer" not in state:
-        asked = st.query_params.get("layer", "1")
-        state["layer"] = int(asked) if asked.isdecimal() and len(asked) < 4 else 1
-    state["layer"] = min(max(state["layer"], 1), depth)
+    state["layer"] = min(max(state.get("layer", 1), 1), depth)
     st.selectbox(
         "Layer",
         range(1, depth + 1),
@@ -203,17 +204,36 @@ def _take_example() -> None:
         st.session_state["text"] = PRESETS[st.session_state["example"]][1]
 
 
+def _address() -> dict[str, list[str]]:
+    return {key: st.query_params.get_all(key) for key in st.query_params}
+
+
+def _read_address(known: dict[str, RunInfo]) -> None:
+    """A link that was opened, or the browser's Back: take what the address says."""
+    state, address = st.session_state, _address()
+    if address == state.get("address"):
+        return
+    wanted = [name for name in address.get("runs", []) if name in known]
+    if wanted:
+        state["runs"] = wanted[:MAX_RUNS]
+    if "text" in address:
+        state["text"] = address["text"][0]
+    layer = address.get("layer", [""])[0]
+    if layer.isdecimal() and len(layer) < 4:
+        state["layer"] = int(layer)
+
+
 def _write_address(names: Sequence[str], text: str, layer: int) -> None:
     """Keep the address such that a link opens what is seen."""
-    wanted: dict[str, Any] = {"runs": list(names), "text": text}
+    wanted = {"runs": list(names), "text": [text]}
     if layer:
-        wanted["layer"] = str(layer + 1)
+        wanted["layer"] = [str(layer + 1)]
     if len(text) > MAX_URL_TEXT:
         del wanted["text"]
-        say_once(f"The text has {len(text):,} characters: too long to be part of the address.")
-    there = {key: st.query_params.get_all(key) for key in st.query_params}
-    if there != {k: v if isinstance(v, list) else [v] for k, v in wanted.items()}:
+        say_once("This text is too long to be part of the address: a link opens without it.")
+    if _address() != wanted:
         st.query_params.from_dict(wanted)
+    st.session_state["address"] = wanted
 
 
 def say_once(sentence: str) -> None:
@@ -256,10 +276,10 @@ def shown(choice: Choice) -> list[View]:
     if not found:
         st.info("The text has no token: words are letters, digits and punctuation marks.")
         st.stop()
-    for view in found:
-        if view.unknown:
-            some = " ".join(visible(token)[:20] for token in view.unknown[:5])
-            say_once(f"{view.info.name} does not know {some}: shown as <unk>.")
+    unknown = sorted({token for view in found for token in view.unknown})
+    if unknown:
+        some = " ".join(visible(token)[:20] for token in unknown[:8])
+        say_once(f"Not in the vocabulary, shown as <unk>: {some}")
     longest = max(found, key=lambda view: view.left_out)
     if longest.left_out:
         kind = "characters" if longest.info.vocab.level == "char" else "words"
@@ -326,13 +346,16 @@ def first_token(found: Sequence[View]) -> int:
 def pick_unit(found: Sequence[View]) -> tuple[View, int]:
     """The model and unit that a click or these two controls chose."""
     state, names = st.session_state, [view.info.name for view in found]
+    _bring_back("unit_run", "unit")
     if state.get("unit_run") not in names:
         state["unit_run"] = names[0]
-    left, right, _ = st.columns([2, 1, 3])
-    left.selectbox("Model", names, key="unit_run")
     view = found[names.index(state["unit_run"])]
     most = view.states["h"].shape[1] - 1
-    state["unit"] = min(state.get("unit", 0), most)
+    if state.get("unit", most + 1) > most:
+        state["unit"] = 0
+    left, right, _ = st.columns([2, 1, 3])
+    left.selectbox("Model", names, key="unit_run")
     right.number_input("Unit", 0, most, key="unit")
+    _keep("unit_run", "unit")
     _mark_unit(key="mark_unit", data=[names.index(view.info.name), state["unit"]])
     return view, state["unit"]

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Trains the runs that ship into the folder given, by group: source, docs, recall (default: all).
+# `make assets` does it; what differs within a group is the cell type and its learning rate.
+set -euo pipefail
+out=$1
+shift
+groups=${*:-source docs recall}
+types=${RNN_TYPES:-LSTM GRU RNN_TANH RNN_RELU}
+train() { "${PYTHON:-python3}" -m rnnviz train --half --out "$out" "$@"; }
+
+for group in $groups; do
+  case $group in
+    source) train --corpus python-source --min-count 20 --hidden-size 256 --layers 1 \
+      --batch-size 64 --sequence-length 128 --steps 4000 --rnn-type $types ;;
+    docs) train --corpus python-docs --level word --min-count 2 --embedding-size 200 \
+      --hidden-size 200 --layers 2 --dropout 0.5 --batch-size 20 --sequence-length 35 \
+      --steps 2500 --rnn-type $types ;;
+    recall) train --corpus recall --hidden-size 64 --lr 0.004 --sequence-length 66 \
+      --steps 8000 --rnn-type LSTM RNN_TANH ;;
+  esac
+done

@@ -1,0 +1,102 @@
+"""Each page's Python, without a browser."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from rnnviz import ui
+
+APP = str(Path(__file__).parent.parent / "app.py")
+PAGES = {"": "See inside a recurrent network", "pages/gates.py": "Gates"}
+
+
+def opened(page: str, **state) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=60)
+    for key, value in state.items():
+        app.session_state[key] = value
+    app.run()
+    return app.switch_page(page).run() if page else app
+
+
+def is_fine(app: AppTest) -> bool:
+    return not app.exception and not app.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_page_shows_a_picture_of_the_shipped_models(page):
+    app = opened(page)
+    assert is_fine(app)
+    assert app.title[0].value == PAGES[page]
+    assert app.session_state["runs"] == list(ui.DEFAULT_RUNS)
+    assert app.caption
+
+
+@pytest.mark.parametrize("corpus", ui.PRESETS)
+def test_gates_of_each_example_text(corpus):
+    app = opened("pages/gates.py")
+    app.sidebar.selectbox(key="example").set_value(corpus).run()
+    assert app.session_state["text"] == ui.PRESETS[corpus][1]
+    assert is_fine(app)
+
+
+@pytest.mark.parametrize("names", [["python-docs-lstm", "python-source-gru"], ["recall-rnn-tanh"]])
+def test_gates_of_models_of_different_kinds(names):
+    app = opened("pages/gates.py", runs=names, text="A lock is b.", layer=2)
+    assert is_fine(app)
+    assert app.session_state["layer"] == (2 if "python-docs-lstm" in names else 1)
+
+
+def test_a_chosen_unit_is_drawn_and_bounded():
+    app = opened("pages/gates.py", runs=["recall-lstm"], unit=500)
+    assert app.session_state["unit"] == 0  # this one has 64
+    assert is_fine(app)
+
+
+def test_no_model_and_no_text_give_one_sentence():
+    assert "at least one model" in opened("pages/gates.py", runs=[]).info[0].value
+    assert "text is empty" in opened("pages/gates.py", text="").info[0].value
+    app = opened("pages/gates.py", runs=["python-docs-lstm"], text="   ")
+    assert "no token" in app.info[0].value
+
+
+def test_a_run_that_is_not_there_is_left_out():
+    app = opened("", runs=["gone", "recall-lstm"])
+    assert is_fine(app)
+    assert app.session_state["runs"] == ["recall-lstm"]
+
+
+ODD = ["a", "\0", "\u0301\u0301", "שלום עולם", "👩‍👩‍👧", "<script>alert(1)</script>", "x" * 100_000]
+
+
+@pytest.mark.parametrize("text", ODD)
+@pytest.mark.parametrize("page", PAGES)
+def test_odd_texts_give_a_picture(page, text):
+    app = opened(page, runs=["recall-lstm", "python-docs-gru"], text=text)
+    assert is_fine(app)
+    assert app.caption
+    if len(text) > ui.MAX_URL_TEXT:
+        assert "text" not in app.query_params
+        assert "left out" in app.info[0].value
+
+
+@settings(max_examples=10)
+@given(st.text(max_size=80))
+def test_any_text_gives_a_picture_or_one_sentence(text):
+    app = opened("", runs=["recall-rnn-tanh"], text=text)
+    assert is_fine(app)
+    assert bool(app.caption) or len(app.info) == 1
+
+
+def test_a_damaged_run_gives_one_sentence(tmp_path, monkeypatch):
+    source = ui.ASSETS / "runs" / "recall-lstm"
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "run.json").write_bytes((source / "run.json").read_bytes())
+    (broken / "weights.safetensors").write_bytes(b"not weights")
+    monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path))
+    app = opened("pages/gates.py", runs=["broken"])
+    assert not app.exception
+    assert "damaged" in app.error[0].value

@@ -1,0 +1,121 @@
+"""What only a real browser shows."""
+
+import re
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from rnnviz import list_runs
+
+PAGES = {"": "See inside a recurrent network", "gates": "Gates"}
+CHART = "canvas, .text, .js-plotly-plot"
+
+
+def open_page(page: Page, url: str) -> None:
+    page.goto(url)
+    page.locator(".token").first.wait_for()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+def write(page: Page, text: str) -> None:
+    box = page.get_by_label("Text", exact=True)
+    box.fill(text)
+    box.press("Control+Enter")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_deep_link_works_on_a_fresh_server(fresh_server, page, path):
+    open_page(page, f"{fresh_server.url}/{path}?runs=recall-lstm&text=Aab%3FA")
+    expect(page.locator("h1")).to_have_text(PAGES[path])
+    expect(page.get_by_label("Text", exact=True)).to_have_value("Aab?A")
+    expect(page.get_by_role("link", name="Gates").first).to_be_visible()
+    assert "Page not found" not in page.content()
+    assert "Traceback" not in fresh_server.log.read_text()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("width", [1440, 420])
+def test_pages_are_drawn_in_both_themes_and_widths(server, page, path, theme, width, tmp_path):
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": width, "height": 900})
+    open_page(page, f"{server.url}/{path}")
+    background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 20, 26)"}[theme]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    shot = page.screenshot(path=tmp_path / "shot.png")
+    assert len(shot) > 20_000  # a blank page takes less
+
+
+def test_markup_and_emoji_in_the_text_are_text(server, page):
+    text = "<script>document.title = 'run'</script> <img src=x onerror=alert(1)> 😀"
+    open_page(page, f"{server.url}/gates?runs=python-source-lstm&text={quote(text)}")
+    shown = "".join(page.locator(".token").all_inner_texts())
+    assert shown == text.replace(" ", "␣").replace("😀", "<unk>")
+    assert page.title() != "run"
+    assert page.locator(".root img, .root script").count() == 0
+
+
+def test_one_cursor_marks_the_token_in_every_heatmap_of_every_model(server, page):
+    open_page(page, f"{server.url}/gates?text=def%20f(x)%3A")
+    page.locator(".token").nth(4).hover()
+    columns = page.locator(".column:not([hidden])")
+    expect(columns).to_have_count(11)  # i f g o, r z n, and twice a h
+    assert {c.evaluate("e => e.style.left") for c in columns.all()} == {"40%"}
+    expect(page.locator(".tip")).to_contain_text("token 5 of 10: f")
+
+
+def test_characters_and_words_share_the_cursor_by_their_place(server, page):
+    text = quote("the lock is open")
+    open_page(page, f"{server.url}/gates?runs=python-source-lstm&runs=python-docs-lstm&text={text}")
+    expect(page.locator("div.text:has(.token)")).to_have_count(2)
+    page.locator("div.text").first.locator(".token").nth(6).hover()  # the o of lock
+    expect(page.locator(".words .marked")).to_have_text("lock")
+
+
+def test_hover_tells_the_value_and_a_click_chooses_the_unit(server, page):
+    open_page(page, f"{server.url}/gates?runs=recall-lstm&text=Aabc%3FA")
+    area = page.locator(".area").nth(1)
+    area.hover(position={"x": 30, "y": 60})
+    tip = page.locator(".tip").inner_text()
+    unit = int(re.search(r"unit (\d+)", tip)[1])
+    value = float(re.search(r"f = ([\d.]+)", tip)[1])
+    area.click(position={"x": 30, "y": 60})
+    expect(page.get_by_label("Unit", exact=True)).to_have_value(str(unit))
+    expect(page.locator(".gtitle").filter(has_text=f"Unit {unit} of LSTM").first).to_be_visible()
+    assert 0 <= value <= 1
+
+
+def test_the_keyboard_reaches_and_moves_the_cursor(server, page):
+    open_page(page, f"{server.url}/gates?runs=recall-lstm&text=Aabc%3FA")
+    page.locator(".grid").focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(50)
+    expect(page.locator(".spoken")).to_contain_text("unit 3")
+    expect(page.locator(".marked")).to_have_text("b")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Unit", exact=True)).to_have_value("3")
+
+
+def test_the_choice_follows_over_pages_and_back(server, page):
+    open_page(page, f"{server.url}/?runs=recall-lstm&text=A%3FA")
+    write(page, "Bab?B")
+    expect(page.locator(".token")).to_have_count(5)
+    page.get_by_role("link", name="Gates").first.click()
+    expect(page.locator("h1")).to_have_text("Gates")
+    expect(page.get_by_label("Text", exact=True)).to_have_value("Bab?B")
+    page.wait_for_url(re.compile(r"gates\?runs=recall-lstm&text=Bab"))
+    page.reload()
+    page.locator("canvas").first.wait_for()
+    expect(page.get_by_label("Text", exact=True)).to_have_value("Bab?B")
+
+
+def test_every_shipped_run_is_offered_with_type_and_loss(server, page):
+    open_page(page, f"{server.url}/gates?runs=recall-lstm&text=A%3FA")
+    page.get_by_role("combobox", name="Models shown").click()
+    offered = " ".join(page.get_by_role("option").all_inner_texts())
+    for info in list_runs():
+        if info.name != "recall-lstm":
+            assert f"{info.rnn_type} {info.valid_loss:.2f} nats" in offered

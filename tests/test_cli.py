@@ -1,0 +1,226 @@
+"""The command line: what it writes, what it says, and how it is interrupted."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rnnviz import evaluate, load_corpus, load_run, trace_model
+from rnnviz.__main__ import main
+
+TINY = ("--hidden-size", "8", "--batch-size", "4", "--sequence-length", "8", "--device", "cpu")
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """Every test in a folder of its own, with a small text in it."""
+    (tmp_path / "notes.txt").write_text("the cat sat on the mat.\n" * 60, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr("rnnviz.runs.ASSETS", tmp_path / "assets")
+    monkeypatch.setattr("rnnviz.jobs.PROBE", tmp_path / "no probe")
+    return tmp_path
+
+
+def call(*arguments: str) -> int:
+    try:
+        return main(list(arguments))
+    except SystemExit as error:  # how argparse ends
+        return error.code
+
+
+def train(*arguments: str) -> int:
+    return call("train", "--corpus", "notes.txt", *TINY, *arguments)
+
+
+def test_training_several_types_leaves_a_run_of_each_that_can_be_listed(place, capsys):
+    assert train("--rnn-type", "LSTM", "RNN_TANH", "--steps", "6", "--seed", "3") == 0
+    captured = capsys.readouterr()
+    for word in ("loss", "ppl", "lr", "tokens/s"):
+        assert word in captured.err
+    assert "cpu" in captured.out
+    for kind in ("lstm", "rnn-tanh"):
+        info = load_run(place / "runs" / f"notes-{kind}").info
+        assert info.command.startswith("python -m rnnviz train --corpus notes.txt")
+        assert (info.config["steps"], info.config["seed"]) == (6, 3)
+        assert (info.model["hidden_size"], info.history[-1]["step"]) == (8, 6)
+    assert call("runs") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["notes-lstm", "LSTM"],
+        ["notes-rnn-tanh", "RNN_TANH"],
+    ]
+
+
+def test_a_second_training_does_not_write_over_the_first(place):
+    for _ in range(3):
+        assert train("--steps", "2") == 0
+    names = sorted(path.name for path in (place / "runs").iterdir())
+    assert names == ["notes-lstm", "notes-lstm-2", "notes-lstm-3"]
+
+
+def test_eval_says_the_loss_of_the_saved_run(place, capsys):
+    train("--steps", "30")
+    run = load_run("notes-lstm")
+    capsys.readouterr()
+    assert call("eval", "notes-lstm", "--corpus", "notes.txt") == 0
+    valid, tested = capsys.readouterr().out.splitlines()
+    corpus = load_corpus("notes.txt")
+    for line, ids in ((valid, corpus.valid), (tested, corpus.test)):
+        loss = evaluate(run.model, ids)
+        assert f" {loss:.4f} nats" in line
+        assert f"perplexity {np.exp(loss):.2f}" in line
+    assert call("eval", "notes-lstm") == 0  # its own text, where it was
+    assert capsys.readouterr().out.splitlines() == [valid, tested]
+
+
+def test_eval_of_a_built_in_corpus_needs_no_name(capsys):
+    assert call("train", "--corpus", "counting", *TINY, "--steps", "2") == 0
+    capsys.readouterr()
+    assert call("eval", "counting-lstm") == 0
+    loss = load_run("counting-lstm").info.valid_loss
+    assert f"valid: {loss:.4f} nats" in capsys.readouterr().out
+
+
+def test_sample_writes_as_much_as_was_asked_for_and_the_same_for_a_seed(place, capsys):
+    train("--steps", "40")
+    capsys.readouterr()
+
+    def sample(*arguments):
+        assert call("sample", "notes-lstm", *arguments) == 0
+        return capsys.readouterr().out
+
+    assert len(sample("--tokens", "50", "--seed", "1")) == 51
+    assert sample("--tokens", "50", "--seed", "1") == sample("--tokens", "50", "--seed", "1")
+    assert sample("--tokens", "50", "--seed", "1") != sample("--tokens", "50", "--seed", "2")
+    cold = ("--temperature", "0", "--prompt", "the ", "--tokens", "40")
+    assert sample(*cold, "--seed", "1") == sample(*cold, "--seed", "2") == sample(*cold)
+    assert len(sample("--words", "7", "--seed", "1").split()) <= 7
+    text = sample("--tokens", "50", "--seed", "1")
+    assert sample("--tokens", "50", "--seed", "1", "-o", "out.txt") == ""
+    assert (place / "out.txt").read_text(encoding="utf-8") == text
+
+
+def test_sample_of_words_gives_that_many_with_eos_as_a_new_line(capsys):
+    train("--steps", "60", "--level", "word", "--lr", "0.05")
+    capsys.readouterr()
+    assert call("sample", "notes-lstm", "--words", "40", "--temperature", "0", "--seed", "0") == 0
+    text = capsys.readouterr().out
+    vocab = load_run("notes-lstm").vocab
+    assert len(vocab.encode(text.removesuffix("\n"))) == 40
+    assert "<eos>" not in text
+
+
+def test_trace_writes_the_arrays_of_the_library(place):
+    train("--steps", "2", "--layers", "2")
+    assert call("trace", "notes-lstm", "--text", "the cat", "-o", "t.npz") == 0
+    run = load_run("notes-lstm")
+    seen = trace_model(run.model, run.ids("the cat"))
+    with np.load(place / "t.npz") as file:
+        assert file["layer1.h"].shape == (8, 1, 8)
+        for name, gate in seen.layers[1].gates.items():
+            np.testing.assert_allclose(file[f"layer1.{name}"], gate, atol=1e-6)
+
+
+WRONG = {
+    "no corpus": ["train", "--corpus", "nothing-here", "--steps", "1"],
+    "home of nobody": ["train", "--corpus", "~no-such-user/a.txt", "--steps", "1"],
+    "not UTF-8": ["train", "--corpus", "latin.txt", "--steps", "1"],
+    "too short": ["train", "--corpus", "notes.txt", "--steps", "1", "--batch-size", "9999"],
+    "no device": ["train", "--corpus", "notes.txt", "--steps", "1", "--device", "abacus"],
+    "no budget": ["train", "--corpus", "notes.txt", "--steps", "0"],
+    "no minutes": ["train", "--corpus", "notes.txt", "--minutes", "0"],
+    "two budgets": ["train", "--corpus", "notes.txt", "--steps", "1", "--epochs", "1"],
+    "no layers": ["train", "--corpus", "notes.txt", "--steps", "1", "--layers", "0"],
+    "sizes to tie": [*["train", "--corpus", "notes.txt", "--steps", "1", "--tie-weights"], "--embedding-size", "3", "--hidden-size", "4"],
+    "dropout": ["train", "--corpus", "notes.txt", "--steps", "1", "--dropout", "7"],
+    "seed": ["train", "--corpus", "notes.txt", "--steps", "1", "--seed", str(10**30)],
+    "memory": ["train", "--corpus", "notes.txt", "--steps", "1", "--hidden-size", str(10**9)],
+    "out is a file": ["train", "--corpus", "notes.txt", "--steps", "1", "--out", "notes.txt"],
+    "no level": ["train", "--corpus", "notes.txt", "--steps", "1", "--level", "bytes"],
+    "no type": ["train", "--corpus", "notes.txt", "--steps", "1", "--rnn-type", "CNN"],
+    "no command": [],
+    "no run": ["eval", "nothing"],
+    "long name": ["eval", "x" * 300],
+    "temperature": ["sample", "made", "--temperature", "-1"],
+    "empty text": ["trace", "made", "--text", ""],
+    "no folder": ["sample", "made", "--tokens", "3", "-o", "no/such/folder.txt"],
+    "lone surrogate": ["sample", "made", "--tokens", "3", "--prompt", "\udcff", "-o", "no/x.txt"],
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG.values(), ids=WRONG)
+def test_an_error_is_one_line_on_stderr_and_exit_code_two(place, capsys, monkeypatch, arguments):
+    (place / "latin.txt").write_bytes(b"caf\xe9\n" * 100)
+    if "made" in arguments:
+        train("--steps", "1")
+        (place / "runs" / "notes-lstm").rename(place / "runs" / "made")
+    if "--minutes" in arguments:  # such a training must not even begin
+        monkeypatch.setattr("rnnviz.jobs.fit", lambda *_: iter(()))
+    capsys.readouterr()
+    before = signal.getsignal(signal.SIGINT)
+    assert call(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith(("rnnviz: ", "python -m rnnviz"))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("name", ["(draft).txt", ".hidden.txt", "x" * 100 + ".txt", "été ☃.txt"])
+def test_a_text_of_any_file_name_can_be_trained_on(place, name):
+    (place / "notes.txt").rename(place / name)
+    assert call("train", "--corpus", name, *TINY, "--steps", "2") == 0
+    (path,) = (place / "runs").iterdir()
+    assert load_run(path).info.history
+
+
+def test_ctrl_c_leaves_a_run_and_resume_ends_as_an_uninterrupted_training(place):
+    steps = ("--steps", "1500", "--dropout", "0.2", "--seed", "4")
+    command = [sys.executable, "-m", "rnnviz", "train", "--corpus", "notes.txt", *TINY, *steps]
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    )
+    seen = b""
+    while b"step " not in seen:
+        read = os.read(process.stderr.fileno(), 4096)
+        assert read, seen
+        seen += read
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=30)
+    assert process.returncode == 130, rest
+    assert b"--resume" in rest
+    assert b"Traceback" not in rest
+    part = load_run("notes-lstm")
+    assert 0 < part.info.history[-1]["step"] < 1500
+    assert (part.info.path / "resume.safetensors").exists()
+    torch.set_num_threads(1)
+    assert train(*steps, "--resume") == 0
+    assert train(*steps, "--out", "whole") == 0
+    whole, resumed = load_run("whole/notes-lstm"), load_run("notes-lstm")
+    for name, weight in whole.model.state_dict().items():
+        assert torch.equal(weight, resumed.model.state_dict()[name])
+    assert whole.info.valid_loss == resumed.info.valid_loss
+    assert not (part.info.path / "resume.safetensors").exists()
+    assert train(*steps, "--resume") == 0  # complete: nothing more to do
+    assert len(list((place / "runs").iterdir())) == 1
+
+
+def test_the_python_command_itself_ends_with_code_two(place):
+    result = subprocess.run(
+        [sys.executable, "-m", "rnnviz", "eval", "nothing"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    assert result.returncode == 2
+    assert re.fullmatch(r"rnnviz: .*nothing.*\n", result.stderr)

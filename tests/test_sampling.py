@@ -1,0 +1,152 @@
+"""What is sampled from, against brute force; and that samples follow it."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import settings as cases
+from hypothesis import strategies as st
+
+from rnnviz import RNN_TYPES, RNNModel, generate
+from rnnviz.sampling import check_sampling, scores
+
+# Multiples of 1/64 that differ: no ties, and sums that float32 holds exactly.
+LOGITS = st.lists(st.integers(-500, 500), min_size=1, max_size=9, unique=True)
+
+
+def by_brute_force(logits: list[float], temperature: float, top_k, top_p) -> list[float]:
+    """Probabilities, one token after the other, in plain Python."""
+    falling = sorted(range(len(logits)), key=lambda i: -logits[i])
+    if temperature == 0:
+        return [1.0 if i == falling[0] else 0.0 for i in range(len(logits))]
+    weight = {i: math.exp((logits[i] - max(logits)) / temperature) for i in falling}
+    kept = falling[:top_k]
+    if top_p is not None:
+        total, reached = sum(weight[i] for i in kept), 0.0
+        for number, i in enumerate(kept):
+            reached += weight[i] / total
+            if reached >= top_p:
+                kept = kept[: number + 1]
+                break
+    total = sum(weight[i] for i in kept)
+    return [weight[i] / total if i in kept else 0.0 for i in range(len(logits))]
+
+
+@cases(max_examples=200)
+@given(
+    LOGITS,
+    st.sampled_from([0, 0.1, 0.5, 1.0, 1.7, 100.0]),
+    st.none() | st.integers(1, 12),
+    st.none() | st.sampled_from([0.05, 0.31, 0.5, 0.77, 0.9, 1.0]),
+)
+def test_scores_are_those_of_brute_force(logits, temperature, top_k, top_p):
+    logits = [logit / 64 for logit in logits]
+    got = scores(torch.tensor(logits, dtype=torch.float64), temperature, top_k, top_p).exp()
+    wanted = by_brute_force(logits, temperature, top_k, top_p)
+    assert got.tolist() == pytest.approx(wanted, abs=1e-12)
+
+
+def test_scores_of_many_rows_are_those_of_each_row():
+    logits = torch.randn(2, 3, 7, generator=torch.Generator().manual_seed(0))
+    for options in ((0, None, None), (0.7, None, None), (0.7, 3, None), (1.3, 5, 0.6)):
+        rows = [[scores(logits[i, j], *options) for j in range(3)] for i in range(2)]
+        torch.testing.assert_close(
+            scores(logits, *options), torch.stack([torch.stack(row) for row in rows])
+        )
+
+
+@cases(max_examples=100)
+@given(LOGITS, st.floats(0, 1e6))
+@example([1, 2, 3], 5e-324)
+@example([1, 2, 3], 1e-60)
+@example([1, 2, 3], 1e-39)
+def test_scores_are_a_distribution_at_every_temperature_with_argmax_in_front(logits, temperature):
+    got = scores(torch.tensor(logits, dtype=torch.float32) / 64, temperature)
+    assert got.exp().sum().item() == pytest.approx(1, abs=1e-5)
+    assert got[logits.index(max(logits))] == got.max()
+
+
+def test_a_top_p_of_one_keeps_every_token():
+    logits = torch.linspace(0, -30, 2000)
+    assert scores(logits, 1.0, top_p=1.0).isfinite().all()
+
+
+@pytest.mark.parametrize("temperature", [-0.1, math.nan, math.inf, -math.inf])
+def test_a_temperature_that_makes_no_sense_is_refused(temperature):
+    with pytest.raises(ValueError, match="temperature"):
+        check_sampling(temperature)
+    with pytest.raises(ValueError, match="temperature"):
+        generate(a_model(), torch.tensor([1]), 3, temperature)
+
+
+@pytest.mark.parametrize("wrong", [{"top_k": 0}, {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.1}])
+def test_a_cut_that_keeps_nothing_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        check_sampling(1.0, **wrong)
+
+
+def test_what_makes_sense_is_not_refused():
+    for accepted in ((0,), (1e9,), (1.0, 1), (1.0, None, 1.0), (1.0, 3, 1e-9)):
+        check_sampling(*accepted)
+
+
+def a_model(rnn_type: str = "LSTM", size: int = 6) -> RNNModel:
+    torch.manual_seed(5)
+    model = RNNModel(rnn_type, size, 4, 4, 1)
+    model.projection.weight.data *= 60
+    return model
+
+
+@pytest.mark.parametrize("rnn_type", RNN_TYPES)
+def test_temperature_zero_is_the_argmax_of_the_model_step_by_step(rnn_type):
+    model, ids = a_model(rnn_type, 9), [2, 5]
+    got = generate(model, torch.tensor(ids), 15, temperature=0)
+    assert model.training
+    model.eval()
+    for token in got.tolist():  # the whole text is read anew at each step
+        log_prob, _ = model(torch.tensor([ids]), model.init_hidden(1))
+        assert token == log_prob[0, -1].argmax()
+        ids.append(token)
+
+
+def test_a_seed_gives_one_text_and_another_seed_another():
+    model, prompt = a_model(size=50), torch.tensor([], dtype=torch.int64)
+    random = torch.get_rng_state()
+    texts = [generate(model, prompt, 30, seed=seed).tolist() for seed in (1, 1, 2)]
+    assert texts[0] == texts[1] != texts[2]
+    assert torch.equal(torch.get_rng_state(), random)
+    assert len({tuple(generate(model, prompt, 30).tolist()) for _ in range(3)}) == 3
+    firsts = {generate(model, prompt, 1, temperature=0, seed=seed).item() for seed in range(20)}
+    assert len(firsts) > 1  # an empty prompt begins at a random token
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_as_many_tokens_come_as_were_asked_for(count):
+    got = generate(a_model(), torch.tensor([1]), count, seed=0)
+    assert got.shape == (count,)
+    assert got.dtype == torch.int64
+
+
+def test_top_k_of_one_is_argmax_whatever_the_seed():
+    model = a_model()
+    greedy = generate(model, torch.tensor([1]), 10, temperature=0)
+    for seed in range(5):
+        assert torch.equal(generate(model, torch.tensor([1]), 10, 2.0, top_k=1, seed=seed), greedy)
+
+
+def chi_square(counts: list[int], p: list[float]) -> float:
+    total = sum(counts)
+    return sum((n - total * q) ** 2 / (total * q) for n, q in zip(counts, p, strict=True))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_first_tokens_follow_the_softmax_of_logits_over_temperature(temperature):
+    model, prompt = a_model().eval(), torch.tensor([3, 1])
+    drawn = [generate(model, prompt, 1, temperature, seed=seed).item() for seed in range(2500)]
+    counts = [drawn.count(token) for token in range(6)]
+    log_prob = model(prompt[None], model.init_hidden(1))[0][0, -1].tolist()
+    bound = 20.5  # exceeded once in a thousand times with five degrees of freedom
+    assert chi_square(counts, by_brute_force(log_prob, temperature, None, None)) < bound
+    for wrong in (temperature / 1.4, temperature * 1.4):
+        assert chi_square(counts, by_brute_force(log_prob, wrong, None, None)) > bound

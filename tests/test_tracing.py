@@ -1,0 +1,227 @@
+"""Every gate and state against a loop of PyTorch's own cells and the equations written out."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import settings as cases
+from hypothesis import strategies as st
+from torch import nn
+
+from rnnviz import RNN_TYPES, RNNModel, trace, trace_model
+
+LIMITS = {torch.float64: 1e-12, torch.float32: 1e-5}
+GATES = {"LSTM": ["i", "f", "g", "o"], "GRU": ["r", "z", "n"], "RNN_TANH": ["a"], "RNN_RELU": ["a"]}
+
+
+def make(kind: str, **options) -> nn.RNNBase:
+    if kind in ("LSTM", "GRU"):
+        return getattr(nn, kind)(**options).eval()
+    return nn.RNN(nonlinearity=kind.removeprefix("RNN_").lower(), **options).eval()
+
+
+def loop(rnn: nn.RNNBase, end: str, x, h, c, order):
+    """h, c (steps, B, H) after each step and the gates, one step after the other."""
+    w_ih, w_hh = getattr(rnn, "weight_ih" + end), getattr(rnn, "weight_hh" + end)
+    b_ih = getattr(rnn, "bias_ih" + end) if rnn.bias else w_ih.new_zeros(len(w_ih))
+    b_hh = getattr(rnn, "bias_hh" + end) if rnn.bias else w_ih.new_zeros(len(w_ih))
+    sigmoid, tanh, size = torch.sigmoid, torch.tanh, rnn.hidden_size
+    found = {name: [None] * len(x) for name in ["h", "c", *GATES[rnn.mode]]}
+    for t in order:
+        a, u = w_ih @ x[t].T + b_ih[:, None], w_hh @ h.T + b_hh[:, None]  # (G*H, B)
+        a, u = a.split(size), u.split(size)
+        if rnn.mode == "LSTM":
+            i, f, g, o = (a[k] + u[k] for k in range(4))
+            gates = {"i": sigmoid(i), "f": sigmoid(f), "g": tanh(g), "o": sigmoid(o)}
+            c = (gates["f"] * c.T + gates["i"] * gates["g"]).T
+            h = gates["o"].T * tanh(c)
+            h = h @ getattr(rnn, "weight_hr" + end).T if rnn.proj_size else h
+        elif rnn.mode == "GRU":
+            r, z = sigmoid(a[0] + u[0]), sigmoid(a[1] + u[1])
+            gates = {"r": r, "z": z, "n": tanh(a[2] + r * u[2])}
+            h = ((1 - z) * gates["n"] + z * h.T).T
+        else:
+            gates = {"a": a[0] + u[0]}
+            h = (tanh(gates["a"]) if rnn.mode == "RNN_TANH" else gates["a"].clamp(min=0)).T
+        for name, value in {"h": h.T, "c": None if c is None else c.T, **gates}.items():
+            found[name][t] = value if value is None else value.T
+    return {k: torch.stack(v) for k, v in found.items() if v[0] is not None}
+
+
+@st.composite
+def modules(draw):
+    kind = draw(st.sampled_from(RNN_TYPES))
+    options = {
+        "input_size": draw(st.integers(1, 4)),
+        "hidden_size": draw(st.integers(2, 4)),
+        "num_layers": draw(st.integers(1, 3)),
+        "bias": draw(st.booleans()),
+        "batch_first": draw(st.booleans()),
+        "bidirectional": draw(st.booleans()),
+        "dtype": draw(st.sampled_from([torch.float32, torch.float64])),
+    }
+    if kind == "LSTM" and draw(st.booleans()):
+        options["proj_size"] = 1
+    return kind, options
+
+
+BASE = {"input_size": 3, "hidden_size": 4, "dtype": torch.float64}
+
+
+@cases(max_examples=120)
+@given(modules(), st.integers(1, 5), st.sampled_from([None, 1, 3]), st.booleans())
+@example(("LSTM", BASE | {"num_layers": 3, "bidirectional": True, "proj_size": 2}), 4, 2, True)
+@example(("GRU", BASE | {"num_layers": 2, "bidirectional": True}), 4, 2, True)
+@example(("RNN_RELU", BASE | {"batch_first": True, "bias": False}), 1, None, True)
+def test_gates_and_states_are_those_of_a_step_by_step_loop(module, steps, batch, with_state):
+    kind, options = module
+    torch.manual_seed(steps)
+    rnn, dtype = make(kind, **options), options["dtype"]
+    x = torch.randn(steps, *([batch] if batch else []), rnn.input_size, dtype=dtype)
+    ends = ["", "_reverse"] if rnn.bidirectional else [""]
+    count, rows = rnn.num_layers * len(ends), [batch] if batch else []
+    h0 = torch.randn(count, *rows, rnn.proj_size or rnn.hidden_size, dtype=dtype)
+    c0 = torch.randn(count, *rows, rnn.hidden_size, dtype=dtype)
+    state = None
+    if with_state:
+        state = (h0, c0) if kind == "LSTM" else h0
+    else:
+        h0, c0 = torch.zeros_like(h0), torch.zeros_like(c0)
+    turned = x.transpose(0, 1) if rnn.batch_first and batch else x
+    seen = trace(rnn, turned, state)
+
+    assert len(seen.layers) == count
+    layer_input = x.reshape(steps, batch or 1, -1)
+    for number, layer in enumerate(seen.layers):
+        k, reverse = divmod(number, len(ends))
+        h, c = h0[number].reshape(batch or 1, -1), c0[number].reshape(batch or 1, -1)
+        order = range(steps)[::-1] if reverse else range(steps)
+        start = c if kind == "LSTM" else None
+        wanted = loop(rnn, f"_l{k}{ends[reverse]}", layer_input, h, start, order)
+        got = {"h": layer.h_out, "c": layer.c_out, **layer.gates}
+        assert (layer.kind, layer.reverse, list(layer.gates)) == (kind, bool(reverse), GATES[kind])
+        assert layer.h.shape == (steps + 1, batch or 1, h.shape[1])
+        assert torch.equal(layer.h[-1 if reverse else 0], h)
+        assert torch.equal(layer.h_prev, layer.h[1:] if reverse else layer.h[:-1])
+        if kind == "LSTM":
+            assert torch.equal(layer.c[-1 if reverse else 0], c)
+        else:
+            assert layer.c is layer.c_out is None
+        close = {"rtol": 0, "atol": LIMITS[dtype]}
+        torch.testing.assert_close(layer.x, layer_input, **close)
+        for name, value in wanted.items():
+            torch.testing.assert_close(got[name], value, **close)
+        if reverse == len(ends) - 1:
+            layer_input = torch.cat(
+                [s.h_out for s in seen.layers[number - reverse : number + 1]], -1
+            )
+    own, _ = rnn(turned, state)
+    if rnn.batch_first and batch:
+        own = own.transpose(0, 1)
+    torch.testing.assert_close(layer_input, own.reshape(layer_input.shape), **close)
+    assert 0 <= seen.residual < LIMITS[dtype]
+
+
+@pytest.mark.parametrize("kind", RNN_TYPES)
+def test_states_are_those_of_pytorchs_own_cells(kind):
+    torch.manual_seed(0)
+    rnn = make(kind, input_size=3, hidden_size=5).double()
+    cell = {"LSTM": nn.LSTMCell, "GRU": nn.GRUCell}.get(kind, nn.RNNCell)(3, 5).double()
+    if kind == "RNN_RELU":
+        cell.nonlinearity = "relu"
+    cell.load_state_dict({name.removesuffix("_l0"): w for name, w in rnn.state_dict().items()})
+    x = torch.randn(6, 2, 3, dtype=torch.float64)
+    layer, state = trace(rnn, x).layers[0], None
+    for t in range(6):
+        state = cell(x[t], state)
+        h, c = state if kind == "LSTM" else (state, None)
+        torch.testing.assert_close(layer.h[t + 1], h, rtol=0, atol=1e-12)
+        if kind == "LSTM":
+            torch.testing.assert_close(layer.c[t + 1], c, rtol=0, atol=1e-12)
+
+
+def test_the_residual_shows_gates_that_are_not_the_kernels(monkeypatch):
+    rnn, x = make("GRU", input_size=3, hidden_size=4), torch.randn(5, 3)
+    assert trace(rnn, x).residual < 1e-6
+    true = torch.gru
+    monkeypatch.setitem(
+        trace.__globals__["KERNELS"], "GRU", lambda *a: tuple(part + 0.01 for part in true(*a))
+    )
+    assert trace(rnn, x).residual > 1e-3
+
+
+@pytest.mark.parametrize("kind", RNN_TYPES)
+@pytest.mark.parametrize("training", [True, False])
+def test_module_gradients_mode_and_random_state_are_left_as_they_were(kind, training):
+    rnn = make(kind, input_size=3, hidden_size=4, num_layers=2).train(training)
+    rnn.weight_ih_l0.grad = torch.ones_like(rnn.weight_ih_l0)
+    before = {k: v.clone() for k, v in rnn.state_dict().items()}
+    random, x = torch.get_rng_state(), torch.randn(4, 2, 3, requires_grad=True)
+    torch.set_rng_state(random)
+    trace(rnn, x)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert rnn.training is training
+    assert x.grad is None
+    assert [name for name, p in rnn.named_parameters() if p.grad is not None] == ["weight_ih_l0"]
+    assert torch.equal(rnn.weight_ih_l0.grad, torch.ones_like(rnn.weight_ih_l0))
+    assert all(p.requires_grad for p in rnn.parameters())
+    assert all(torch.equal(before[k], v) for k, v in rnn.state_dict().items())
+
+
+def test_traced_arrays_are_detached_also_from_an_input_that_asks_for_gradients():
+    x = torch.randn(4, 2, 3, requires_grad=True)
+    for layer in trace(make("LSTM", input_size=3, hidden_size=4, num_layers=2), x).layers:
+        for tensor in (layer.x, layer.h, layer.c, *layer.gates.values()):
+            assert not tensor.requires_grad
+
+
+@pytest.mark.parametrize(
+    "x",
+    [torch.zeros(4, 5), torch.zeros(4, 2, 5), torch.zeros(3), torch.zeros(1, 1, 1, 3), [1.0], None],
+    ids=["width", "width in a batch", "one axis", "four axes", "list", "none"],
+)
+def test_an_input_of_another_shape_is_refused_with_the_shape_wanted(x):
+    with pytest.raises(ValueError, match=r"steps.*3"):
+        trace(make("LSTM", input_size=3, hidden_size=4), x)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 2, 3), (4, 0, 3)])
+def test_an_input_without_steps_or_rows_is_refused(shape):
+    with pytest.raises(ValueError, match="no steps"):
+        trace(make("GRU", input_size=3, hidden_size=4), torch.zeros(shape))
+
+
+def test_training_mode_with_dropout_between_layers_is_refused():
+    rnn = make("LSTM", input_size=3, hidden_size=4, num_layers=2, dropout=0.5).train()
+    with pytest.raises(ValueError, match="eval"):
+        trace(rnn, torch.zeros(4, 3))
+    assert len(trace(rnn.eval(), torch.zeros(4, 3)).layers) == 2
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("kind", RNN_TYPES)
+def test_trace_model_reads_the_embedded_ids_and_leaves_the_model_as_it_was(kind, training):
+    torch.manual_seed(0)
+    model = RNNModel(kind, 9, 3, 4, 2, dropout=0.5).double().train(training)
+    ids = torch.randint(9, (6,))
+    seen = trace_model(model, ids)
+    modes = {name: module.training for name, module in model.named_modules()}
+    assert set(modes.values()) == {training}
+    assert torch.equal(seen.layers[0].x[:, 0], model.embedding.weight[ids])
+    top, _ = model.eval().states(ids[None], model.init_hidden(1))
+    torch.testing.assert_close(seen.layers[1].h_out[:, 0], top[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_a_saved_trace_holds_every_array_under_its_name(kind, tmp_path):
+    rnn = make(kind, input_size=3, hidden_size=4, num_layers=2)
+    seen = trace(rnn, torch.randn(5, 2, 3))
+    seen.save(tmp_path / "any name")
+    names = ["x", "h", *GATES[kind]] + (["c"] if kind == "LSTM" else [])
+    with np.load(tmp_path / "any name", allow_pickle=False) as file:
+        assert set(file) == {"residual", *(f"layer{n}.{name}" for n in (0, 1) for name in names)}
+        assert file["residual"] == seen.residual
+        for n, layer in enumerate(seen.layers):
+            for name in names:
+                tensor = layer.gates[name] if name in layer.gates else getattr(layer, name)
+                assert np.array_equal(file[f"layer{n}.{name}"], tensor.numpy())
