@@ -1,8 +1,10 @@
 PORT ?= 8501
 ARGS ?=
-PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$p && break; done)
+RECENT := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c '$(RECENT)' 2>/dev/null && command -v $$p && break; done)
 BIN := .venv/bin
-STAMP := .venv/installed
+STAMP := .venv/.installed
 
 .PHONY: help app setup test lint browser bench screenshot assets clean
 
@@ -14,19 +16,23 @@ app: setup  ## set everything up and open the app (PORT=8501)
 
 setup: $(STAMP)  ## create .venv and install requirements.txt
 
+# The stamp comes last, so an interrupted install is taken up again; a .venv that works is kept.
 $(STAMP): requirements.txt
-	@test -n "$(PYTHON)" \
-		|| { echo "rnnviz needs Python 3.11 or newer; give its path: make PYTHON=/path/to/python3" >&2; exit 2; }
-	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null \
-		|| { echo "this Python cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
-	"$(PYTHON)" -m venv .venv
+	@rm -f $@
+	@$(BIN)/python -c 'import pip; $(RECENT)' 2>/dev/null || { \
+		"$(PYTHON)" -c '$(RECENT)' 2>/dev/null \
+			|| { echo "rnnviz needs Python 3.11 or newer; give its path: make PYTHON=/path/to/python3" >&2; exit 2; }; \
+		"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null \
+			|| { echo "this Python cannot make a virtual environment; on Debian and Ubuntu: apt-get install $$("$(PYTHON)" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')" >&2; exit 2; }; \
+		echo "creating .venv with $(PYTHON)"; \
+		"$(PYTHON)" -m venv --clear .venv; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 browser: setup  ## find or install the browser of the tests
-	@$(BIN)/python tests/browser.py
+	@$(BIN)/python tests/browser.py --install
 
-lint: setup
+lint: setup  ## ruff: rules and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
@@ -40,8 +46,10 @@ screenshot: setup browser  ## the README's picture, taken anew
 	$(BIN)/python tests/screenshot.py
 
 assets: setup  ## retrain the runs that ship (about an hour on two cores)
-	$(BIN)/python -m benchmarks.train_assets
+	rm -rf assets/runs.new
+	PYTHON=$(BIN)/python assets/train.sh assets/runs.new
+	rm -rf assets/runs && mv assets/runs.new assets/runs
 
 clean:  ## remove .venv and caches, keep runs/
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .benchmarks .pytest_cache .ruff_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -3,97 +3,129 @@
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
-  root.controller?.abort(); // the listeners of the data before
-  root.controller = new AbortController();
-  const view = decode(data);
-  const colors = lookUpTables(view.scales, isDark(root));
+  root.send = setStateValue; // a new one at each run of the script
+  root.stop ??= () => root.isConnected || root.controller?.abort();
+  const dark = isDark(root);
+  // Every run of the script calls this again, mostly with the message that is already shown
+  if (root.shown && root.dark === dark && equal(root.shown, data)) return root.stop;
+  Object.assign(root, { shown: data, dark });
+  const focus = [...root.querySelectorAll("[tabindex]")].indexOf(root.getRootNode().activeElement);
+  build(root, decode(data));
+  root.querySelectorAll("[tabindex]")[focus]?.focus({ preventScroll: true });
+  return root.stop;
+}
 
-  const texts = view.texts.map((text) => textBlock(text, colors[text.scale]));
-  const models = view.models.map((model, m) => modelBlock(model, m, view, colors));
+function build(root, view) {
+  root.controller?.abort(); // the document's listeners of the data before
+  root.controller = new AbortController();
+  const colors = lookUpTables(view.scales, root.dark);
+  const shared = legends(view);
+  const texts = view.texts.map((text, k) => textBlock(text, k, colors[text.scale]));
+  const models = view.models.map((model, m) => modelBlock(model, m, view, colors, shared));
+  const body = element("div", "body");
+  body.append(...texts, legendRow(shared, colors), ...models.map((model) => model.block));
   const tip = element("div", "tip");
+  tip.hidden = true;
   const spoken = element("div", "spoken");
   spoken.setAttribute("aria-live", "polite");
-  root.replaceChildren(...texts, ...models.map((model) => model.block), tip, spoken);
+  root.replaceChildren(body, tip, spoken);
 
-  // The cursor is a place in the raw text, and perhaps a row of one model.
-  let pinned = null;
-  let next = null;
-  const cursor = { place: null, model: 0, row: null, panel: 0 };
+  // The cursor is a place in the raw text, and perhaps a row and panel of one model. A pin
+  // outlives new values of the same text.
+  const cursor = { place: null, model: null, row: null, panel: null };
+  const written = JSON.stringify(view.texts.map((text) => text.tokens));
+  if (root.written !== written) Object.assign(root, { written, pinned: null });
 
-  const show = (change, pointer) => {
-    const waiting = next !== null;
-    next = [change, pointer];
+  let pointer = null; // where the words go: an event, a box, or nowhere
+  let waiting = false;
+  const show = (change, at) => {
+    Object.assign(cursor, change); // at once: two keys may come within one frame
+    pointer = at;
     if (!waiting) requestAnimationFrame(draw);
+    waiting = true;
   };
   const draw = () => {
-    const [change, pointer] = next;
-    next = null;
-    Object.assign(cursor, change);
-    view.texts.forEach((text, k) => markToken(texts[k], text, cursor.place));
+    waiting = false;
+    view.texts.forEach((text, k) => markToken(texts[k], text, cursor.place, root.pinned));
     view.models.forEach((model, m) => {
-      const token = tokenAt(view.texts[model.text], cursor.place);
-      const row = m === cursor.model ? cursor.row : null;
-      for (const panel of models[m].panels) markCell(panel, model, view, token, row);
+      const text = view.texts[model.text];
+      const token = tokenAt(text, cursor.place);
+      for (const panel of models[m].panels) {
+        mark(panel.column, token, text.tokens.length, true);
+        mark(panel.row, m === cursor.model ? cursor.row : null, model.units.length);
+      }
     });
-    describe(tip, cursor, view, pointer);
-    if (!pointer) spoken.textContent = tip.textContent;
+    const lines = pointer && cursor.place !== null ? describe(cursor, view) : [];
+    place(tip, lines, pointer === "cell" ? cellBox(cursor, texts, models) : pointer);
+    if (pointer === "cell") spoken.textContent = lines.map((line) => line.textContent).join(", ");
   };
-  const select = (m, row, tell) => {
+  const leave = () => show({ place: root.pinned, model: null, row: null, panel: null }, null);
+  const select = (m, row) => {
     models.forEach((model, k) => model.select(k === m ? row : null));
-    if (tell) setStateValue("unit", [m, view.models[m].units[row]]);
   };
-  const leave = () => show({ place: pinned, row: null }, pinned === null ? {} : null);
+  const choose = (m, row) => {
+    select(m, row);
+    root.send("unit", [m, view.models[m].units[row]]);
+  };
+  const pin = (k, start) => {
+    const again = tokenAt(view.texts[k], root.pinned) === tokenAt(view.texts[k], start);
+    root.pinned = again ? null : start;
+    root.send("token", root.pinned);
+  };
 
   root.onpointermove = (event) => {
-    const at = hit(event, view, models);
+    const at = hit(event, view);
     if (at) show(at, event);
     else leave();
   };
   root.onpointerleave = leave;
   root.onclick = (event) => {
-    const at = hit(event, view, models);
+    const at = hit(event, view);
     if (!at) return;
-    if (at.row !== null) select(at.model, at.row, true);
-    else {
-      pinned = pinned === at.place ? null : at.place;
-      setStateValue("token", at.place);
-    }
+    if (at.row === null) pin(at.text, at.place);
+    else choose(at.model, at.row);
+    show(at, event); // a finger has no hover before its click
   };
+  root.onfocusout = leave;
   root.onkeydown = (event) => {
+    if (event.key === "Escape" && (cursor.place ?? root.pinned) !== null) {
+      if (root.pinned !== null) root.send("token", null);
+      root.pinned = null;
+      leave();
+    }
+    const k = texts.indexOf(event.target);
     const m = models.findIndex((model) => model.grid === event.target);
-    if (m < 0) return;
-    const text = view.texts[view.models[m].text];
-    const rows = view.models[m].units.length;
-    const token = Math.max(0, tokenAt(text, cursor.place) ?? 0);
+    const text = view.texts[k < 0 ? view.models[m]?.text : k];
+    if (!text?.tokens.length || event.ctrlKey || event.metaKey || event.altKey) return;
+    const rows = m < 0 ? 0 : view.models[m].units.length;
+    const token = tokenAt(text, cursor.place) ?? 0;
     const row = cursor.model === m && cursor.row !== null ? cursor.row : 0;
     const moves = {
       ArrowLeft: [token - 1, row],
       ArrowRight: [token + 1, row],
-      ArrowUp: [token, row - 1],
-      ArrowDown: [token, row + 1],
       Home: [0, row],
       End: [text.tokens.length - 1, row],
       Enter: [token, row],
+      ...(rows && { ArrowUp: [token, row - 1], ArrowDown: [token, row + 1] }),
     };
-    if (event.key === "Escape") {
-      pinned = null;
-      show({ place: null, row: null });
-    }
     if (!moves[event.key]) return;
     event.preventDefault();
-    const i = clamp(moves[event.key][0], text.tokens.length);
-    const j = clamp(moves[event.key][1], rows);
-    show({ place: text.starts[i], model: m, row: j, panel: 0 });
-    if (event.key === "Enter") select(m, j, true);
+    const start = text.starts[clamp(moves[event.key][0], text.tokens.length)];
+    const line = rows ? clamp(moves[event.key][1], rows) : null;
+    if (event.key === "Enter") rows ? choose(m, line) : pin(k, start);
+    show({ place: start, model: rows ? m : null, row: line, panel: null }, "cell");
   };
 
-  // A control elsewhere on the page may choose the unit: see mark_unit.js.
-  const follow = () => {
-    const [m, unit] = document.rnnvizUnit ?? [];
-    if (view.models[m]) select(m, view.models[m].units.indexOf(unit), false);
+  // A control elsewhere on the page may choose the unit: see mark_unit.js
+  const follow = ([m, unit]) => {
+    if (view.models[m]) select(m, view.models[m].units.indexOf(unit));
   };
-  document.addEventListener("rnnviz-unit", follow, { signal: root.controller.signal });
-  follow();
+  const { signal } = root.controller;
+  document.addEventListener("rnnviz-unit", () => follow(document.rnnvizUnit), { signal });
+  // The words are fixed to the window: they would stay behind when the page scrolls
+  document.addEventListener("scroll", () => (tip.hidden = true), { signal, capture: true });
+  follow(view.selected ?? document.rnnvizUnit ?? []);
+  leave();
 }
 
 function decode(message) {
@@ -104,15 +136,17 @@ function decode(message) {
   return view;
 }
 
+const equal = (a, b) => a === b || (a.length === b.length && a.every((byte, k) => byte === b[k]));
+
 // Colours
 
+const luminance = ([r, g, b]) => 0.3 * r + 0.59 * g + 0.11 * b;
+
 function isDark(root) {
-  const color = getComputedStyle(root).getPropertyValue("--st-background-color").trim();
   const paint = document.createElement("canvas").getContext("2d");
-  paint.fillStyle = color || "#fff";
+  paint.fillStyle = getComputedStyle(root).getPropertyValue("--st-background-color") || "#fff";
   paint.fillRect(0, 0, 1, 1);
-  const [r, g, b] = paint.getImageData(0, 0, 1, 1).data;
-  return 0.3 * r + 0.6 * g + 0.1 * b < 128;
+  return luminance(paint.getImageData(0, 0, 1, 1).data) < 128;
 }
 
 function lookUpTables(scales, dark) {
@@ -132,48 +166,82 @@ function interpolate(stops) {
 
 const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
 
+// For each scale in use its ends and the symbols it colours; mixed: panels differ in their ends
+function legends(view) {
+  const found = new Map();
+  const coloured = view.texts.filter((text) => text.values);
+  const panels = view.models.flatMap((model) => model.panels);
+  for (const { scale, lo, hi, symbol } of [...coloured, ...panels]) {
+    if (!found.has(scale)) found.set(scale, { lo, hi, mixed: false, symbols: new Set() });
+    const legend = found.get(scale);
+    legend.mixed ||= lo !== legend.lo || hi !== legend.hi;
+    if (symbol) legend.symbols.add(symbol);
+  }
+  return found;
+}
+
+function legendRow(shared, colors) {
+  const row = element("div", "legend");
+  for (const [scale, { lo, hi, mixed, symbols }] of shared) {
+    const entry = element("span", "scale");
+    const bar = element("i", "bar");
+    bar.style.backgroundImage = `linear-gradient(to right, ${colors[scale].map(css)})`;
+    entry.append(element("em", "", [...symbols].join(" ")));
+    entry.append(mixed ? "low" : end(scale, lo), bar, mixed ? "high" : end(scale, hi));
+    row.append(entry);
+  }
+  return row;
+}
+
 // The text
 
-function textBlock(text, lut) {
+function textBlock(text, k, lut) {
   const block = element("div", "text");
   const words = text.starts.some((start, i) => text.ends[i] - start > 1);
   block.classList.toggle("words", words);
+  block.tabIndex = 0;
+  block.setAttribute("role", "application");
+  const keys = "arrow keys move the cursor, Enter pins it, Escape clears";
+  block.setAttribute("aria-label", `text, ${text.tokens.length} tokens; ${keys}`);
   block.tokens = text.tokens.map((token, i) => {
     const span = element("span", "token", token);
-    span.index = i;
-    if (text.values && text.values[i] !== null) {
-      const share = (text.values[i] - text.lo) / (text.hi - text.lo);
-      const rgb = lut[clamp(Math.round(255 * share), 256)];
+    Object.assign(span, { text: k, index: i });
+    const value = text.values?.[i] ?? null;
+    if (value !== null) {
+      const rgb = lut[clamp(Math.round((255 * (value - text.lo)) / (text.hi - text.lo)), 256)];
       span.style.backgroundColor = css(rgb);
-      span.style.color = 0.3 * rgb[0] + 0.6 * rgb[1] + 0.1 * rgb[2] < 140 ? "#fff" : "#111";
+      span.style.color = luminance(rgb) < 140 ? "#fff" : "#111";
     }
     block.append(span);
-    if (token === "⏎") block.append(element("br"));
-    else if (token === "␣") block.append(element("wbr"));
+    if (token.endsWith("⏎")) block.append(element("br"));
+    else if (token.endsWith("␣")) block.append(element("wbr"));
     return span;
   });
   return block;
 }
 
-function markToken(block, text, place) {
-  const token = tokenAt(text, place);
+function markToken(block, text, place, pinned) {
+  const [token, held] = [tokenAt(text, place), tokenAt(text, pinned)];
   block.marked?.classList.remove("marked");
-  block.marked = token === null ? null : block.tokens[token];
+  block.held?.classList.remove("pinned");
+  Object.assign(block, { marked: block.tokens[token], held: block.tokens[held] });
+  block.held?.classList.add("pinned");
+  block.marked?.classList.add("marked");
   if (!block.marked) return;
-  block.marked.classList.add("marked");
   const [top, height] = [block.marked.offsetTop, block.clientHeight];
-  if (top < block.scrollTop || top > block.scrollTop + height - 20) {
-    block.scrollTop = top - height / 2; // scrolls inside the block, never the page
+  if (top < block.scrollTop || top + block.marked.offsetHeight > block.scrollTop + height) {
+    block.scrollTop = top - height / 2; // inside the block, never the page
   }
 }
 
-// The last token that begins at or before a place
-function tokenAt(text, place) {
-  if (place === null || !text.starts.length) return null;
-  let [low, high] = [0, text.starts.length - 1];
+// The token at a place, or the last one before it in a gap; null outside the text
+function tokenAt({ starts, ends }, place) {
+  let [low, high] = [0, starts.length - 1];
+  if (place === null || high < 0) return null;
+  if (place < starts[0] || place > Math.max(starts[high], ends[high] - 1)) return null;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (text.starts[middle] <= place) low = middle;
+    if (starts[middle] <= place) low = middle;
     else high = middle - 1;
   }
   return low;
@@ -181,7 +249,7 @@ function tokenAt(text, place) {
 
 // The heatmaps
 
-function modelBlock(model, m, view, colors) {
+function modelBlock(model, m, view, colors, shared) {
   const block = element("section", "model");
   const head = element("header");
   const swatch = element("i", "swatch");
@@ -190,14 +258,13 @@ function modelBlock(model, m, view, colors) {
   head.append(element("span", "note", model.note));
   const grid = element("div", "grid");
   grid.tabIndex = 0;
-  grid.setAttribute("role", "group");
-  const names = model.panels.map((panel) => `${panel.name} ${panel.symbol}`).join(", ");
-  const keys = "arrow keys move the cursor, Enter chooses a unit";
+  grid.setAttribute("role", "application");
+  const names = model.panels.map((panel) => `${panel.symbol} ${panel.name}`).join(", ");
+  const keys = "arrow keys move over tokens and units, Enter selects the unit, Escape clears";
   grid.setAttribute("aria-label", `${model.label}, heatmaps of ${names}; ${keys}`);
   grid.style.setProperty("--columns", view.columns);
-  const columns = view.texts[model.text].tokens.length;
   const panels = model.panels.map((panel, p) => {
-    const drawn = panelBlock(panel, columns, model.units.length, view.values, colors);
+    const drawn = panelBlock(panel, model, view, colors[panel.scale], shared.get(panel.scale));
     Object.assign(drawn.area, { model: m, panel: p });
     return drawn;
   });
@@ -207,31 +274,36 @@ function modelBlock(model, m, view, colors) {
   return { block, grid, panels, select };
 }
 
-function panelBlock(panel, columns, rows, values, colors) {
-  const lut = colors[panel.scale] ?? colors.sequential;
+function panelBlock(panel, model, view, lut, shared) {
+  const columns = view.texts[model.text].tokens.length;
+  const { units } = model;
   const figure = element("figure");
   const caption = element("figcaption");
-  const bar = element("i", "bar");
-  bar.style.backgroundImage = `linear-gradient(to right, ${lut.filter((_, n) => n % 15 === 0).map(css)})`;
-  const range = element("span", "range");
-  range.append(number(panel, panel.lo, 0), bar, number(panel, panel.hi, 0));
-  caption.append(element("em", "", panel.symbol), element("span", "", panel.name), range);
+  caption.append(element("em", "", panel.symbol), element("span", "name", panel.name));
+  const range = `${end(panel.scale, panel.lo)} … ${end(panel.scale, panel.hi)}`;
+  if (shared.mixed) caption.append(element("span", "range", range));
   const area = element("div", "area");
-  area.style.setProperty("--rows", rows);
-  const chosen = element("div", "row chosen");
-  const column = element("div", "column");
-  const row = element("div", "row");
-  area.append(paint(panel, columns, rows, values, lut), chosen, column, row);
-  const axis = element("div", "axis");
-  axis.append(element("span", "", "1"), element("span", "", "token →"), element("span", "", columns));
-  figure.append(caption, area, axis);
+  figure.style.setProperty("--rows", units.length);
+  const [column, row, chosen] = ["column", "row", "chosen"].map((name) => element("div", name));
+  for (const line of [column, row, chosen]) line.hidden = true;
+  area.append(paint(panel, columns, units.length, view.values, lut), column, row, chosen);
+  figure.append(caption, axis("units", units[0], "unit →", units.at(-1)), area);
+  figure.append(axis("tokens", 1, "token →", columns));
   return { figure, area, column, row, chosen };
+}
+
+function axis(name, first, title, last) {
+  const line = element("div", `axis ${name}`);
+  line.setAttribute("aria-hidden", "true");
+  const ticks = first === last ? [first, title] : [first, title, last];
+  line.append(...ticks.map((text) => element("span", "", text)));
+  return line;
 }
 
 function paint(panel, columns, rows, values, lut) {
   const canvas = element("canvas");
-  canvas.width = columns;
-  canvas.height = rows;
+  if (!columns || !rows) return canvas;
+  Object.assign(canvas, { width: columns, height: rows });
   const packed = Uint32Array.from(lut, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
   const image = new ImageData(columns, rows);
   const pixels = new Uint32Array(image.data.buffer);
@@ -240,35 +312,29 @@ function paint(panel, columns, rows, values, lut) {
   return canvas;
 }
 
-function markCell(panel, model, view, token, row) {
-  mark(panel.column, token, view.texts[model.text].tokens.length, true);
-  mark(panel.row, row, model.units.length);
-}
-
 // Put a line over row (or column) n of `count`, or hide it
 function mark(line, n, count, across = false) {
   line.hidden = n === null || n < 0;
   if (line.hidden) return;
-  const [start, size] = across ? ["left", "width"] : ["top", "height"];
-  line.style[start] = `${(100 * n) / count}%`;
-  line.style[size] = `max(1px, ${100 / count}%)`;
+  line.style[across ? "left" : "top"] = `${(100 * n) / count}%`;
+  line.style[across ? "width" : "height"] = `${100 / count}%`;
 }
 
 // What lies under the pointer: a token of a text, or a cell of a heatmap
-function hit(event, view, models) {
+function hit(event, view) {
   const target = event.composedPath()[0];
+  const none = { model: null, row: null, panel: null };
   if (target.index !== undefined) {
-    const k = [...target.parentElement.parentElement.children].indexOf(target.parentElement);
-    return { place: view.texts[k].starts[target.index], row: null };
+    return { ...none, place: view.texts[target.text].starts[target.index], text: target.text };
   }
   const area = target.closest?.(".area");
-  if (!area) return null;
+  const model = view.models[area?.model];
+  if (!model?.units.length || !view.texts[model.text].tokens.length) return null;
+  const { starts } = view.texts[model.text];
   const box = area.getBoundingClientRect();
-  const model = view.models[area.model];
-  const text = view.texts[model.text];
   const part = (at, start, size, count) => clamp(Math.floor(((at - start) / size) * count), count);
   return {
-    place: text.starts[part(event.clientX, box.left, box.width, text.starts.length)],
+    place: starts[part(event.clientX, box.left, box.width, starts.length)],
     model: area.model,
     row: part(event.clientY, box.top, box.height, model.units.length),
     panel: area.panel,
@@ -277,40 +343,56 @@ function hit(event, view, models) {
 
 // The words beside the pointer
 
-function describe(tip, cursor, view, pointer) {
-  tip.hidden = cursor.place === null;
-  if (tip.hidden) return;
-  const model = cursor.row === null ? null : view.models[cursor.model];
-  const text = view.texts[model ? model.text : 0];
+function describe(cursor, view) {
+  const model = view.models[cursor.model];
+  const text = view.texts[model?.text ?? view.texts.findIndex((t) => tokenAt(t, cursor.place) !== null)];
   const i = tokenAt(text, cursor.place);
   const lines = [element("div", "", `token ${i + 1} of ${text.tokens.length}: `)];
   lines[0].append(element("bdi", "quoted", text.tokens[i]));
-  if (text.values && !model) lines[0].append(` ${text.values[i]}`);
-  if (model) {
-    lines.push(element("div", "muted", `${model.label}, unit ${model.units[cursor.row]}`));
-    model.panels.forEach((panel, p) => {
-      const cell = panel.offset + cursor.row * text.tokens.length + i;
-      const value = panel.lo + ((panel.hi - panel.lo) * view.values[cell]) / 65535;
-      const line = element("div", p === cursor.panel ? "value here" : "value");
-      line.append(element("em", "", panel.symbol), ` = ${number(panel, value, 3)}`);
-      lines.push(line);
-    });
+  if (!model) {
+    const value = text.values?.[i] ?? null;
+    if (value !== null) lines.push(element("div", "", `value ${number(text, value)}`));
+    return lines;
   }
-  tip.replaceChildren(...lines);
-  const anchor = pointer?.clientX === undefined ? null : pointer;
-  tip.classList.toggle("docked", !anchor);
-  if (!anchor) return;
-  const [w, h] = [tip.offsetWidth + 14, tip.offsetHeight + 14];
-  const left = anchor.clientX + w > innerWidth ? anchor.clientX - w : anchor.clientX + 14;
-  const top = anchor.clientY + h > innerHeight ? anchor.clientY - h : anchor.clientY + 14;
-  tip.style.transform = `translate(${Math.max(0, left)}px, ${Math.max(0, top)}px)`;
+  lines.push(element("div", "muted", `${model.label}, unit ${model.units[cursor.row]}`));
+  model.panels.forEach((panel, p) => {
+    const cell = panel.offset + cursor.row * text.tokens.length + i;
+    const value = panel.lo + ((panel.hi - panel.lo) * view.values[cell]) / 65535;
+    const line = element("div", p === cursor.panel ? "value here" : "value");
+    line.append(element("em", "", panel.symbol), ` = ${number(panel, value)}`);
+    lines.push(line);
+  });
+  return lines;
 }
 
-function number(panel, value, digits) {
-  if (panel.scale === "log") return (10 ** value).toExponential(digits && 2);
-  const enough = digits || (Number.isInteger(value) ? 0 : 1);
-  return value.toFixed(enough).replace("-", "−");
+// Where the keyboard's cursor is: the cell in a model's first panel, or the token in the text
+function cellBox(cursor, texts, models) {
+  const panel = models[cursor.model]?.panels[0];
+  const across = (panel?.column ?? texts.find((text) => text.marked).marked).getBoundingClientRect();
+  return { clientX: across.right, clientY: (panel?.row.getBoundingClientRect() ?? across).bottom };
 }
+
+function place(tip, lines, at) {
+  tip.hidden = !lines.length;
+  if (tip.hidden) return;
+  tip.replaceChildren(...lines);
+  const [width, height] = [tip.offsetWidth, tip.offsetHeight];
+  const beside = (to, size, limit) => Math.max(4, to + size + 18 > limit ? to - size - 14 : to + 14);
+  const left = Math.min(beside(at.clientX, width, innerWidth), innerWidth - width - 4);
+  tip.style.transform = `translate(${left}px, ${beside(at.clientY, height, innerHeight)}px)`;
+}
+
+function number({ scale, lo, hi }, value) {
+  if (scale === "log") return minus((10 ** value).toExponential(2));
+  const digits = [2, 20, 200].findIndex((range) => hi - lo <= range);
+  return minus(value.toFixed(digits < 0 ? 0 : 3 - digits));
+}
+
+// An end of a scale, as short as it can be
+const end = (scale, value) =>
+  minus(scale === "log" ? (10 ** value).toExponential(0) : String(Number(value.toPrecision(3))));
+
+const minus = (text) => text.replace("-", "−");
 
 const clamp = (n, count) => Math.max(0, Math.min(count - 1, n));
 

@@ -16,16 +16,22 @@ import rnnviz
 def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
-    options.command_line = "python -m rnnviz " + shlex.join(arguments)
+    kept = [a for n, a in enumerate(arguments) if "--out" not in (a, arguments[n - 1] if n else "")]
+    options.command_line = "python -m rnnviz " + shlex.join(kept)  # where to is not how
     try:
         return options.run(options) or 0
-    except (ValueError, OSError) as error:
-        print(f"rnnviz: {' '.join(str(error).split())}", file=sys.stderr)
+    except (ValueError, OSError, RuntimeError) as error:  # RuntimeError: memory, mostly
+        print(f"rnnviz: {' '.join(str(error).split())[:500]}", file=sys.stderr)
         return 2
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        self.exit(2, f"rnnviz: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m rnnviz", description=rnnviz.__doc__)
+    parser = _Parser(prog="python -m rnnviz", description=rnnviz.__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     train = commands.add_parser("train", help="train one or more models on a corpus")
@@ -86,7 +92,7 @@ def _train(options: argparse.Namespace) -> int:
     from rnnviz.jobs import fit, new_run, resumed_run
     from rnnviz.runs import runs_folder
 
-    if not (options.minutes or options.epochs or options.steps):
+    if options.minutes is options.epochs is options.steps is None:
         options.minutes = 3.0
     fields = ("optimizer", "lr", "clip", "batch_size", "sequence_length")
     fields += ("minutes", "epochs", "steps", "seed")
@@ -102,8 +108,7 @@ def _train(options: argparse.Namespace) -> int:
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.append(1))
     try:
         for rnn_type in options.rnn_type:
-            name = f"{corpus.name}-{rnn_type}".lower().replace("_", "-")
-            path = folder / re.sub(r"[^\w.+-]", "-", name)
+            path = folder / run_name(corpus.name, rnn_type)
             if options.resume and (path / "run.json").exists():
                 if not (path / "resume.safetensors").exists():
                     print(f"{path}: complete")
@@ -160,6 +165,12 @@ def perplexity(loss: float) -> float:
     return math.exp(loss) if loss < 700 else math.inf
 
 
+def run_name(corpus: str, rnn_type: str) -> str:
+    """A plain folder name: python-source-rnn-tanh."""
+    name = re.sub(r"[^\w.+-]+", "-", corpus)[:60].strip(".+-") or "run"
+    return f"{name}-{rnn_type}".lower().replace("_", "-")
+
+
 def _free(path: Path) -> Path:
     """The path, or the first of path-2, path-3, ... that is not taken."""
     number, free = 1, path
@@ -189,7 +200,7 @@ def _eval(options: argparse.Namespace) -> None:
     from rnnviz.training import score
 
     run = load_run(options.name)
-    source = read(options.corpus or run.info.corpus)
+    source = read(options.corpus or run.info.spec)
     for part, text in zip(("valid", "test"), source.texts[1:], strict=True):
         ids = run.ids(text)
         if len(ids) > 1:

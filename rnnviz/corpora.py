@@ -50,15 +50,19 @@ def read(spec: str) -> Source:
     """The texts of a corpus by its name or path. Raises CorpusError."""
     if spec in BUILT_IN:
         return BUILT_IN[spec]()
-    path = Path(spec).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(spec).expanduser()
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (RuntimeError, OSError) as error:  # ~somebody without a home, a name too long
+        raise CorpusError(f"{spec[:80]} cannot be looked up: {error}"[:300]) from None
+    if is_folder:
         parts = [path / f"{part}.txt" for part in ("train", "valid", "test")]
         for part in parts[:2]:
             if not part.exists():
                 raise CorpusError(f"{path} has no {part.name}; a folder needs train.txt, valid.txt")
         texts = [_read_text(part) if part.exists() else "" for part in parts]
         return Source(path.resolve().name, tuple(texts), spaced=True)
-    if path.is_file():
+    if is_file:
         return from_text(_read_text(path), path.stem)
     raise CorpusError(
         f"no corpus named {spec!r}: give a text file, a folder or one of {', '.join(BUILT_IN)}"
@@ -187,10 +191,16 @@ def _fetched(file: str) -> str:
         raise CorpusError(f"{file} could not be downloaded ({error}); {where}") from None
     if hashlib.sha1(b"blob %d\0" % len(raw) + raw).hexdigest() != blob:
         raise CorpusError(f"{url} gave {len(raw)} bytes that are not the published text; {where}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    part.write_bytes(raw)
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(raw)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be written: {error.strerror}") from None
     return decode(raw, file)
 
 

@@ -85,7 +85,8 @@ class Vocab:
         tokens = [self.id2token[int(i)] for i in ids]
         if self.split == "char":
             return "".join(tokens)
-        return " ".join("\n" if t == EOS else t for t in tokens).replace(" \n ", "\n")
+        words = " ".join("\n" if token == EOS else token for token in tokens)
+        return re.sub(r" ?\n ?", "\n", words)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Place (start, end) of each token of `encode(text)` in the text."""
@@ -112,8 +113,9 @@ def tokenize(text: str, split: str) -> list[str]:
 class Corpus:
     """Text as ids. `train`, `valid`, `test`: int64 (N,), `test` may be empty.
 
-    `fingerprint` is a hash of the three texts. With `cue`, only the token after a cue
-    counts in a loss (the recall task: all other tokens are random).
+    `fingerprint` is a hash of the three texts, `spec` what `load_corpus` finds them by.
+    With `cue`, only the token after a cue counts in a loss (the recall task: all other
+    tokens are random).
     """
 
     name: str
@@ -122,6 +124,7 @@ class Corpus:
     valid: torch.Tensor
     test: torch.Tensor
     fingerprint: str
+    spec: str = ""
     cue: int | None = None
 
     @property
@@ -139,10 +142,12 @@ def load_corpus(spec: str, level: str = "char", min_count: int = 1) -> Corpus:
     """
     if level not in LEVELS:
         raise CorpusError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
-    return make_corpus(corpora.read(spec), level, min_count)
+    return make_corpus(corpora.read(spec), level, min_count, spec)
 
 
-def make_corpus(source: corpora.Source, level: str = "char", min_count: int = 1) -> Corpus:
+def make_corpus(
+    source: corpora.Source, level: str = "char", min_count: int = 1, spec: str = ""
+) -> Corpus:
     """Encode a source's three texts with a vocabulary of its training text."""
     import torch
 
@@ -158,7 +163,7 @@ def make_corpus(source: corpora.Source, level: str = "char", min_count: int = 1)
         )
     digest = hashlib.sha256("\x1f".join(source.texts).encode("utf-8", "surrogatepass"))
     cue = None if source.cue is None else vocab.token2id[source.cue]
-    return Corpus(source.name, vocab, train, valid, test, digest.hexdigest()[:16], cue)
+    return Corpus(source.name, vocab, train, valid, test, digest.hexdigest()[:16], spec, cue)
 
 
 def bptt_batchify(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -12,7 +13,7 @@ import torch
 
 from rnnviz.data import Corpus
 from rnnviz.model import RNNModel
-from rnnviz.runs import Run, RunInfo, load_resume, load_run, save_run, versions
+from rnnviz.runs import Run, RunError, RunInfo, load_resume, load_run, save_run, versions
 from rnnviz.training import StepRecord, TrainConfig, TrainingError, TrainState, score, train
 
 SAVE_SECONDS = 30.0
@@ -39,6 +40,7 @@ def new_run(
         vocab=corpus.vocab,
         corpus=corpus.name,
         fingerprint=corpus.fingerprint,
+        spec=corpus.spec,
         config=asdict(config.resolved(model.rnn_type)),
         cue=corpus.cue,
         command=command,
@@ -52,6 +54,12 @@ def resumed_run(path: Path, corpus: Corpus) -> tuple[Run, TrainState]:
     run = load_run(path)
     if run.info.fingerprint != corpus.fingerprint:
         raise TrainingError(f"{path} was trained on another text than {corpus.name} is now")
+    try:
+        TrainConfig(**run.info.config)
+    except (TypeError, ValueError) as error:
+        raise RunError(
+            f"{path} has a training configuration that makes no sense ({error})"
+        ) from None
     state = load_resume(run)
     history = tuple(r for r in run.info.history if r["step"] <= state.step)
     return Run(replace(run.info, history=history), run.model), state
@@ -99,8 +107,8 @@ def losses(run: Run, corpus: Corpus) -> dict[str, float | None]:
     cue = corpus.cue
     tested = score(run.model, corpus.test, cue) if len(corpus.test) > 1 else (None, None)
     return {
-        "valid_loss": score(run.model, corpus.valid, cue)[0],
-        "test_loss": tested[0],
+        "valid_loss": _finite(score(run.model, corpus.valid, cue)[0]),
+        "test_loss": _finite(tested[0]),
         "probe_loss": probe_loss(run),
         "accuracy": tested[1] if cue is not None else None,
     }
@@ -115,8 +123,8 @@ def probe_loss(run: Run) -> float | None:
     if not PROBE.exists():
         return None
     model = copy.deepcopy(run.model).double()
-    return score(model, run.ids(PROBE.read_text(encoding="utf-8")))[0]
+    return _finite(score(model, run.ids(PROBE.read_text(encoding="utf-8")))[0])
 
 
-def _finite(value: float) -> float | None:
-    return value if value < float("inf") else None
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

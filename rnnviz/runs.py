@@ -7,6 +7,7 @@ weights are touched: listing runs does not wait for it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "runs"
 MAX_JSON = 20 * 2**20  # bytes
-MAX_SIZE = 65_536
+MAX_SIZE, MAX_LAYERS = 65_536, 64
 SIZES = ("vocab_size", "embedding_size", "hidden_size", "num_hidden_layers")
 MODEL_KEYS = ("rnn_type", *SIZES, "dropout", "tie_weights")
 
@@ -50,6 +51,7 @@ class RunInfo:
     vocab: Vocab
     corpus: str
     fingerprint: str
+    spec: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     history: tuple[dict[str, Any], ...] = ()
     cue: int | None = None
@@ -121,15 +123,10 @@ def list_runs(folders: Sequence[Path | str] | None = None) -> list[RunInfo]:
         folders = (ASSETS, runs_folder())
     found: dict[str, RunInfo] = {}
     for folder in map(Path, folders):
-        try:
-            paths = sorted(path for path in folder.iterdir() if (path / "run.json").is_file())
-        except OSError:
-            continue
+        paths = sorted(folder.iterdir()) if folder.is_dir() else []
         for path in paths:
-            try:
+            with contextlib.suppress(RunError):
                 found.setdefault(path.name, read_info(path))
-            except RunError:
-                continue
     return list(found.values())
 
 
@@ -139,8 +136,9 @@ def find_run(name: str) -> Path:
     if re.fullmatch(r"[^/\\]+", name) and name not in (".", ".."):
         candidates += [runs_folder() / name, ASSETS / name]
     for path in candidates:
-        if (path / "run.json").is_file():
-            return path
+        with contextlib.suppress(OSError):  # a name too long for the file system
+            if (path / "run.json").is_file():
+                return path
     raise RunError(f"there is no run {name!r}; `python -m rnnviz runs` lists those there are")
 
 
@@ -158,7 +156,14 @@ def read_info(path: Path | str) -> RunInfo:
         raise RunError(f"{path} is not a run: it has no run.json") from None
     except OSError as error:
         raise RunError(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise RunError(f"{file} does not describe a run ({error})") from None
 
 
@@ -167,13 +172,15 @@ def _info(raw: Any, path: Path) -> RunInfo:
     model = raw["model"]
     _check(model["rnn_type"] in rnnviz.RNN_TYPES, "rnn_type")
     _check(all(type(model[k]) is int and 0 < model[k] <= MAX_SIZE for k in SIZES), "sizes")
-    _check(type(model["tie_weights"]) is bool and 0 <= model["dropout"] <= 1, "dropout")
+    _check(model["num_hidden_layers"] <= MAX_LAYERS, "num_hidden_layers")
+    _check(type(model["tie_weights"]) is bool, "tie_weights")
+    _check(type(model["dropout"]) in (int, float) and 0 <= model["dropout"] <= 1, "dropout")
     tokens = raw["vocab"]["tokens"]
     _check(all(type(token) is str for token in tokens), "vocab")
     _check(model["vocab_size"] == len(tokens), "vocab_size")
     for key in ("valid_loss", "test_loss", "probe_loss", "accuracy"):
         _check(raw.get(key) is None or math.isfinite(raw[key]), key)
-    for key in ("corpus", "fingerprint", "command"):
+    for key in ("corpus", "fingerprint", "spec", "command"):
         _check(type(raw[key]) is str, key)
     for record in raw["history"]:
         _check(all(v is None or math.isfinite(v) for v in record.values()), "history")
@@ -184,6 +191,7 @@ def _info(raw: Any, path: Path) -> RunInfo:
         vocab=Vocab(tuple(tokens), raw["vocab"]["split"]),
         corpus=raw["corpus"],
         fingerprint=raw["fingerprint"],
+        spec=raw["spec"],
         config=dict(raw["config"]),
         history=tuple(map(dict, raw["history"])),
         cue=raw["cue"],
@@ -208,7 +216,7 @@ def load_run(path: Path | str) -> Run:
     Raises RunError for files that are missing, truncated, oversized or of another model.
     """
     info = read_info(find_run(str(path)))
-    model = new_model(info)
+    model = _empty_model(info)
     tensors, _ = _read_tensors(info.path / "weights.safetensors", model)
     _fill(model, tensors, info.path)
     return Run(info, model.eval())
@@ -227,7 +235,7 @@ def load_resume(run: Run) -> TrainState:
     try:
         for name, tensor in tensors.items():
             group, _, rest = name.partition("/")
-            groups[group][rest] = tensor
+            groups[group][rest] = tensor.clone()  # aligned as torch aligns: sums stay bitwise equal
         scalars = json.loads(metadata["state"])
         _fill(run.model, groups["model"], run.info.path)
         return TrainState(
@@ -244,10 +252,14 @@ def load_resume(run: Run) -> TrainState:
         raise RunError(f"{path} is not what training left ({error})") from None
 
 
-def new_model(info: RunInfo) -> RNNModel:
+def _empty_model(info: RunInfo) -> RNNModel:
+    """A model without memory of its own: sizes are checked against the file before any is taken."""
+    import torch
+
     from rnnviz.model import RNNModel
 
-    return RNNModel(**info.model)
+    with torch.device("meta"):
+        return RNNModel(**info.model)
 
 
 def save_run(run: Run, folder: Path | str, state: TrainState | None = None, half=False) -> Run:
@@ -265,12 +277,16 @@ def save_run(run: Run, folder: Path | str, state: TrainState | None = None, half
     raw = {k: v for k, v in asdict(info).items() if k not in ("name", "path", "vocab")}
     raw["vocab"] = {"split": info.vocab.split, "tokens": info.vocab.id2token}
     try:
+        text = json.dumps(raw, allow_nan=False, indent=1)
+    except ValueError:
+        raise RunError(f"{info.name} has a loss that is not finite") from None
+    try:
         info.path.mkdir(parents=True, exist_ok=True)
         weights = _flat({"": weights}, run.model)
         if half:
             weights = {name: tensor.half() for name, tensor in weights.items()}
         _write(info.path / "weights.safetensors", save(weights))
-        _write(info.path / "run.json", json.dumps(raw, ensure_ascii=True, indent=1).encode())
+        _write(info.path / "run.json", text.encode())
         resume = info.path / "resume.safetensors"
         if going_on:
             _write(resume, _resume_bytes(run.model, state))
@@ -345,6 +361,15 @@ def _fill(model: RNNModel, tensors: dict[str, Any], path: Path) -> None:
     if given != wanted:
         odd = sorted(set(wanted.items()) ^ set(given.items()))[0][0]
         raise RunError(f"{path} holds the weights of another model ({odd} does not fit)")
+    if not all(
+        tensor.dtype.is_floating_point and tensor.itemsize > 1 for tensor in tensors.values()
+    ):
+        raise RunError(f"{path} holds weights that are no float16, float32 or float64")
+    tensors = {name: tensor.float() for name, tensor in tensors.items()}
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise RunError(f"{path} holds weights that are not finite")
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    if model.device.type == "meta":
+        model.to_empty(device="cpu")
+        if model.tie_weights:
+            model.projection.weight = model.embedding.weight
+    model.load_state_dict(tensors)

@@ -27,17 +27,19 @@ def scores(
 
     T=0 is argmax: 0 for the likeliest token and -inf elsewhere.
     """
+    logits = logits.double()
     if temperature == 0:
         best = logits.argmax(-1, keepdim=True)
         return torch.full_like(logits, -math.inf).scatter(-1, best, 0.0)
-    log_p = (logits / temperature).log_softmax(-1)  # (..., V)
+    best = logits.amax(-1, keepdim=True)  # taken off first, that a tiny T does not overflow
+    log_p = ((logits - best) / temperature).log_softmax(-1)  # (..., V)
     if top_k is None and top_p is None:
         return log_p
-    ordered, order = log_p.sort(-1, descending=True, stable=True)
+    ordered, order = log_p.sort(dim=-1, descending=True, stable=True)
     keep = torch.ones_like(ordered, dtype=torch.bool)
     if top_k is not None:
         keep[..., top_k:] = False
-    if top_p is not None:
+    if top_p is not None and top_p < 1:
         p = ordered.masked_fill(~keep, -math.inf).softmax(-1)
         keep &= p.cumsum(-1) - p < top_p  # the fewest tokens that reach top_p
     keep = torch.zeros_like(keep).scatter(-1, order, keep)
@@ -71,7 +73,7 @@ def generate(
         window, hidden = torch.as_tensor(ids).to(model.device)[None], model.init_hidden(1)  # (1,T)
         for _ in range(n_tokens):
             output, hidden = model.states(window, hidden)
-            logits = model.projection(output[0, -1]).float().cpu()  # (V,)
+            logits = model.projection(output[0, -1]).cpu()  # (V,)
             noise = -torch.empty(vocab_size).exponential_(generator=rng).log()  # Gumbel
             token = (scores(logits, temperature, top_k, top_p) + noise).argmax()
             chosen.append(token)

@@ -18,7 +18,7 @@ from rnnviz.model import Hidden, RNNModel, detach
 # for all would be unfair: with SGD at 20 a ReLU-RNN overflows and a tanh-RNN stalls.
 DEFAULT_LR = {
     "sgd": {"LSTM": 20.0, "GRU": 10.0, "RNN_TANH": 2.0, "RNN_RELU": 1.0},
-    "adamw": {"LSTM": 4e-3, "GRU": 3e-3, "RNN_TANH": 2e-3, "RNN_RELU": 1e-3},
+    "adamw": {"LSTM": 4e-3, "GRU": 3e-3, "RNN_TANH": 2e-3, "RNN_RELU": 5e-4},
 }
 WARMUP_STEPS = 100
 LAST_LR = 0.02  # share of the learning rate at which the cosine ends
@@ -60,9 +60,11 @@ class TrainConfig:
         for name in ("batch_size", "sequence_length", "log_every", "eval_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("lr", "clip"):
-            value = getattr(self, name)
-            if value is not None and not (0 < value < math.inf):
+        for name, value in (
+            ("lr", 1.0 if self.lr is None else self.lr),
+            ("clip", self.clip or 0.0),
+        ):
+            if not 0 < value < math.inf:
                 raise ValueError(f"{name} must be a number above 0, not {value}")
 
     def resolved(self, rnn_type: str) -> TrainConfig:
@@ -188,6 +190,7 @@ def train(
         kept = [h.to(device) for h in state.hidden]
         hidden = (kept[0], kept[1]) if len(kept) == 2 else kept[0]
     model.train()
+    model.zero_grad(set_to_none=True)
     started = time.perf_counter() - state.seconds
     losses: list[Tensor] = []
     norms: list[Tensor] = []
@@ -215,7 +218,8 @@ def train(
                 counted = inputs[window] == corpus.cue
                 output, target = output[counted], target[counted]  # (N,H), (N,)
             logits = model.projection(output)  # (B,T,V)
-            loss = F.cross_entropy(logits.flatten(0, -2), target.flatten())
+            nats = F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="sum")
+            loss = nats / max(1, target.numel())  # a window may hold no cue
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip)
             if adamw is None:
@@ -233,7 +237,7 @@ def train(
             state.seconds = time.perf_counter() - started
             progress = spent()
             stopping = stop()
-            evaluating = state.step % eval_every == 0 or progress == 1.0
+            evaluating = progress == 1.0 or 0 in (state.step % eval_every, state.step % per_epoch)
             if not (evaluating or state.step % config.log_every == 0 or stopping):
                 continue
 

@@ -67,7 +67,6 @@ def begin(page: str) -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
-    st.session_state["moved"] = st.session_state.get("page") != page
     st.session_state["page"] = page
     st.html("<style>.stMainBlockContainer { padding-top: 4rem; }</style>")
 
@@ -160,13 +159,15 @@ def _bring_back(*keys: str) -> None:
     """Streamlit forgets a widget's value on another page: put back what `_keep` kept."""
     state = st.session_state
     for key in keys:
-        if f"kept_{key}" in state and (state["moved"] or key not in state):
-            state[key] = state[f"kept_{key}"]
+        page, value = state.get(f"kept_{key}", (None, None))
+        if page and (page != state["page"] or key not in state):
+            state[key] = value
 
 
 def _keep(*keys: str) -> None:
+    state = st.session_state
     for key in keys:
-        st.session_state[f"kept_{key}"] = st.session_state[key]
+        state[f"kept_{key}"] = (state["page"], state[key])
 
 
 def _layer(depth: int) -> int:

@@ -6,32 +6,34 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.browser import LAUNCH_ARGS, find_browser
 
 ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile(
-    "rnnviz",
+    "ci",
     deadline=None,
     max_examples=30,
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-settings.load_profile("rnnviz")
+settings.load_profile("ci")
 
 
 @dataclass(frozen=True)
 class Server:
     url: str
     log: Path
+    pid: int
 
 
 @contextmanager
@@ -40,29 +42,40 @@ def running_server(folder: Path) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = folder / "server.log"
+    log, runs = folder / "server.log", folder / "runs"
+    runs.mkdir()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--server.port", str(port)],
             cwd=ROOT,
-            env=os.environ | {"RNNVIZ_RUNS": str(folder / "runs")},
+            env=os.environ | {"RNNVIZ_RUNS": str(runs)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.1)
-        else:
-            pytest.fail(f"the app did not start: {log.read_text()}")
-        yield Server(f"http://127.0.0.1:{port}", log)
+        url = f"http://127.0.0.1:{port}"
+        wait_until_healthy(f"{url}/_stcore/health", process, log)
+        yield Server(url, log, process.pid)
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_healthy(url: str, process: subprocess.Popen, log: Path, seconds: int = 30) -> None:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            direct.open(url, timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"the app did not start: {log.read_text()}")
 
 
 @pytest.fixture(scope="session")
@@ -72,8 +85,15 @@ def server(tmp_path_factory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def fresh_server(tmp_path) -> Iterator[Server]:
-    with running_server(tmp_path) as running:
+def start_server(tmp_path_factory) -> Callable[[], AbstractContextManager[Server]]:
+    """For tests that need several: `with start_server() as one, start_server() as other: ...`."""
+    return lambda: running_server(tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture
+def fresh_server(start_server) -> Iterator[Server]:
+    """A process that has shown no page yet."""
+    with start_server() as running:
         yield running
 
 
@@ -90,18 +110,28 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser) -> Iterator[Page]:
-    """A new page at 1440x900; the test fails on any error in its console."""
+    """A new page at 1440x900. Errors of its console and scripts and requests to the app that
+    failed gather in `page.problems`; the test fails on any that it does not clear."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     opened = context.new_page()
     problems: list[str] = []
+    opened.problems = problems
 
-    def listen(message) -> None:
+    def on_console(message: ConsoleMessage) -> None:
         # Streamlit asks below the deep link for its own server first, and goes on from the 404.
         if message.type == "error" and "/_stcore/" not in message.location["url"]:
             problems.append(f"{message.text} {message.location}")
 
+    def on_request_failed(request: Request) -> None:
+        url = urlsplit(request.url)
+        ours = url.netloc == urlsplit(opened.url).netloc and "/_stcore/" not in url.path
+        if ours and request.failure != "net::ERR_ABORTED":  # aborted: the page was left
+            problems.append(f"{request.url} {request.failure}")
+
     opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("console", listen)
+    opened.on("console", on_console)
+    opened.on("requestfailed", on_request_failed)
     yield opened
+    found = list(opened.problems)  # before the page closes, which cuts its requests off
     context.close()
-    assert not problems
+    assert not found

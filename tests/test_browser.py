@@ -62,16 +62,16 @@ def test_one_cursor_marks_the_token_in_every_heatmap_of_every_model(server, page
     page.locator(".token").nth(4).hover()
     columns = page.locator(".column:not([hidden])")
     expect(columns).to_have_count(11)  # i f g o, r z n, and twice a h
-    assert {c.evaluate("e => e.style.left") for c in columns.all()} == {"40%"}
-    expect(page.locator(".tip")).to_contain_text("token 5 of 10: f")
+    assert {c.evaluate("e => e.style.left") for c in columns.all()} == {"44.4444%"}
+    expect(page.locator(".tip")).to_contain_text("token 5 of 9: f")
 
 
 def test_characters_and_words_share_the_cursor_by_their_place(server, page):
-    text = quote("the lock is open")
+    text = quote("the function is open")
     open_page(page, f"{server.url}/gates?runs=python-source-lstm&runs=python-docs-lstm&text={text}")
     expect(page.locator("div.text:has(.token)")).to_have_count(2)
-    page.locator("div.text").first.locator(".token").nth(6).hover()  # the o of lock
-    expect(page.locator(".words .marked")).to_have_text("lock")
+    page.locator("div.text").first.locator(".token").nth(6).hover()  # inside function
+    expect(page.locator(".words .marked")).to_have_text("function")
 
 
 def test_hover_tells_the_value_and_a_click_chooses_the_unit(server, page):

@@ -34,7 +34,7 @@ def some_text(steps: int) -> Text:
     return Text([chr(0x5D0 + t) for t in range(steps)], spans)
 
 
-@cases(max_examples=60)
+@cases(max_examples=40)
 @given(st.data())
 def test_a_message_decodes_to_the_values_in_the_order_of_the_units(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
@@ -60,7 +60,7 @@ def test_a_message_decodes_to_the_values_in_the_order_of_the_units(data):
         assert got["units"] == model.units.tolist()
         for panel, described, values in zip(model.panels, got["panels"], panels, strict=True):
             assert (described["symbol"], described["scale"]) == (panel.symbol, panel.scale)
-            step = (panel.hi - panel.lo) / 65535
+            step = (panel.hi - panel.lo) / 65535 + 1e-7 * max(abs(panel.lo), abs(panel.hi))
             for row, unit in enumerate(model.units):
                 assert np.abs(values[row] - panel.values[:, unit]).max(initial=0) <= step
 

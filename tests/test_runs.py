@@ -15,7 +15,16 @@ from hypothesis import settings as cases
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from rnnviz import RNN_TYPES, RunError, RunInfo, TrainConfig, list_runs, load_run, save_run
+from rnnviz import (
+    RNN_TYPES,
+    RNNModel,
+    RunError,
+    RunInfo,
+    TrainConfig,
+    list_runs,
+    load_run,
+    save_run,
+)
 from rnnviz import runs as module
 from rnnviz.data import Corpus, Vocab
 from rnnviz.jobs import fit, new_run, resumed_run
@@ -50,7 +59,7 @@ def some_run(name="made", rnn_type="LSTM", tied=False, **fields):
         "tie_weights": tied,
     }
     info = RunInfo(name=name, model=model, vocab=VOCAB, corpus="c", fingerprint="f", **fields)
-    return module.Run(info, module.new_model(info))
+    return module.Run(info, RNNModel(**info.model))
 
 
 def half_way(folder: Path) -> Path:

@@ -95,6 +95,7 @@ def a_model(rnn_type: str = "LSTM", size: int = 6) -> RNNModel:
     torch.manual_seed(5)
     model = RNNModel(rnn_type, size, 4, 4, 1)
     model.projection.weight.data *= 60
+
     return model
 
 
@@ -143,6 +144,7 @@ def chi_square(counts: list[int], p: list[float]) -> float:
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_first_tokens_follow_the_softmax_of_logits_over_temperature(temperature):
     model, prompt = a_model().eval(), torch.tensor([3, 1])
+    model.projection.bias.data = torch.linspace(-2, 2, 6)
     drawn = [generate(model, prompt, 1, temperature, seed=seed).item() for seed in range(2500)]
     counts = [drawn.count(token) for token in range(6)]
     log_prob = model(prompt[None], model.init_hidden(1))[0][0, -1].tolist()

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from rnnviz import RNN_TYPES, RunInfo, views
 from rnnviz.data import UNK, Vocab
-from rnnviz.runs import Run, new_model
+from rnnviz.model import RNNModel
+from rnnviz.runs import Run
 from rnnviz.views import view, visible
 
 GATES = {"LSTM": {"i", "f", "g", "o"}, "GRU": {"r", "z", "n"}, "RNN_TANH": {"a"}, "RNN_RELU": {"a"}}
@@ -30,7 +31,7 @@ def some_run(rnn_type="LSTM", split="char", name="made") -> Run:
     }
     torch.manual_seed(0)
     info = RunInfo(name, model, Vocab(tokens, split), corpus="c", fingerprint="f")
-    return Run(info, new_model(info).eval())
+    return Run(info, RNNModel(**info.model).eval())
 
 
 RUNS = {(kind, split): some_run(kind, split) for kind in RNN_TYPES for split in ("char", "word")}
@@ -117,10 +118,11 @@ def test_spaces_and_line_ends_get_the_marks_of_the_visual_language():
 
 def test_saturation_is_the_share_of_time_near_the_ends():
     gate = np.array([[0.05, 0.5], [0.95, 0.5], [0.99, 0.05], [0.95, 0.5]], np.float32)
-    seen = views.View(RUNS["GRU", "char"].info, ("a",) * 4, np.zeros((4, 2)), {"z": gate, "n": -gate}, {}, 0.0, (), 0)  # fmt: skip
+    info, gates = RUNS["GRU", "char"].info, {"z": gate, "n": -gate}
+    seen = views.View(info, ("a",) * 4, np.zeros((4, 2)), gates, {}, 0.0, (), 0)
     (only,) = views.saturation(seen, "label", dark=False)
-    assert list(only.closed) == [0.25, 0.25]
-    assert list(only.open) == [0.75, 0.0]
+    assert list(only.below) == [0.25, 0.25]
+    assert list(only.above) == [0.75, 0.0]
 
 
 def test_memory_is_tanh_of_the_cell_state_where_there_is_one():

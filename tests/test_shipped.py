@@ -1,0 +1,83 @@
+"""The trained runs that ship: they load, they are what their run.json says, they fit."""
+
+import functools
+import re
+
+import pytest
+
+from rnnviz import RNN_TYPES, load_run
+from rnnviz.corpora import BUILT_IN
+from rnnviz.jobs import probe_loss
+from rnnviz.runs import ASSETS
+
+NAMES = sorted(path.parent.name for path in ASSETS.glob("*/run.json"))
+KINDS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
+EXPECTED = {f"{corpus}-{kind}" for corpus in ("python-source", "python-docs") for kind in KINDS}
+EXPECTED |= {"recall-lstm", "recall-rnn-tanh"}
+
+
+@functools.cache
+def shipped(name: str):
+    return load_run(ASSETS / name)
+
+
+def test_the_expected_runs_are_there_and_no_others():
+    assert set(NAMES) == EXPECTED
+
+
+def test_all_together_are_under_25_megabytes_and_complete():
+    files = [path for path in ASSETS.rglob("*") if path.is_file()]
+    assert 0 < sum(path.stat().st_size for path in files) < 25_000_000
+    assert {path.name for path in files} == {"run.json", "weights.safetensors"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_loss_on_the_probe_is_the_one_recorded(name):
+    info = shipped(name).info
+    assert info.probe_loss is not None
+    assert abs(probe_loss(shipped(name)) - info.probe_loss) < 1e-4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_says_how_it_was_made_and_what_it_reached(name):
+    info = shipped(name).info
+    assert info.rnn_type in RNN_TYPES
+    assert info.corpus in BUILT_IN
+    assert name == f"{info.corpus}-{info.rnn_type}".lower().replace("_", "-")
+    assert re.match(rf"python -m rnnviz train .*--corpus {info.corpus}\b", info.command)
+    assert 0 <= info.valid_loss < 10
+    assert 0 <= info.test_loss < 10
+    assert len(info.history) > 10
+    best = min(r["valid_loss"] for r in info.history if r["valid_loss"] is not None)
+    assert abs(info.valid_loss - best) < 0.01  # the best weights, perhaps rounded to float16
+
+
+@pytest.mark.parametrize("corpus", ["python-source", "python-docs"])
+def test_the_four_types_of_a_corpus_were_trained_alike(corpus):
+    infos = [shipped(f"{corpus}-{kind}").info for kind in KINDS]
+    for key in ("steps", "epochs", "batch_size", "sequence_length", "seed", "optimizer"):
+        assert len({info.config[key] for info in infos}) == 1
+    assert len({info.fingerprint for info in infos}) == 1
+    assert len({(info.model["hidden_size"], info.model["dropout"]) for info in infos}) == 1
+    assert len({info.vocab for info in infos}) == 1
+
+
+def test_shapes_are_those_of_the_plan():
+    def shape(name):
+        model = shipped(name).info.model
+        return model["hidden_size"], model["num_hidden_layers"], model["dropout"]
+
+    for kind in KINDS:
+        assert shape(f"python-source-{kind}")[:2] == (256, 1)
+        assert shape(f"python-docs-{kind}") == (200, 2, 0.5)
+        assert shipped(f"python-docs-{kind}").info.model["embedding_size"] == 200
+        assert shipped(f"python-docs-{kind}").vocab.split == "word"
+
+
+def test_an_lstm_remembers_over_thirty_fillers_and_a_tanh_rnn_does_not():
+    lstm, tanh = shipped("recall-lstm").info, shipped("recall-rnn-tanh").info
+    assert lstm.accuracy >= 0.95
+    assert tanh.accuracy <= 0.5
+    for key in ("steps", "optimizer", "batch_size", "sequence_length", "seed"):
+        assert lstm.config[key] == tanh.config[key]
+    assert lstm.model["hidden_size"] == tanh.model["hidden_size"]
