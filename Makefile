@@ -43,7 +43,7 @@ bench: setup browser  ## everything in benchmarks/, as tables on the terminal
 	$(BIN)/python -m benchmarks $(ARGS)
 
 screenshot: setup browser  ## the README's picture, taken anew
-	$(BIN)/python tests/screenshot.py
+	$(BIN)/python -m tests.screenshot
 
 assets: setup  ## retrain the runs that ship (about an hour on two cores)
 	rm -rf assets/runs.new

@@ -3,22 +3,21 @@
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
-  root.send = setStateValue; // a new one at each run of the script
-  root.stop ??= () => root.isConnected || root.controller?.abort();
-  const dark = isDark(root);
-  // Every run of the script calls this again, mostly with the message that is already shown
-  if (root.shown && root.dark === dark && equal(root.shown, data)) return root.stop;
-  Object.assign(root, { shown: data, dark });
   const focus = [...root.querySelectorAll("[tabindex]")].indexOf(root.getRootNode().activeElement);
-  build(root, decode(data));
+  build(root, decode(data), setStateValue);
   root.querySelectorAll("[tabindex]")[focus]?.focus({ preventScroll: true });
-  return root.stop;
+  // Streamlit may clean up after one call when the next has already built upon it
+  return () => root.isConnected || root.controller.abort();
 }
 
-function build(root, view) {
+const NO_CELL = { model: null, row: null, panel: null };
+const NOWHERE = { place: null, ...NO_CELL };
+
+function build(root, view, send) {
   root.controller?.abort(); // the document's listeners of the data before
   root.controller = new AbortController();
-  const colors = lookUpTables(view.scales, root.dark);
+  const { signal } = root.controller;
+  const colors = lookUpTables(view.scales, isDark(root));
   const shared = legends(view);
   const texts = view.texts.map((text, k) => textBlock(text, k, colors[text.scale]));
   const models = view.models.map((model, m) => modelBlock(model, m, view, colors, shared));
@@ -28,15 +27,17 @@ function build(root, view) {
   tip.hidden = true;
   const spoken = element("div", "spoken");
   spoken.setAttribute("aria-live", "polite");
+  root.onfocusout = null; // nobody leaves when the old children go
   root.replaceChildren(body, tip, spoken);
 
-  // The cursor is a place in the raw text, and perhaps a row and panel of one model. A pin
-  // outlives new values of the same text.
-  const cursor = { place: null, model: null, row: null, panel: null };
+  // The cursor is a place in the raw text, and perhaps a row and panel of one model. It and the
+  // pin outlive new values and colours of the same text.
   const written = JSON.stringify(view.texts.map((text) => text.tokens));
-  if (root.written !== written) Object.assign(root, { written, pinned: null });
+  if (root.written !== written) Object.assign(root, { written, pinned: null, cursor: { ...NOWHERE } });
+  const { cursor } = root;
+  if (!(cursor.row < view.models[cursor.model]?.units.length)) Object.assign(cursor, NO_CELL);
 
-  let pointer = null; // where the words go: an event, a box, or nowhere
+  let pointer = null; // where the words go: to an event, to the cursor's own "cell", nowhere
   let waiting = false;
   const show = (change, at) => {
     Object.assign(cursor, change); // at once: two keys may come within one frame
@@ -55,22 +56,21 @@ function build(root, view) {
         mark(panel.row, m === cursor.model ? cursor.row : null, model.units.length);
       }
     });
-    const lines = pointer && cursor.place !== null ? describe(cursor, view) : [];
-    place(tip, lines, pointer === "cell" ? cellBox(cursor, texts, models) : pointer);
-    if (pointer === "cell") spoken.textContent = lines.map((line) => line.textContent).join(", ");
+    const lines = pointer ? describe(cursor, view) : [];
+    const keyed = pointer === "cell";
+    place(tip, lines, keyed ? cellBox(texts[cursor.text], models[cursor.model]) : pointer);
+    if (keyed) spoken.textContent = lines.map((line) => line.textContent).join(", ");
   };
-  const leave = () => show({ place: root.pinned, model: null, row: null, panel: null }, null);
-  const select = (m, row) => {
-    models.forEach((model, k) => model.select(k === m ? row : null));
-  };
+  const leave = () => show({ ...NOWHERE, place: root.pinned }, null);
+  const select = (m, row) => models.forEach((model, k) => model.select(k === m ? row : null));
   const choose = (m, row) => {
     select(m, row);
-    root.send("unit", [m, view.models[m].units[row]]);
+    send("unit", [m, view.models[m].units[row]]);
   };
   const pin = (k, start) => {
     const again = tokenAt(view.texts[k], root.pinned) === tokenAt(view.texts[k], start);
     root.pinned = again ? null : start;
-    root.send("token", root.pinned);
+    send("token", root.pinned);
   };
 
   root.onpointermove = (event) => {
@@ -89,7 +89,7 @@ function build(root, view) {
   root.onfocusout = leave;
   root.onkeydown = (event) => {
     if (event.key === "Escape" && (cursor.place ?? root.pinned) !== null) {
-      if (root.pinned !== null) root.send("token", null);
+      if (root.pinned !== null) send("token", null);
       root.pinned = null;
       leave();
     }
@@ -113,19 +113,19 @@ function build(root, view) {
     const start = text.starts[clamp(moves[event.key][0], text.tokens.length)];
     const line = rows ? clamp(moves[event.key][1], rows) : null;
     if (event.key === "Enter") rows ? choose(m, line) : pin(k, start);
-    show({ place: start, model: rows ? m : null, row: line, panel: null }, "cell");
+    const cell = rows ? { model: m, row: line, panel: null } : NO_CELL;
+    show({ ...cell, text: rows ? view.models[m].text : k, place: start }, "cell");
   };
 
   // A control elsewhere on the page may choose the unit: see mark_unit.js
   const follow = ([m, unit]) => {
     if (view.models[m]) select(m, view.models[m].units.indexOf(unit));
   };
-  const { signal } = root.controller;
   document.addEventListener("rnnviz-unit", () => follow(document.rnnvizUnit), { signal });
   // The words are fixed to the window: they would stay behind when the page scrolls
   document.addEventListener("scroll", () => (tip.hidden = true), { signal, capture: true });
   follow(view.selected ?? document.rnnvizUnit ?? []);
-  leave();
+  show({}, null);
 }
 
 function decode(message) {
@@ -135,8 +135,6 @@ function decode(message) {
   view.values = new Uint16Array(bytes.buffer, 4 + length);
   return view;
 }
-
-const equal = (a, b) => a === b || (a.length === b.length && a.every((byte, k) => byte === b[k]));
 
 // Colours
 
@@ -187,7 +185,8 @@ function legendRow(shared, colors) {
     const bar = element("i", "bar");
     bar.style.backgroundImage = `linear-gradient(to right, ${colors[scale].map(css)})`;
     entry.append(element("em", "", [...symbols].join(" ")));
-    entry.append(mixed ? "low" : end(scale, lo), bar, mixed ? "high" : end(scale, hi));
+    entry.append(element("span", "low", mixed ? "low" : end(scale, lo)), bar);
+    entry.append(mixed ? "high" : end(scale, hi));
     row.append(entry);
   }
   return row;
@@ -323,9 +322,9 @@ function mark(line, n, count, across = false) {
 // What lies under the pointer: a token of a text, or a cell of a heatmap
 function hit(event, view) {
   const target = event.composedPath()[0];
-  const none = { model: null, row: null, panel: null };
   if (target.index !== undefined) {
-    return { ...none, place: view.texts[target.text].starts[target.index], text: target.text };
+    const { text, index } = target;
+    return { ...NO_CELL, text, place: view.texts[text].starts[index] };
   }
   const area = target.closest?.(".area");
   const model = view.models[area?.model];
@@ -335,6 +334,7 @@ function hit(event, view) {
   const part = (at, start, size, count) => clamp(Math.floor(((at - start) / size) * count), count);
   return {
     place: starts[part(event.clientX, box.left, box.width, starts.length)],
+    text: model.text,
     model: area.model,
     row: part(event.clientY, box.top, box.height, model.units.length),
     panel: area.panel,
@@ -345,7 +345,7 @@ function hit(event, view) {
 
 function describe(cursor, view) {
   const model = view.models[cursor.model];
-  const text = view.texts[model?.text ?? view.texts.findIndex((t) => tokenAt(t, cursor.place) !== null)];
+  const text = view.texts[cursor.text];
   const i = tokenAt(text, cursor.place);
   const lines = [element("div", "", `token ${i + 1} of ${text.tokens.length}: `)];
   lines[0].append(element("bdi", "quoted", text.tokens[i]));
@@ -366,10 +366,10 @@ function describe(cursor, view) {
 }
 
 // Where the keyboard's cursor is: the cell in a model's first panel, or the token in the text
-function cellBox(cursor, texts, models) {
-  const panel = models[cursor.model]?.panels[0];
-  const across = (panel?.column ?? texts.find((text) => text.marked).marked).getBoundingClientRect();
-  return { clientX: across.right, clientY: (panel?.row.getBoundingClientRect() ?? across).bottom };
+function cellBox(text, model) {
+  const across = (model?.panels[0].column ?? text.marked).getBoundingClientRect();
+  const down = model?.panels[0].row.getBoundingClientRect() ?? across;
+  return { clientX: across.right, clientY: down.bottom };
 }
 
 function place(tip, lines, at) {
@@ -377,8 +377,9 @@ function place(tip, lines, at) {
   if (tip.hidden) return;
   tip.replaceChildren(...lines);
   const [width, height] = [tip.offsetWidth, tip.offsetHeight];
-  const beside = (to, size, limit) => Math.max(4, to + size + 18 > limit ? to - size - 14 : to + 14);
-  const left = Math.min(beside(at.clientX, width, innerWidth), innerWidth - width - 4);
+  const beside = (to, size, limit) =>
+    clamp(to + size + 18 > limit ? to - size - 14 : to + 14, limit - size);
+  const left = beside(at.clientX, width, innerWidth);
   tip.style.transform = `translate(${left}px, ${beside(at.clientY, height, innerHeight)}px)`;
 }
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,12 +89,12 @@ class Vocab:
         words = " ".join("\n" if token == EOS else token for token in tokens)
         return re.sub(r" ?\n ?", "\n", words)
 
-    def spans(self, text: str) -> list[tuple[int, int]]:
-        """Place (start, end) of each token of `encode(text)` in the text."""
+    def spans(self, text: str, most: int | None = None) -> list[tuple[int, int]]:
+        """Place (start, end) in the text of each token of `encode(text)`, or of the first ones."""
         if self.split == "char":
-            return [(i, i + 1) for i in range(len(text))]
+            return [(i, i + 1) for i in range(len(text[:most]))]
         found = re.finditer(r"\n|" + PATTERNS[self.split].pattern, text)
-        return [match.span() for match in found]
+        return [match.span() for match in islice(found, most)]
 
 
 def tokenize(text: str, split: str) -> list[str]:

@@ -216,8 +216,9 @@ def load_run(path: Path | str) -> Run:
     Raises RunError for files that are missing, truncated, oversized or of another model.
     """
     info = read_info(find_run(str(path)))
-    model = _empty_model(info)
-    tensors, _ = _read_tensors(info.path / "weights.safetensors", model)
+    file = info.path / "weights.safetensors"
+    model = _new_model(info, file)
+    tensors, _ = _read_tensors(file, model)
     _fill(model, tensors, info.path)
     return Run(info, model.eval())
 
@@ -252,14 +253,21 @@ def load_resume(run: Run) -> TrainState:
         raise RunError(f"{path} is not what training left ({error})") from None
 
 
-def _empty_model(info: RunInfo) -> RNNModel:
-    """A model without memory of its own: sizes are checked against the file before any is taken."""
-    import torch
-
+def _new_model(info: RunInfo, file: Path) -> RNNModel:
+    """The model of a run; no memory is taken for sizes that its weight file does not hold."""
     from rnnviz.model import RNNModel
 
-    with torch.device("meta"):
-        return RNNModel(**info.model)
+    v, d, h, layers = (info.model[key] for key in SIZES)
+    blocks = {"LSTM": 4, "GRU": 3}.get(info.rnn_type, 1)
+    elements = v * (d + h + 1) - v * h * info.model["tie_weights"]
+    elements += blocks * h * (d + h + 2 + (layers - 1) * 2 * (h + 1))
+    try:
+        size = file.stat().st_size
+    except OSError as error:
+        raise RunError(f"{file} cannot be read: {error.strerror}") from None
+    if size < 2 * elements:  # float16
+        raise RunError(f"{file} is damaged or of another model: {size:,} bytes are too few")
+    return RNNModel(**info.model)
 
 
 def save_run(run: Run, folder: Path | str, state: TrainState | None = None, half=False) -> Run:
@@ -368,8 +376,4 @@ def _fill(model: RNNModel, tensors: dict[str, Any], path: Path) -> None:
     tensors = {name: tensor.float() for name, tensor in tensors.items()}
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise RunError(f"{path} holds weights that are not finite")
-    if model.device.type == "meta":
-        model.to_empty(device="cpu")
-        if model.tie_weights:
-            model.projection.weight = model.embedding.weight
     model.load_state_dict(tensors)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
 from rnnviz import corpora, runs, views
@@ -50,11 +51,15 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class Choice:
-    """What the sidebar says: the models shown, the text, the layer (from 0)."""
+    """What the sidebar says: the models shown, the text, the layer (from 0).
+
+    `device` is the place that says where they ran, once that is known.
+    """
 
     runs: tuple[RunInfo, ...]
     text: str
     layer: int
+    device: DeltaGenerator
 
 
 def begin(page: str) -> None:
@@ -143,7 +148,7 @@ def sidebar() -> Choice:
         chosen = tuple(known[name] for name in state["runs"])
         depth = max((info.model["num_hidden_layers"] for info in chosen), default=1)
         layer = _layer(depth)
-        st.caption(f"Device: {_device()}")
+        device = st.empty()
     _keep("runs", "text", "layer")
     _write_address(state["runs"], state["text"], layer)
     if not chosen:
@@ -152,7 +157,7 @@ def sidebar() -> Choice:
     if not state["text"]:
         st.info("The text is empty: type one or choose an example in the sidebar.")
         st.stop()
-    return Choice(chosen, state["text"], layer)
+    return Choice(chosen, state["text"], layer, device)
 
 
 def _bring_back(*keys: str) -> None:
@@ -182,11 +187,6 @@ def _layer(depth: int) -> int:
         help="1 reads the text; the last one feeds the prediction.",
     )
     return state["layer"] - 1
-
-
-def _device() -> str:
-    """Pages compute on the CPU: a text of one person is too short for a GPU to pay."""
-    return "CPU"
 
 
 def _preset(known: dict[str, RunInfo], names: Sequence[str]) -> str:
@@ -281,13 +281,13 @@ def shown(choice: Choice) -> list[View]:
     if unknown:
         some = " ".join(visible(token)[:20] for token in unknown[:8])
         say_once(f"Not in the vocabulary, shown as <unk>: {some}")
-    longest = max(found, key=lambda view: view.left_out)
-    if longest.left_out:
-        kind = "characters" if longest.info.vocab.level == "char" else "words"
+    left_out = max(view.left_out for view in found)
+    if left_out:
         st.info(
-            f"The text is long: its first {views.MAX_TOKENS:,} {kind} are shown, "
-            f"{longest.left_out:,} are left out."
+            f"The text is long: its first {views.MAX_TOKENS:,} tokens are shown, "
+            f"{left_out:,} characters are left out."
         )
+    choice.device.caption(f"Device: {', '.join({view.device for view in found})}")
     return found
 
 

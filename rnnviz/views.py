@@ -26,7 +26,7 @@ class View:
 
     `tokens` (T,), visible; `spans` (T,2), their places in the text; `gates` and `states`
     (h, and c of an LSTM, after each step): name -> (T,H) float32; `residual`: see Trace;
-    `unknown`: what the vocabulary lacks; `left_out`: tokens beyond MAX_TOKENS.
+    `unknown`: what the vocabulary lacks; `left_out`: characters beyond MAX_TOKENS tokens.
     """
 
     info: RunInfo
@@ -37,17 +37,17 @@ class View:
     residual: float
     unknown: tuple[str, ...]
     left_out: int
+    device: str
 
 
 def view(run: Run, text: str, layer: int) -> View:
     """Trace a run on a text; a text without a token gives a View without tokens."""
     from rnnviz.tracing import trace_model
 
-    all_spans = run.vocab.spans(text)
-    spans = np.array(all_spans[:MAX_TOKENS], np.int64).reshape(-1, 2)  # (T,2)
+    spans = np.array(run.vocab.spans(text, MAX_TOKENS), np.int64).reshape(-1, 2)  # (T,2)
     if not len(spans):
-        return View(run.info, (), spans, {}, {}, 0.0, (), 0)
-    ids = run.ids(text[: spans[-1, 1]])[:MAX_TOKENS]
+        return View(run.info, (), spans, {}, {}, 0.0, (), 0, "")
+    ids = run.ids(text[: spans[-1, 1]])
     trace = trace_model(run.model, ids)
     at = trace.layers[layer]
     states = {"h": at.h_out} | ({} if at.c is None else {"c": at.c_out})
@@ -63,7 +63,8 @@ def view(run: Run, text: str, layer: int) -> View:
         states={name: state[:, 0].numpy() for name, state in states.items()},
         residual=trace.residual,
         unknown=tuple(sorted({p for u, p in zip(unknown, pieces, strict=True) if u})),
-        left_out=len(all_spans) - len(ids),
+        left_out=len(text) - int(spans[-1, 1]) if len(spans) == MAX_TOKENS else 0,
+        device=str(run.model.device),
     )
 
 
