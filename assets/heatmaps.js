@@ -33,7 +33,8 @@ function build(root, view, send) {
   // The cursor is a place in the raw text, and perhaps a row and panel of one model. It and the
   // pin outlive new values and colours of the same text.
   const written = JSON.stringify(view.texts.map((text) => text.tokens));
-  if (root.written !== written) Object.assign(root, { written, pinned: null, cursor: { ...NOWHERE } });
+  const fresh = { written, pinned: null, cursor: { ...NOWHERE } };
+  if (root.written !== written) Object.assign(root, fresh);
   const { cursor } = root;
   if (!(cursor.row < view.models[cursor.model]?.units.length)) Object.assign(cursor, NO_CELL);
 
@@ -367,8 +368,8 @@ function describe(cursor, view) {
 
 // Where the keyboard's cursor is: the cell in a model's first panel, or the token in the text
 function cellBox(text, model) {
-  const across = (model?.panels[0].column ?? text.marked).getBoundingClientRect();
-  const down = model?.panels[0].row.getBoundingClientRect() ?? across;
+  const across = (model?.panels[0]?.column ?? text.marked).getBoundingClientRect();
+  const down = model?.panels[0]?.row.getBoundingClientRect() ?? across;
   return { clientX: across.right, clientY: down.bottom };
 }
 

@@ -20,12 +20,15 @@ FOUR = "".join(f"&runs=python-source-{kind}" for kind in ("lstm", "gru", "rnn-ta
 ONE = "&runs=python-source-lstm"
 ROUNDS = 7
 
-# Resolves two frames after the message with this text was painted.
+# Resolves in the second frame after a text that begins so stands above painted heatmaps; a
+# component of Streamlit lives in a shadow tree.
 PAINTED = """text => new Promise(done => {
   const ready = () => {
-    const tokens = document.querySelectorAll('.token');
-    const shown = [...tokens].slice(0, text.length).map(t => t.textContent).join('');
-    if (shown === text && tokens.length >= 200 && document.querySelector('canvas'))
+    const trees = [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')];
+    const tree = trees.map(e => e.shadowRoot).find(t => t?.querySelector('.token'));
+    const tokens = [...(tree?.querySelectorAll('.token') ?? [])];
+    const shown = tokens.slice(0, text.length).map(t => t.textContent).join('');
+    if (shown === text && tokens.length >= 200 && tree.querySelector('canvas'))
       requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now())));
     else requestAnimationFrame(ready);
   };

@@ -13,6 +13,7 @@ st.markdown(
 choice = ui.sidebar()
 shown = ui.shown(choice)
 dark = ui.is_dark()
+RANGES = dict.fromkeys(views.SIGMOIDS, (-0.05, 1.05)) | dict.fromkeys("gn", (-1.05, 1.05))
 
 
 def places(view: views.View) -> list[str]:
@@ -22,7 +23,7 @@ def places(view: views.View) -> list[str]:
 @st.fragment
 def gates() -> None:
     order = st.segmented_control(
-        "Order of units", heatmaps.ORDERS, default="index", key="order", required=True
+        "Order of units", heatmaps.ORDERS, default="mean", key="order", required=True
     )
     heatmap, below = st.container(), st.container()
     with below:
@@ -42,49 +43,41 @@ def gates() -> None:
 
 
 def one_unit(view: views.View, unit: int) -> None:
-    color = plots.color(view.info.rnn_type, dark)
     lines = {name: values[:, unit] for name, values in (view.gates | view.states).items()}
-    gates = {name: line for name, line in lines.items() if name in views.SIGMOIDS}
-    other = {name: line for name, line in lines.items() if name not in gates}
-    panels = [plots.Panel("Candidate and states", color, other, places(view), "value")]
-    if gates:
-        share = plots.Panel("Gates", color, gates, places(view), "share let through", (-0.03, 1.03))
-        panels.insert(0, share)
-    title = f"Unit {unit} of {ui.label(view.info)}, layer {choice.layer + 1}"
-    st.plotly_chart(plots.line_panels(panels, title), key="unit_lines")
+    title = f"Unit {unit} of {view.info.name}, layer {choice.layer + 1}"
+    color = plots.color(view.info.rnn_type, dark)
+    st.plotly_chart(plots.signals(lines, places(view), title, color, RANGES), key="unit_lines")
     st.caption(
         "All that one unit does at each token: what its gates let through, what it was offered "
-        "and what it kept."
+        "and what it kept. A unit that remembers holds its c or h over many tokens."
     )
 
 
 gates()
 
-panels = [
-    plots.Panel(
-        ui.label(view.info),
-        plots.color(view.info.rnn_type, dark),
-        {name: gate.mean(1) for name, gate in view.gates.items()},
-        places(view),
-        "mean over units",
-        None if "a" in view.gates else (-1.05, 1.05),
-    )
-    for view in shown
-]
-st.plotly_chart(plots.line_panels(panels, "Mean of each gate along the text", columns=2))
+st.subheader("Mean over all units")
+for column, view in ui.side_by_side(shown):
+    lines = {name: gate.mean(1) for name, gate in view.gates.items()}
+    color = plots.color(view.info.rnn_type, dark)
+    column.plotly_chart(plots.signals(lines, places(view), ui.label(view.info), color, {}))
 st.caption(
-    "A dip of the forget gate f, or of z in a GRU, is a place where many units let go of what they "
-    "held. An RNN has no gates, only its pre-activation a."
+    "The mean of each gate at each token. A dip of the forget gate f, or of z in a GRU, is a place "
+    "where many units let go of what they held. An RNN has no gates, only its pre-activation a."
 )
 
 held_out, without = ui.held_out(choice)
-points = [point for view in held_out for point in views.saturation(view, ui.label(view.info), dark)]
-if points:
-    st.plotly_chart(plots.saturation(points, "How often each unit's gates are closed or open"))
-    tokens = ", ".join(f"{len(view.tokens):,}" for view in held_out)
+by_gate: dict[str, list[plots.Saturation]] = {}
+for view in held_out:
+    for point in views.saturation(view, ui.label(view.info), dark):
+        by_gate.setdefault(point.gate, []).append(point)
+if by_gate:
+    st.subheader("Always open, always closed or in between")
+    for column, points in ui.side_by_side(list(by_gate.values()), 3):
+        column.plotly_chart(plots.saturation(points))
+    tokens = " or ".join(sorted({f"{len(view.tokens):,}" for view in held_out}))
     st.caption(
         f"A point is a unit, over {tokens} tokens of each model's own validation text"
         + (f" (of the text above for {', '.join(without)})" if without else "")
-        + ". Top left: always open. Bottom right: always closed. At the origin: in between. After "
-        "Karpathy, Johnson and Li (2015)."
+        + ". Top left: nearly always open. Bottom right: nearly always closed. At the origin: "
+        "always in between. After Karpathy, Johnson and Li (2015)."
     )

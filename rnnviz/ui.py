@@ -6,10 +6,10 @@ after the first elements are drawn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -22,6 +22,7 @@ from rnnviz.views import View, visible
 if TYPE_CHECKING:
     from rnnviz.runs import Run
 
+T = TypeVar("T")
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 MAX_RUNS = 4
 MAX_URL_TEXT = 2_000
@@ -334,6 +335,12 @@ def heatmaps(message: bytes, names: Sequence[str], key: str) -> None:
         st.session_state["unit_run"], st.session_state["unit"] = names[run], unit
 
     _heatmaps(key=key, data=message, on_unit_change=clicked, on_token_change=lambda: None)
+
+
+def side_by_side(items: Sequence[T], columns: int = 2) -> Iterator[tuple[DeltaGenerator, T]]:
+    """Each item with a place for it, in rows of so many places; one below the other on a phone."""
+    for start in range(0, len(items), columns):
+        yield from zip(st.columns(columns), items[start : start + columns], strict=False)
 
 
 def first_token(found: Sequence[View]) -> int:

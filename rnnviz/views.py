@@ -77,15 +77,13 @@ def visible(token: str) -> str:
 def gate_message(views: Sequence[View], order: str, first: int, dark: bool) -> bytes:
     """Heatmaps of all gates of some runs, from token `first` of the longest on.
 
-    Gates share the scale 0..1, candidates -1..1, and what has no bound the largest value.
+    Gates share the scale 0..1, candidates and tanh states -1..1; pre-activations share one
+    scale with the states of ReLU-RNNs, which have no bound either.
     """
     lead = max(views, key=lambda view: len(view.tokens))
     window = lead.spans[first : first + WINDOW]
-    ungated = [view for view in views if "a" in view.gates]
-    limits = {  # what has no bound of its own: the RNNs' a and h, on one scale for all models
-        "a": max((np.abs(view.gates["a"]).max() for view in ungated), default=1.0),
-        "h": max((np.abs(view.states["h"]).max() for view in ungated), default=1.0),
-    }
+    ungated = [view.gates["a"] for view in views if "a" in view.gates]
+    limit = max((float(np.abs(a).max()) for a in ungated), default=1.0)  # one scale for all a
     texts: dict[tuple[str, ...], heatmaps.Text] = {}
     models = []
     for view in views:
@@ -95,8 +93,9 @@ def gate_message(views: Sequence[View], order: str, first: int, dark: bool) -> b
         arrays = view.gates | ({"h": view.states["h"]} if "a" in view.gates else {})
         panels = []
         for name, values in arrays.items():
-            limit = limits.get(name, 1.0)
-            bounds = ("sequential", 0.0, 1.0) if name in SIGMOIDS else ("diverging", -limit, limit)
+            unbounded = name == "a" or view.info.rnn_type == "RNN_RELU"
+            most = limit if unbounded else 1.0
+            bounds = ("sequential", 0.0, 1.0) if name in SIGMOIDS else ("diverging", -most, most)
             panels.append(heatmaps.Panel(name, values[inside], *bounds))
         ordering = view.gates[MEMORY_GATE[view.info.rnn_type]]
         models.append(

@@ -1,4 +1,4 @@
-"""Cases of data and corpora that test_data.py and test_corpora.py do not hold yet."""
+"""More of data and corpora: what cannot be read, fetched or written."""
 
 import functools
 import hashlib
