@@ -15,6 +15,14 @@ _HOME = {
     "model": ("RNNModel", "count_parameters"),
     "training": ("StepRecord", "TrainConfig", "TrainState", "TrainingError", "train", "evaluate"),
     "tracing": ("LayerTrace", "Trace", "trace", "trace_model"),
+    "gradients": (
+        "GradientFlow",
+        "fit_half_life",
+        "gradient_flow",
+        "influence",
+        "memory_half_life",
+        "recurrent_jacobian",
+    ),
     "sampling": ("generate",),
     "runs": ("Run", "RunError", "RunInfo", "list_runs", "load_run", "save_run"),
 }

@@ -60,3 +60,62 @@ def output(kind: str, gates: dict[str, Tensor], h_prev: Tensor, c: Tensor | None
     if kind == "GRU":
         return torch.lerp(gates["n"], h_prev, gates["z"])  # (1 - z) n + z h
     return gates["a"].tanh() if kind == "RNN_TANH" else gates["a"].relu()
+
+
+def slopes(
+    kind: str,
+    gates: dict[str, Tensor],
+    h_prev: Tensor,
+    c_prev: Tensor | None,
+    c: Tensor | None,
+    n_from_h: Tensor | None,
+) -> dict[str, Tensor]:
+    """What `step_back` multiplies adjoints with, each (..., H), from what a step recorded.
+
+    `n_from_h`: the GRU's W_hn h_prev + b_hn, which its reset gate scales.
+    """
+    if kind == "LSTM":
+        i, f, g, o = (gates[name] for name in "ifgo")
+        tanh_c = c.tanh()
+        return {
+            "c_from_h": o * (1 - tanh_c**2),
+            "i": g * i * (1 - i),
+            "f": c_prev * f * (1 - f),
+            "g": i * (1 - g**2),
+            "o": tanh_c * o * (1 - o),
+            "keep": f,
+        }
+    if kind == "GRU":
+        r, z, n = (gates[name] for name in "rzn")
+        into_n = (1 - z) * (1 - n**2)
+        return {
+            "r": into_n * n_from_h * r * (1 - r),
+            "z": (h_prev - n) * z * (1 - z),
+            "n": into_n,
+            "n_from_h": into_n * r,
+            "keep": z,
+        }
+    a = gates["a"]
+    return {"a": 1 - a.tanh() ** 2 if kind == "RNN_TANH" else (a > 0).to(a.dtype)}
+
+
+def step_back(
+    kind: str, slopes: dict[str, Tensor], w_hh: Tensor, dh: Tensor, dc: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    """The adjoint of one step, for R losses at once.
+
+    `slopes` of the step, each (H,); `w_hh` (G*H,H); `dh`, `dc` (R,H): dL/dh and dL/dc after the
+    step, `dc` without its part through h. Returns dL/d(W_ih x) (R,G*H), dL/dh and dL/dc before
+    the step (R,H), and dL/dc after it with its part through h.
+    """
+    if kind == "LSTM":
+        dc = dc + dh * slopes["c_from_h"]
+        into = torch.cat([*(dc * slopes[name] for name in "ifg"), dh * slopes["o"]], -1)  # (R,4H)
+        return into, into @ w_hh, dc * slopes["keep"], dc
+    if kind == "GRU":
+        shared = [dh * slopes["r"], dh * slopes["z"]]
+        into = torch.cat([*shared, dh * slopes["n"]], -1)  # (R,3H)
+        into_h = torch.cat([*shared, dh * slopes["n_from_h"]], -1)  # (R,3H)
+        return into, torch.addmm(dh * slopes["keep"], into_h, w_hh), None, None
+    into = dh * slopes["a"]  # (R,H)
+    return into, into @ w_hh, None, None

@@ -1,0 +1,273 @@
+"""How far back a loss reaches: gradients of single predictions with respect to earlier states.
+
+No graph is unrolled. With delta_t = dL/d(h_t, c_t) the adjoints follow
+delta_t = direct_t + J_{t+1}^T delta_{t+1}, where J is known in closed form from the recorded
+gates (`cells.step_back`). A loss here is always that of one prediction, never a sum. Adjoints
+are rescaled at every step and norms kept as logarithms, so that a gradient that vanishes or
+explodes over hundreds of steps is neither lost as a zero nor as an infinity.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rnnviz import cells
+from rnnviz.model import RNNModel
+from rnnviz.tracing import LayerTrace, Trace, trace_model
+
+BLOCK = 4_000_000  # logits that are held at once
+
+
+@dataclass(frozen=True, eq=False)
+class GradientFlow:
+    """Gradients of the loss of one predicted step, float64; every path counts.
+
+    `h` (L,T,H): dL/dh_t of each layer after step t. `c` alike for the LSTM, else None: dL/dc_t,
+    its part through h_t = o * tanh(c_t) included. `h_log_norm`, `c_log_norm` (L,T): ln of the
+    norms over units, -inf where the gradient is zero.
+    """
+
+    h: Tensor
+    c: Tensor | None
+    h_log_norm: Tensor
+    c_log_norm: Tensor | None
+    target: int
+
+    @property
+    def h_norm(self) -> Tensor:
+        return self.h_log_norm.exp()
+
+    @property
+    def c_norm(self) -> Tensor | None:
+        return None if self.c_log_norm is None else self.c_log_norm.exp()
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """What the scan needs of one layer: slopes of each step (T,H), w_ih (G*H,D), w_hh (G*H,H)."""
+
+    kind: str
+    slopes: dict[str, Tensor]
+    w_ih: Tensor
+    w_hh: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """Adjoints at step t of one layer, for the targets from t on, in units of exp(log_scale)."""
+
+    t: int
+    layer: int
+    dh: Tensor  # (R,H)
+    dc: Tensor | None  # (R,H)
+    into: Tensor  # (R,G*H), dL/d(W_ih x)
+    log_scale: Tensor  # (R,)
+
+
+def gradient_flow(
+    model: RNNModel, ids: Tensor | Sequence[int], target: int = -1, truncate: int | None = None
+) -> GradientFlow:
+    """dL/dh_t and dL/dc_t for L = -log p(ids[target+1]), the loss of one step.
+
+    `ids` (T+1,): inputs `ids[:-1]`; `target` counts steps from 0 and is taken modulo T.
+    `truncate=k`: truncated BPTT with windows of k from the start; what lies before the
+    window of the target gets nothing. Raises ValueError for too few ids, k < 1 and states
+    that are not finite.
+    """
+    if truncate is not None and truncate < 1:
+        raise ValueError(f"truncate must be at least 1, not {truncate}")
+    layers, direct = _recorded(model, ids, torch.float64)
+    steps, size = direct.shape
+    target = target % steps
+    first = 0 if truncate is None else truncate * (target // truncate)
+    has_c = layers[0].kind == "LSTM"
+    shape = (len(layers), steps, size)
+    h, c = direct.new_zeros(shape), direct.new_zeros(shape)
+    h_log, c_log = (direct.new_full(shape[:2], -math.inf) for _ in range(2))
+    for step in _scan(layers, direct, [target], first):
+        at, scale = (step.layer, step.t), step.log_scale
+        h[at], h_log[at] = (step.dh * scale.exp())[0], _log_norm(step.dh, scale)[0]
+        if has_c:
+            c[at], c_log[at] = (step.dc * scale.exp())[0], _log_norm(step.dc, scale)[0]
+    return GradientFlow(h, c if has_c else None, h_log, c_log if has_c else None, target)
+
+
+def influence(
+    model: RNNModel, ids: Tensor | Sequence[int], of: str = "h", layer: int = -1
+) -> Tensor:
+    """All pairs at once (T,T), float64: row t, column s holds ||dL_t/dh_s||, zero for s > t.
+
+    `of`: "h", "c" (LSTM alone) or "x", the input of the layer (of layer 0: the embedding).
+    One backward scan carries the adjoints of all targets together. Raises ValueError.
+    """
+    dtype = model.projection.weight.dtype
+    layers, direct = _recorded(model, ids, dtype)
+    if of not in ("h", "c", "x"):
+        raise ValueError(f"of must be h, c or x, not {of!r}")
+    if of == "c" and layers[0].kind != "LSTM":
+        raise ValueError(f"a {layers[0].kind} has no cell state c")
+    if not -len(layers) <= layer < len(layers):
+        raise ValueError(f"layer must be below {len(layers)}, not {layer}")
+    steps, layer = len(direct), layer % len(layers)
+    log_norms = direct.new_full((steps, steps), -math.inf, dtype=torch.float64)  # (T,T)
+    for step in _scan(layers, direct, range(steps - 1, -1, -1), 0):
+        if step.layer == layer:
+            adjoint = (
+                step.into @ layers[layer].w_ih if of == "x" else {"h": step.dh, "c": step.dc}[of]
+            )
+            log_norms[step.t :, step.t] = _log_norm(adjoint, step.log_scale).flip(0)
+    return log_norms.exp()
+
+
+def _recorded(
+    model: RNNModel, ids: Tensor | Sequence[int], dtype: torch.dtype
+) -> tuple[list[_Layer], Tensor]:
+    """Slopes of each layer along ids (T+1,), and dL_t/dh_t (T,H) through the projection alone."""
+    ids = torch.as_tensor(ids, device=model.device)
+    if ids.dim() != 1 or len(ids) < 2:
+        raise ValueError(f"ids must be one sequence of at least 2 tokens, not {tuple(ids.shape)}")
+    trace = trace_model(model, ids[:-1])
+    if not all(layer.h.isfinite().all() for layer in trace.layers):
+        raise ValueError("the states are no longer finite on this text: no gradient is defined")
+    layers = [_layer(model.rnn, layer, k, dtype) for k, layer in enumerate(trace.layers)]
+    top = trace.layers[-1].h_out[:, 0].to(dtype)  # (T,H)
+    weight, bias = (p.detach().to(dtype) for p in model.projection.parameters())
+    direct = torch.empty_like(top)
+    rows = max(1, BLOCK // len(weight))
+    for start in range(0, len(top), rows):
+        part = slice(start, start + rows)
+        p = (top[part] @ weight.T + bias).softmax(-1)  # (T,V)
+        p[torch.arange(len(p)), ids[1:][part]] -= 1  # d(-log p)/d logits
+        direct[part] = p @ weight
+    return layers, direct
+
+
+def _weights(rnn: nn.RNNBase, trace: LayerTrace, k: int, dtype: torch.dtype) -> list[Tensor | None]:
+    end = f"_l{k}" + ("_reverse" if trace.reverse else "")
+    names = ("weight_ih", "weight_hh", "bias_hh", "weight_hr")
+    found = (getattr(rnn, name + end, None) for name in names)
+    return [None if p is None else p.detach().to(dtype) for p in found]
+
+
+def _layer(rnn: nn.RNNBase, trace: LayerTrace, k: int, dtype: torch.dtype, batch: int = 0):
+    """Slopes (T,H) and weights of layer k along a recorded trajectory."""
+    w_ih, w_hh, b_hh, _ = _weights(rnn, trace, k, dtype)
+    gates = {name: gate[:, batch].to(dtype) for name, gate in trace.gates.items()}
+    h_prev = trace.h_prev[:, batch].to(dtype)  # (T,H)
+    c_prev = c = n_from_h = None
+    if trace.c is not None:
+        before, after = (
+            (slice(1, None), slice(-1)) if trace.reverse else (slice(-1), slice(1, None))
+        )
+        c_prev, c = trace.c[before, batch].to(dtype), trace.c[after, batch].to(dtype)
+    if trace.kind == "GRU":
+        size = gates["n"].shape[-1]
+        n_from_h = h_prev @ w_hh[-size:].T + (0 if b_hh is None else b_hh[-size:])
+    slopes = cells.slopes(trace.kind, gates, h_prev, c_prev, c, n_from_h)
+    return _Layer(trace.kind, slopes, w_ih, w_hh)
+
+
+def _scan(
+    layers: list[_Layer], direct: Tensor, targets: Sequence[int], first: int
+) -> Iterator[_Step]:
+    """Adjoints from the last target back to step `first`, top layer first.
+
+    `targets` falls; row r belongs to targets[r] and joins the scan at its step, so at step t
+    the rows of the targets from t on are active.
+    """
+    size, active = direct.shape[1], 0
+    dh = direct.new_zeros(len(layers), len(targets), size)  # (L,R,H), carried from step t + 1
+    dc = torch.zeros_like(dh) if layers[0].kind == "LSTM" else None
+    log_scale = direct.new_zeros(len(targets), dtype=torch.float64)
+    for t in range(targets[0], first - 1, -1):
+        if active < len(targets) and targets[active] == t:
+            dh[-1, active] = direct[t]
+            active += 1
+        rows = slice(active)
+        from_above: Tensor | float = 0.0
+        for k in range(len(layers) - 1, -1, -1):
+            layer = layers[k]
+            slopes = {name: slope[t] for name, slope in layer.slopes.items()}
+            here = dh[k, rows] + from_above  # (R,H)
+            carried = None if dc is None else dc[k, rows]
+            into, dh[k, rows], before, dc_here = cells.step_back(
+                layer.kind, slopes, layer.w_hh, here, carried
+            )
+            if dc is not None:
+                dc[k, rows] = before
+            if k > 0:
+                from_above = into @ layer.w_ih  # (R,D)
+            yield _Step(t, k, here, dc_here, into, log_scale[rows])
+        _rescale(dh, dc, log_scale, rows)
+
+
+def _rescale(dh: Tensor, dc: Tensor | None, log_scale: Tensor, rows: slice) -> None:
+    """Bring the largest adjoint of each row to 1, in place."""
+    largest = torch.linalg.vector_norm(dh[:, rows], math.inf, dim=(0, 2))  # (R,)
+    if dc is not None:
+        of_c = torch.linalg.vector_norm(dc[:, rows], math.inf, dim=(0, 2))
+        largest = torch.maximum(largest, of_c)
+    largest = torch.where(largest > 0, largest, 1.0)
+    dh[:, rows] /= largest[:, None]
+    if dc is not None:
+        dc[:, rows] /= largest[:, None]
+    log_scale[rows] += largest.double().log()
+
+
+def _log_norm(adjoint: Tensor, log_scale: Tensor) -> Tensor:
+    """ln of the norm of each row (R,H) -> (R,)."""
+    return adjoint.double().norm(dim=-1).log() + log_scale
+
+
+def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, batch: int = 0):
+    """d(state after a step) / d(state before it), (S,S), in closed form.
+
+    The state is (h, c) for the LSTM, h otherwise; `layer` counts `trace.layers`.
+    """
+    recorded = trace.layers[layer]
+    k = layer // (2 if rnn.bidirectional else 1)
+    at = _layer(rnn, recorded, k, recorded.h.dtype, batch)
+    w_hr = _weights(rnn, recorded, k, recorded.h.dtype)[3]
+    slopes = {name: slope[step] for name, slope in at.slopes.items()}
+    h_size = recorded.h.shape[-1]
+    size = h_size + (0 if recorded.c is None else recorded.c.shape[-1])
+    rows = torch.eye(size, dtype=recorded.h.dtype, device=recorded.h.device)  # (S,S)
+    dh, dc = rows[:, :h_size], rows[:, h_size:]
+    if w_hr is not None:
+        dh = dh @ w_hr  # through the projection of h
+    _, dh_before, dc_before, _ = cells.step_back(at.kind, slopes, at.w_hh, dh, dc)
+    return dh_before if dc_before is None else torch.cat([dh_before, dc_before], -1)
+
+
+def memory_half_life(trace: Trace, layer: int) -> Tensor:
+    """Tokens after which a unit's memory has halved (H,): ln 0.5 / mean ln f.
+
+    The product of forget gates decays as exp(mean ln f); for the GRU z keeps. Raises
+    ValueError for an RNN, which has no gate that keeps.
+    """
+    gates = trace.layers[layer].gates
+    keep = gates.get("f", gates.get("z"))
+    if keep is None:
+        raise ValueError(f"a {trace.layers[layer].kind} has no gate that keeps its state")
+    return math.log(0.5) / keep.double().log().mean((0, 1))
+
+
+def fit_half_life(norms: Tensor | Sequence[float]) -> float:
+    """Tokens in which a row of gradient norms (T,), its target last, halves: a fit of its log.
+
+    Least squares through ln norm against the distance, zeros left out; inf for a row that
+    does not decay, nan for one with fewer than two norms.
+    """
+    norms = torch.as_tensor(norms, dtype=torch.float64)
+    distance = torch.arange(len(norms) - 1, -1, -1, dtype=torch.float64)
+    kept = (norms > 0) & norms.isfinite()
+    if kept.sum() < 2:
+        return math.nan
+    x, y = distance[kept], norms[kept].log()
+    slope = ((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum()
+    return math.log(0.5) / slope.item() if slope < 0 else math.inf
