@@ -7,5 +7,12 @@ st.set_page_config(page_title="rnnviz", page_icon="assets/icon.svg", layout="wid
 pages = [
     st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
     st.Page("pages/gates.py", title="Gates", icon=":material/grid_on:", url_path="gates"),
+    st.Page("pages/states.py", title="Cell state", icon=":material/memory:", url_path="states"),
+    st.Page(
+        "pages/gradients.py",
+        title="Gradients",
+        icon=":material/trending_down:",
+        url_path="gradients",
+    ),
 ]
 st.navigation(pages, position="top").run()

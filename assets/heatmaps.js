@@ -22,7 +22,10 @@ function build(root, view, send) {
   const texts = view.texts.map((text, k) => textBlock(text, k, colors[text.scale]));
   const models = view.models.map((model, m) => modelBlock(model, m, view, colors, shared));
   const body = element("div", "body");
-  body.append(...texts, legendRow(shared, colors), ...models.map((model) => model.block));
+  const sections = element("div", "models");
+  sections.style.setProperty("--beside", view.beside ?? 1);
+  sections.append(...models.map((model) => model.block));
+  body.append(...texts, legendRow(shared, colors), sections);
   const tip = element("div", "tip");
   tip.hidden = true;
   const spoken = element("div", "spoken");
@@ -56,6 +59,10 @@ function build(root, view, send) {
         mark(panel.column, token, text.tokens.length, true);
         mark(panel.row, m === cursor.model ? cursor.row : null, model.units.length);
       }
+      if (model.row !== "unit" && m === (cursor.model ?? 0)) {
+        const lut = colors[model.panels[0].scale];
+        tintByLoss(texts[model.text], model, view.values, cursor.row, lut);
+      }
     });
     const lines = pointer ? describe(cursor, view) : [];
     const keyed = pointer === "cell";
@@ -64,9 +71,9 @@ function build(root, view, send) {
   };
   const leave = () => show({ ...NOWHERE, place: root.pinned }, null);
   const select = (m, row) => models.forEach((model, k) => model.select(k === m ? row : null));
-  const choose = (m, row) => {
+  const choose = (m, row, start) => {
     select(m, row);
-    send("unit", [m, view.models[m].units[row]]);
+    send("unit", [m, view.models[m].units[row], start]);
   };
   const pin = (k, start) => {
     const again = tokenAt(view.texts[k], root.pinned) === tokenAt(view.texts[k], start);
@@ -84,7 +91,7 @@ function build(root, view, send) {
     const at = hit(event, view);
     if (!at) return;
     if (at.row === null) pin(at.text, at.place);
-    else choose(at.model, at.row);
+    else choose(at.model, at.row, at.place);
     show(at, event); // a finger has no hover before its click
   };
   root.onfocusout = leave;
@@ -113,7 +120,7 @@ function build(root, view, send) {
     event.preventDefault();
     const start = text.starts[clamp(moves[event.key][0], text.tokens.length)];
     const line = rows ? clamp(moves[event.key][1], rows) : null;
-    if (event.key === "Enter") rows ? choose(m, line) : pin(k, start);
+    if (event.key === "Enter") rows ? choose(m, line, start) : pin(k, start);
     const cell = rows ? { model: m, row: line, panel: null } : NO_CELL;
     show({ ...cell, text: rows ? view.models[m].text : k, place: start }, "cell");
   };
@@ -207,17 +214,29 @@ function textBlock(text, k, lut) {
     const span = element("span", "token", token);
     Object.assign(span, { text: k, index: i });
     const value = text.values?.[i] ?? null;
-    if (value !== null) {
-      const rgb = lut[clamp(Math.round((255 * (value - text.lo)) / (text.hi - text.lo)), 256)];
-      span.style.backgroundColor = css(rgb);
-      span.style.color = luminance(rgb) < 140 ? "#fff" : "#111";
-    }
+    if (value !== null) tint(span, text, value, lut);
     block.append(span);
     if (token.endsWith("⏎")) block.append(element("br"));
     else if (token.endsWith("␣")) block.append(element("wbr"));
     return span;
   });
   return block;
+}
+
+function tint(span, { lo, hi }, value, lut) {
+  const rgb = lut[clamp(Math.round((255 * (value - lo)) / (hi - lo)), 256)];
+  span.style.backgroundColor = css(rgb);
+  span.style.color = luminance(rgb) < 140 ? "#fff" : "#111";
+}
+
+// A row that is a loss colours the text: how much each token mattered for it
+function tintByLoss(block, { panels }, values, line, lut) {
+  const { tokens } = block;
+  tokens.forEach((span, i) => {
+    const cell = panels[0].offset + line * tokens.length + i;
+    if (line === null || i > line) span.style.backgroundColor = span.style.color = "";
+    else tint(span, panels[0], valueAt(panels[0], values[cell]), lut);
+  });
 }
 
 function markToken(block, text, place, pinned) {
@@ -287,7 +306,7 @@ function panelBlock(panel, model, view, lut, shared) {
   const [column, row, chosen] = ["column", "row", "chosen"].map((name) => element("div", name));
   for (const line of [column, row, chosen]) line.hidden = true;
   area.append(paint(panel, columns, units.length, view.values, lut), column, row, chosen);
-  figure.append(caption, axis("units", units[0], "unit →", units.at(-1)), area);
+  figure.append(caption, axis("units", units[0], `${model.row} →`, units.at(-1)), area);
   figure.append(axis("tokens", 1, "token →", columns));
   return { figure, area, column, row, chosen };
 }
@@ -304,10 +323,14 @@ function paint(panel, columns, rows, values, lut) {
   const canvas = element("canvas");
   if (!columns || !rows) return canvas;
   Object.assign(canvas, { width: columns, height: rows });
-  const packed = Uint32Array.from(lut, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
+  const packed = Uint32Array.from({ length: 4096 }, (_, n) => {
+    const share = (valueAt(panel, (n / 4095) * 65535) - panel.lo) / (panel.hi - panel.lo);
+    const [r, g, b] = lut[clamp(Math.round(255 * share), 256)];
+    return (255 << 24) | (b << 16) | (g << 8) | r;
+  });
   const image = new ImageData(columns, rows);
   const pixels = new Uint32Array(image.data.buffer);
-  for (let k = 0; k < pixels.length; k++) pixels[k] = packed[values[panel.offset + k] >> 8];
+  for (let k = 0; k < pixels.length; k++) pixels[k] = packed[values[panel.offset + k] >> 4];
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
 }
@@ -355,16 +378,18 @@ function describe(cursor, view) {
     if (value !== null) lines.push(element("div", "", `value ${number(text, value)}`));
     return lines;
   }
-  lines.push(element("div", "muted", `${model.label}, unit ${model.units[cursor.row]}`));
+  lines.push(element("div", "muted", `${model.label}, ${model.row} ${model.units[cursor.row]}`));
   model.panels.forEach((panel, p) => {
     const cell = panel.offset + cursor.row * text.tokens.length + i;
-    const value = panel.lo + ((panel.hi - panel.lo) * view.values[cell]) / 65535;
+    const value = valueAt(panel, view.values[cell]);
     const line = element("div", p === cursor.panel ? "value here" : "value");
     line.append(element("em", "", panel.symbol), ` = ${number(panel, value)}`);
     lines.push(line);
   });
   return lines;
 }
+
+const valueAt = ({ from, to }, q) => from + ((to - from) * q) / 65535;
 
 // Where the keyboard's cursor is: the cell in a model's first panel, or the token in the text
 function cellBox(text, model) {

@@ -16,10 +16,6 @@ dark = ui.is_dark()
 RANGES = dict.fromkeys(views.SIGMOIDS, (-0.05, 1.05)) | dict.fromkeys("gn", (-1.05, 1.05))
 
 
-def places(view: views.View) -> list[str]:
-    return [f"{i} {token}" for i, token in enumerate(view.tokens, start=1)]
-
-
 @st.fragment
 def gates() -> None:
     order = st.segmented_control(
@@ -46,7 +42,7 @@ def one_unit(view: views.View, unit: int) -> None:
     lines = {name: values[:, unit] for name, values in (view.gates | view.states).items()}
     title = f"Unit {unit} of {view.info.name}, layer {choice.layer + 1}"
     color = plots.color(view.info.rnn_type, dark)
-    st.plotly_chart(plots.signals(lines, places(view), title, color, RANGES), key="unit_lines")
+    st.plotly_chart(plots.signals(lines, ui.places(view), title, color, RANGES), key="unit_lines")
     st.caption(
         "All that one unit does at each token: what its gates let through, what it was offered "
         "and what it kept. A unit that remembers holds its c or h over many tokens."
@@ -59,7 +55,7 @@ st.subheader("Mean over all units")
 for column, view in ui.side_by_side(shown):
     lines = {name: gate.mean(1) for name, gate in view.gates.items()}
     color = plots.color(view.info.rnn_type, dark)
-    column.plotly_chart(plots.signals(lines, places(view), ui.label(view.info), color, {}))
+    column.plotly_chart(plots.signals(lines, ui.places(view), ui.label(view.info), color, {}))
 st.caption(
     "The mean of each gate at each token. A dip of the forget gate f, or of z in a GRU, is a place "
     "where many units let go of what they held. An RNN has no gates, only its pre-activation a."

@@ -48,7 +48,7 @@ class GradientFlow:
 
 
 @dataclass(frozen=True, eq=False)
-class _Layer:
+class LayerSlopes:
     """What the scan needs of one layer: slopes of each step (T,H), w_ih (G*H,D), w_hh (G*H,H)."""
 
     kind: str
@@ -126,7 +126,7 @@ def influence(
 
 def _recorded(
     model: RNNModel, ids: Tensor | Sequence[int], dtype: torch.dtype
-) -> tuple[list[_Layer], Tensor]:
+) -> tuple[list[LayerSlopes], Tensor]:
     """Slopes of each layer along ids (T+1,), and dL_t/dh_t (T,H) through the projection alone."""
     ids = torch.as_tensor(ids, device=model.device)
     if ids.dim() != 1 or len(ids) < 2:
@@ -134,7 +134,7 @@ def _recorded(
     trace = trace_model(model, ids[:-1])
     if not all(layer.h.isfinite().all() for layer in trace.layers):
         raise ValueError("the states are no longer finite on this text: no gradient is defined")
-    layers = [_layer(model.rnn, layer, k, dtype) for k, layer in enumerate(trace.layers)]
+    layers = [layer_slopes(model.rnn, layer, k, dtype) for k, layer in enumerate(trace.layers)]
     top = trace.layers[-1].h_out[:, 0].to(dtype)  # (T,H)
     weight, bias = (p.detach().to(dtype) for p in model.projection.parameters())
     direct = torch.empty_like(top)
@@ -154,7 +154,9 @@ def _weights(rnn: nn.RNNBase, trace: LayerTrace, k: int, dtype: torch.dtype) -> 
     return [None if p is None else p.detach().to(dtype) for p in found]
 
 
-def _layer(rnn: nn.RNNBase, trace: LayerTrace, k: int, dtype: torch.dtype, batch: int = 0):
+def layer_slopes(
+    rnn: nn.RNNBase, trace: LayerTrace, k: int, dtype: torch.dtype, batch: int = 0
+) -> LayerSlopes:
     """Slopes (T,H) and weights of layer k along a recorded trajectory."""
     w_ih, w_hh, b_hh, _ = _weights(rnn, trace, k, dtype)
     gates = {name: gate[:, batch].to(dtype) for name, gate in trace.gates.items()}
@@ -169,11 +171,11 @@ def _layer(rnn: nn.RNNBase, trace: LayerTrace, k: int, dtype: torch.dtype, batch
         size = gates["n"].shape[-1]
         n_from_h = h_prev @ w_hh[-size:].T + (0 if b_hh is None else b_hh[-size:])
     slopes = cells.slopes(trace.kind, gates, h_prev, c_prev, c, n_from_h)
-    return _Layer(trace.kind, slopes, w_ih, w_hh)
+    return LayerSlopes(trace.kind, slopes, w_ih, w_hh)
 
 
 def _scan(
-    layers: list[_Layer], direct: Tensor, targets: Sequence[int], first: int
+    layers: list[LayerSlopes], direct: Tensor, targets: Sequence[int], first: int
 ) -> Iterator[_Step]:
     """Adjoints from the last target back to step `first`, top layer first.
 
@@ -231,7 +233,7 @@ def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, bat
     """
     recorded = trace.layers[layer]
     k = layer // (2 if rnn.bidirectional else 1)
-    at = _layer(rnn, recorded, k, recorded.h.dtype, batch)
+    at = layer_slopes(rnn, recorded, k, recorded.h.dtype, batch)
     w_hr = _weights(rnn, recorded, k, recorded.h.dtype)[3]
     slopes = {name: slope[step] for name, slope in at.slopes.items()}
     h_size = recorded.h.shape[-1]

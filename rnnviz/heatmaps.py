@@ -1,7 +1,7 @@
 """Heatmaps of many units along a text, as one binary message for assets/heatmaps.js.
 
 The message is a little-endian uint32 n, a JSON header of n bytes, then the values as
-uint16: value = lo + (hi - lo) * q / 65535. It carries 0.56 million cells in 1.1 MB and is
+uint16: value = from + (to - from) * q / 65535. It carries 0.56 million cells in 1.1 MB and is
 painted several times faster than figures of the same data.
 """
 
@@ -33,7 +33,10 @@ class Text:
 
 @dataclass(frozen=True)
 class Panel:
-    """One heatmap: values (T,H) in lo..hi on the scale sequential, diverging or log."""
+    """One heatmap: values (T,H) on the scale sequential, diverging or log (of log10 values).
+
+    Colours end at `lo` and `hi`; values beyond have the end's colour and are told exactly.
+    """
 
     symbol: str
     values: np.ndarray
@@ -44,7 +47,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class Model:
-    """The panels of one model on text number `text`, units from top to bottom as in `units`."""
+    """The panels of one model on text number `text`, rows from top to bottom as in `units`.
+
+    `row` says what a row is: a unit, or the loss at a token; then hovering it colours the text.
+    Rows are numbered from `count_from`.
+    """
 
     label: str
     title: str
@@ -53,6 +60,8 @@ class Model:
     text: int
     units: np.ndarray
     panels: Sequence[Panel]
+    row: str = "unit"
+    count_from: int = 0
 
 
 def unit_order(values: np.ndarray, by: str) -> np.ndarray:
@@ -68,8 +77,12 @@ def unit_order(values: np.ndarray, by: str) -> np.ndarray:
     return np.argsort(key, kind="stable")
 
 
-def pack(texts: Sequence[Text], models: Sequence[Model], columns: int = 4) -> bytes:
-    """The message. Raises ValueError for a panel that does not fit its text and units."""
+def pack(
+    texts: Sequence[Text], models: Sequence[Model], columns: int = 4, beside: int = 1
+) -> bytes:
+    """The message: `columns` panels of a model in a row, `beside` models side by side.
+
+    Raises ValueError for a panel that does not fit its text and units."""
     chunks: list[np.ndarray] = []
     offset = 0
     described = []
@@ -82,7 +95,9 @@ def pack(texts: Sequence[Text], models: Sequence[Model], columns: int = 4) -> by
                     f"{model.label} {panel.symbol}: values {panel.values.shape} for "
                     f"{shape[0]} tokens and {shape[1]} units"
                 )
-            chunks.append(quantize(panel.values.T[model.units], panel.lo, panel.hi))  # (H,T)
+            low = min(panel.lo, panel.values.min(initial=panel.lo))
+            high = max(panel.hi, panel.values.max(initial=panel.hi))
+            chunks.append(quantize(panel.values.T[model.units], low, high))  # (H,T)
             panels.append(
                 {
                     "symbol": panel.symbol,
@@ -90,6 +105,8 @@ def pack(texts: Sequence[Text], models: Sequence[Model], columns: int = 4) -> by
                     "scale": panel.scale,
                     "lo": float(panel.lo),
                     "hi": float(panel.hi),
+                    "from": float(low),
+                    "to": float(high),
                     "offset": offset,
                 }
             )
@@ -101,7 +118,8 @@ def pack(texts: Sequence[Text], models: Sequence[Model], columns: int = 4) -> by
                 "color": model.color,
                 "note": model.note,
                 "text": model.text,
-                "units": model.units.tolist(),
+                "units": (model.units + model.count_from).tolist(),
+                "row": model.row,
                 "panels": panels,
             }
         )
@@ -112,6 +130,7 @@ def pack(texts: Sequence[Text], models: Sequence[Model], columns: int = 4) -> by
             name: plots.scale(name) for name in ("sequential", "diverging", "diverging_dark", "log")
         },
         "columns": columns,
+        "beside": beside,
     }
     encoded = json.dumps(header, separators=(",", ":")).encode()
     encoded += b" " * (len(encoded) % 2)  # the values begin at an even place

@@ -25,6 +25,7 @@ SYMBOLS = {
     "a": "pre-activation",
     "h": "hidden state",
     "c": "cell state",
+    "∂L/∂x": "influence of each token",
 }
 _DARK_DIVERGING = ["#7CC4FF", "#3A8BD6", "#1F4F86", "#1A1C24", "#7F2B1E", "#D5573A", "#FFA27A"]
 
@@ -119,6 +120,93 @@ def saturation(points: Sequence[Saturation]) -> go.Figure:
         title_text=f"{SYMBOLS[points[0].gate].capitalize()} {points[0].gate}",
         height=330,
         margin={"l": 60, "r": 10, "t": 40, "b": 50},
+        legend={"orientation": "h", "y": -0.25},
+    )
+    return figure
+
+
+def half_lives(runs: Sequence[tuple[str, str, np.ndarray]], title: str) -> go.Figure:
+    """How many units (label, colour, half-lives (H,) in tokens) halve their memory in how long."""
+    edges = np.logspace(-1, 5, 31)
+    figure = go.Figure()
+    for label, color, tokens in runs:
+        counts, _ = np.histogram(np.clip(tokens, edges[0], edges[-1]), edges)
+        figure.add_bar(
+            x=np.sqrt(edges[:-1] * edges[1:]),
+            y=counts,
+            width=np.diff(edges),
+            name=label,
+            marker={"color": color, "opacity": 0.6, "line": {"width": 0}},
+            hovertemplate="about %{x:.1f} tokens: %{y} units",
+        )
+    figure.update_xaxes(type="log", title_text="half-life of the memory, tokens (log)")
+    figure.update_yaxes(title_text="units")
+    figure.update_layout(
+        title_text=title,
+        barmode="overlay",
+        height=340,
+        margin={"l": 60, "r": 10, "t": 40, "b": 50},
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.25},
+    )
+    return figure
+
+
+@dataclass(frozen=True)
+class Decay:
+    """log10 of norms (t+1,) of one loss over the states s = 0..t, as one line."""
+
+    label: str
+    color: str
+    log10: np.ndarray
+    dash: str = "solid"
+    opacity: float = 1.0
+    legend: bool = True
+
+
+def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:
+    """Norms against the distance t - s, on a log axis; what is exactly zero is not drawn."""
+    figure = go.Figure()
+    for line in lines:
+        values = np.where(np.isfinite(line.log10), line.log10, np.nan)[::-1]
+        figure.add_scatter(
+            x=np.arange(len(values), dtype=np.int32),
+            y=values.astype(np.float32),
+            name=line.label,
+            mode="lines" if len(values) > 1 else "markers",
+            line={"color": line.color, "dash": line.dash, "width": 2},
+            opacity=line.opacity,
+            showlegend=line.legend,
+            hovertemplate="%{x} tokens back: 10<sup>%{y:.2f}</sup>",
+        )
+    figure.update_xaxes(title_text="distance t − s, tokens back", showgrid=False)
+    figure.update_yaxes(title_text=y_title, tickprefix="10<sup>", ticksuffix="</sup>", nticks=8)
+    figure.update_layout(
+        title_text=title,
+        height=440,
+        margin={"l": 70, "r": 10, "t": 40, "b": 50},
+        legend={"orientation": "h", "y": -0.2},
+    )
+    return figure
+
+
+def training_norms(
+    runs: Sequence[tuple[str, str, np.ndarray, np.ndarray]], clip: float | None, title: str
+) -> go.Figure:
+    """Gradient norms before clipping over training: (label, colour, steps (N,), norms (N,))."""
+    figure = go.Figure()
+    for label, color, steps, norms in runs:
+        figure.add_scatter(
+            x=steps, y=norms, name=label, mode="lines", line={"color": color, "width": 1.5}
+        )
+    if clip is not None:
+        figure.add_hline(y=clip, line={"dash": "dot", "color": "#888888"}, annotation_text="clip")
+    figure.update_xaxes(title_text="training step")
+    figure.update_yaxes(title_text="gradient norm (log)", type="log")
+    figure.update_layout(
+        title_text=title,
+        height=340,
+        margin={"l": 70, "r": 10, "t": 40, "b": 50},
         legend={"orientation": "h", "y": -0.25},
     )
     return figure

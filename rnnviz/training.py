@@ -17,7 +17,7 @@ from rnnviz.model import Hidden, RNNModel, detach
 # Measured defaults: the rate that serves each cell type well under each recipe. One rate
 # for all would be unfair: with SGD at 20 a ReLU-RNN overflows and a tanh-RNN stalls.
 DEFAULT_LR = {
-    "sgd": {"LSTM": 20.0, "GRU": 10.0, "RNN_TANH": 2.0, "RNN_RELU": 1.0},
+    "sgd": {"LSTM": 20.0, "GRU": 10.0, "RNN_TANH": 5.0, "RNN_RELU": 5.0},
     "adamw": {"LSTM": 4e-3, "GRU": 3e-3, "RNN_TANH": 2e-3, "RNN_RELU": 5e-4},
 }
 WARMUP_STEPS = 100

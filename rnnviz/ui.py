@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
-from rnnviz import corpora, runs, views
+from rnnviz import corpora, flows, runs, views
+from rnnviz.flows import Flow
 from rnnviz.runs import RunInfo
 from rnnviz.views import View, visible
 
@@ -257,8 +259,13 @@ def _view(path: str, changed: int, text: str, layer: int) -> View:
 
 
 def _seen(info: RunInfo, text: str, layer: int) -> View:
+    return _view(*_key(info, text, layer))
+
+
+def _key(info: RunInfo, text: str, layer: int) -> tuple[str, int, str, int]:
+    """What results are cached by: a run as it is on disk now, the text, one of its layers."""
     changed = (info.path / "weights.safetensors").stat().st_mtime_ns
-    return _view(str(info.path), changed, text, min(layer, info.model["num_hidden_layers"] - 1))
+    return str(info.path), changed, text, min(layer, info.model["num_hidden_layers"] - 1)
 
 
 def shown(choice: Choice) -> list[View]:
@@ -290,6 +297,11 @@ def shown(choice: Choice) -> list[View]:
         )
     choice.device.caption(f"Device: {', '.join({view.device for view in found})}")
     return found
+
+
+def places(view: View) -> list[str]:
+    """What hover calls each token: its number and its text."""
+    return [f"{i} {token}" for i, token in enumerate(view.tokens, start=1)]
 
 
 def held_out(choice: Choice) -> tuple[list[View], list[str]]:
@@ -327,14 +339,42 @@ _heatmaps = st.components.v2.component(
 _mark_unit = st.components.v2.component("rnnviz_mark_unit", js=_asset("mark_unit.js"))
 
 
-def heatmaps(message: bytes, names: Sequence[str], key: str) -> None:
-    """Show a message of rnnviz.heatmaps; a click on a cell chooses its run and unit."""
+def heatmaps(message: bytes, names: Sequence[str], key: str, rows: str = "unit") -> None:
+    """Show a message of rnnviz.heatmaps. A click on a cell chooses its place in the text, its run
+    and unit, or, where `rows` are losses, the token of the loss."""
+    state = st.session_state
 
-    def clicked() -> None:
-        run, unit = st.session_state[key]["unit"]
-        st.session_state["unit_run"], st.session_state["unit"] = names[run], unit
+    def cell() -> None:
+        run, row, place = state[key]["unit"]
+        if rows == "loss":
+            state["token"] = row
+        else:
+            state["unit_run"], state["unit"], state["place"] = names[run], row, place
 
-    _heatmaps(key=key, data=message, on_unit_change=clicked, on_token_change=lambda: None)
+    def token() -> None:
+        if state[key]["token"] is not None:
+            state["place"] = state[key]["token"]
+
+    _heatmaps(key=key, data=message, on_unit_change=cell, on_token_change=token)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _flow(path: str, changed: int, text: str, layer: int, target: int, window: int) -> Flow:
+    return flows.flow(_run(path, changed), text, layer, target, window)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _influence(path: str, changed: int, text: str, layer: int) -> np.ndarray:
+    return flows.influence_log10(_run(path, changed), text, layer)
+
+
+def flow(view: View, choice: Choice, target: int, window: int) -> Flow:
+    """The flow of one loss of a run, cached."""
+    return _flow(*_key(view.info, choice.text, choice.layer), target, window)
+
+
+def influence(view: View, choice: Choice) -> np.ndarray:
+    return _influence(*_key(view.info, choice.text, choice.layer))
 
 
 def side_by_side(items: Sequence[T], columns: int = 2) -> Iterator[tuple[DeltaGenerator, T]]:
@@ -348,6 +388,7 @@ def first_token(found: Sequence[View]) -> int:
     hidden = max(len(view.tokens) for view in found) - views.WINDOW
     if hidden <= 0:
         return 0
+    st.session_state["first"] = min(st.session_state.get("first", 1), hidden + 1)
     return st.slider("First token shown", 1, hidden + 1, key="first") - 1
 
 
@@ -367,3 +408,15 @@ def pick_unit(found: Sequence[View]) -> tuple[View, int]:
     _keep("unit_run", "unit")
     _mark_unit(key="mark_unit", data=[names.index(view.info.name), state["unit"]])
     return view, state["unit"]
+
+
+def pick_token(view: View, label: str, most: int) -> int:
+    """The token (from 0), of the first `most`, that a click or this control chose."""
+    state = st.session_state
+    if "place" in state:
+        state["token"] = int(np.searchsorted(view.spans[:, 0], state.pop("place"), "right"))
+    _bring_back("token")
+    state["token"] = min(max(state.get("token", most), 1), most)
+    st.number_input(label, 1, most, key="token", help="Counted from 1, as under the heatmaps.")
+    _keep("token")
+    return state["token"] - 1

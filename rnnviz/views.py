@@ -26,7 +26,8 @@ class View:
 
     `tokens` (T,), visible; `spans` (T,2), their places in the text; `gates` and `states`
     (h, and c of an LSTM, after each step): name -> (T,H) float32; `residual`: see Trace;
-    `unknown`: what the vocabulary lacks; `left_out`: characters beyond MAX_TOKENS tokens.
+    `half_life` (H,) of what a unit keeps, in tokens, None for an RNN; `unknown`: what the
+    vocabulary lacks; `left_out`: characters beyond MAX_TOKENS tokens.
     """
 
     info: RunInfo
@@ -38,10 +39,12 @@ class View:
     unknown: tuple[str, ...]
     left_out: int
     device: str
+    half_life: np.ndarray | None = None
 
 
 def view(run: Run, text: str, layer: int) -> View:
     """Trace a run on a text; a text without a token gives a View without tokens."""
+    from rnnviz.gradients import memory_half_life
     from rnnviz.tracing import trace_model
 
     spans = np.array(run.vocab.spans(text, MAX_TOKENS), np.int64).reshape(-1, 2)  # (T,2)
@@ -65,6 +68,7 @@ def view(run: Run, text: str, layer: int) -> View:
         unknown=tuple(sorted({p for u, p in zip(unknown, pieces, strict=True) if u})),
         left_out=len(text) - int(spans[-1, 1]) if len(spans) == MAX_TOKENS else 0,
         device=str(run.model.device),
+        half_life=None if "a" in at.gates else memory_half_life(trace, layer).numpy(),
     )
 
 
@@ -75,26 +79,46 @@ def visible(token: str) -> str:
 
 
 def gate_message(views: Sequence[View], order: str, first: int, dark: bool) -> bytes:
-    """Heatmaps of all gates of some runs, from token `first` of the longest on.
+    """Heatmaps of all gates of some runs, of an RNN its pre-activation a and h."""
+    arrays = [v.gates | ({"h": v.states["h"]} if "a" in v.gates else {}) for v in views]
+    return _message(views, arrays, order, first, dark, 4)
 
-    Gates share the scale 0..1, candidates and tanh states -1..1; pre-activations share one
-    scale with the states of ReLU-RNNs, which have no bound either.
+
+def state_message(views: Sequence[View], order: str, first: int, dark: bool) -> bytes:
+    """Heatmaps of the states of some runs: c, where there is one, and h."""
+    arrays = [dict(sorted(v.states.items())) for v in views]
+    return _message(views, arrays, order, first, dark, 2)
+
+
+def _message(
+    views: Sequence[View],
+    arrays: Sequence[dict[str, np.ndarray]],
+    order: str,
+    first: int,
+    dark: bool,
+    columns: int,
+) -> bytes:
+    """Heatmaps of arrays name -> (T,H) of each run, from token `first` of the longest text on.
+
+    Gates share the scale 0..1, candidates and bounded states -1..1. What has no bound (a, c,
+    the h of a ReLU-RNN) shares one scale by name over all runs, which 99% of values fit.
     """
     lead = max(views, key=lambda view: len(view.tokens))
     window = lead.spans[first : first + WINDOW]
-    ungated = [view.gates["a"] for view in views if "a" in view.gates]
-    limit = max((float(np.abs(a).max()) for a in ungated), default=1.0)  # one scale for all a
+    limits: dict[str, float] = {}
+    for view, named in zip(views, arrays, strict=True):
+        for name in filter(lambda name: _unbounded(view, name), named):
+            most = float(np.percentile(np.abs(named[name]), 99))  # a few units grow very large
+            limits[name] = max(limits.get(name, 0.1), most)
     texts: dict[tuple[str, ...], heatmaps.Text] = {}
     models = []
-    for view in views:
+    for view, named in zip(views, arrays, strict=True):
         inside = (view.spans[:, 1] > window[0, 0]) & (view.spans[:, 0] < window[-1, 1])
         tokens = tuple(np.array(view.tokens, object)[inside])
         texts.setdefault(tokens, heatmaps.Text(tokens, view.spans[inside]))
-        arrays = view.gates | ({"h": view.states["h"]} if "a" in view.gates else {})
         panels = []
-        for name, values in arrays.items():
-            unbounded = name == "a" or view.info.rnn_type == "RNN_RELU"
-            most = limit if unbounded else 1.0
+        for name, values in named.items():
+            most = limits[name] if _unbounded(view, name) else 1.0
             bounds = ("sequential", 0.0, 1.0) if name in SIGMOIDS else ("diverging", -most, most)
             panels.append(heatmaps.Panel(name, values[inside], *bounds))
         ordering = view.gates[MEMORY_GATE[view.info.rnn_type]]
@@ -110,7 +134,11 @@ def gate_message(views: Sequence[View], order: str, first: int, dark: bool) -> b
                 panels=panels,
             )
         )
-    return heatmaps.pack(list(texts.values()), models)
+    return heatmaps.pack(list(texts.values()), models, columns)
+
+
+def _unbounded(view: View, name: str) -> bool:
+    return name in ("a", "c") or (name == "h" and view.info.rnn_type == "RNN_RELU")
 
 
 def saturation(view: View, label: str, dark: bool) -> list[plots.Saturation]:
@@ -146,3 +174,55 @@ def coloured_text_message(view: View, unit: int) -> bytes:
         view.tokens[: len(held)], view.spans[: len(held)], held, lo=-limit, hi=limit
     )
     return heatmaps.pack([text], [])
+
+
+def liveliest(view: View, count: int = 8) -> np.ndarray:
+    """The units whose memory varies most over the text, the liveliest first."""
+    return np.argsort(-memory(view).var(0), kind="stable")[:count]
+
+
+def one_step(view: View, unit: int, t: int) -> list[str]:
+    """The arithmetic of one unit at one token as LaTeX lines, with its own numbers."""
+    now = {name: float(v[t, unit]) for name, v in (view.gates | view.states).items()}
+    before = {n: float(v[t - 1, unit]) if t else 0.0 for n, v in view.states.items()}
+    n = {name: f"({value:.3f})" if value < 0 else f"{value:.3f}" for name, value in now.items()}
+    b = {name: f"({value:.3f})" if value < 0 else f"{value:.3f}" for name, value in before.items()}
+    if "c" in now:
+        return [
+            rf"c_t = f_t \, c_{{t-1}} + i_t \, g_t = {n['f']} \cdot {b['c']} + "
+            rf"{n['i']} \cdot {n['g']} = {now['c']:.3f}",
+            rf"h_t = o_t \tanh c_t = {n['o']} \cdot \tanh({now['c']:.3f}) = {now['h']:.3f}",
+        ]
+    if "z" in now:
+        return [
+            rf"h_t = (1 - z_t) \, n_t + z_t \, h_{{t-1}} = (1 - {now['z']:.3f}) \cdot {n['n']} + "
+            rf"{n['z']} \cdot {b['h']} = {now['h']:.3f}"
+        ]
+    name = "tanh" if view.info.rnn_type == "RNN_TANH" else "relu"
+    return [rf"h_t = \mathrm{{{name}}}(a_t) = \mathrm{{{name}}}({now['a']:.3f}) = {now['h']:.3f}"]
+
+
+def influence_message(views: Sequence[View], log10: Sequence[np.ndarray], dark: bool) -> bytes:
+    """Matrices (T,T) of log10 influence, losses from top to bottom, on one scale of six decades."""
+    hi = max(float(m[np.isfinite(m)].max(initial=-12.0)) for m in log10)
+    texts: dict[tuple[str, ...], heatmaps.Text] = {}
+    models = []
+    for view, matrix in zip(views, log10, strict=True):
+        steps = len(matrix)
+        tokens = view.tokens[:steps]
+        texts.setdefault(tokens, heatmaps.Text(tokens, view.spans[:steps]))
+        values = np.maximum(matrix.T, hi - 6)  # (source, loss)
+        models.append(
+            heatmaps.Model(
+                label=view.info.rnn_type,
+                title=view.info.name,
+                color=plots.color(view.info.rnn_type, dark),
+                note="",
+                text=list(texts).index(tokens),
+                units=np.arange(steps),
+                panels=[heatmaps.Panel("\u2202L/\u2202x", values, "log", hi - 6, hi)],
+                row="loss at token",
+                count_from=1,
+            )
+        )
+    return heatmaps.pack(list(texts.values()), models, columns=1, beside=2)

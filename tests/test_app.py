@@ -10,7 +10,12 @@ from streamlit.testing.v1 import AppTest
 from rnnviz import ui
 
 APP = str(Path(__file__).parent.parent / "app.py")
-PAGES = {"": "See inside a recurrent network", "pages/gates.py": "Gates"}
+PAGES = {
+    "": "See inside a recurrent network",
+    "pages/gates.py": "Gates",
+    "pages/states.py": "Cell state",
+    "pages/gradients.py": "Gradients through time",
+}
 
 
 def opened(page: str, **state) -> AppTest:

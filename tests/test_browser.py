@@ -8,7 +8,12 @@ from playwright.sync_api import Page, expect
 
 from rnnviz import list_runs
 
-PAGES = {"": "See inside a recurrent network", "gates": "Gates"}
+PAGES = {
+    "": "See inside a recurrent network",
+    "gates": "Gates",
+    "states": "Cell state",
+    "gradients": "Gradients through time",
+}
 CHART = "canvas, .text, .js-plotly-plot"
 
 

@@ -1,0 +1,69 @@
+"""What the units hold: cell state and hidden state along the text."""
+
+import streamlit as st
+
+from rnnviz import heatmaps, plots, ui, views
+
+ui.begin("states")
+st.title("Cell state")
+st.markdown(
+    "What a network remembers stands in its states. An LSTM keeps a cell state c that its gates "
+    "write, keep and read; GRU and RNN have the hidden state h alone, and no c."
+)
+choice = ui.sidebar()
+shown = ui.shown(choice)
+dark = ui.is_dark()
+
+
+@st.fragment
+def states() -> None:
+    colored, controls, heatmap, step = (st.container() for _ in range(4))
+    with controls:
+        view, unit = ui.pick_unit(shown)
+        t = ui.pick_token(view, "Token", len(view.tokens))
+    what = "tanh(c)" if "c" in view.states else "h"
+    with colored:
+        ui.heatmaps(views.coloured_text_message(view, unit), [view.info.name], key="coloured")
+        st.caption(
+            f"The text, coloured by {what} of unit {unit} of {view.info.name} after each token: "
+            "red is positive, blue negative, pale is nothing held. Hover for the value."
+        )
+    with step:
+        st.markdown(f"**Unit {unit} at token {t + 1}, `{view.tokens[t]}`**")
+        for line in views.one_step(view, unit, t):
+            st.latex(line)
+        st.caption("One step of the recurrence with this unit's own numbers. Click any cell above.")
+    with heatmap:
+        order = st.segmented_control(
+            "Order of units", heatmaps.ORDERS, default="mean", key="order", required=True
+        )
+        message = views.state_message(shown, order, ui.first_token(shown), dark)
+        ui.heatmaps(message, [view.info.name for view in shown], key="states")
+        st.caption(
+            "Stripes along the text are memories that last; a sudden change across many units is "
+            "a place where the text turns. c has no bound: 99% of its values fit the colours."
+        )
+
+
+states()
+
+st.subheader("The eight units that vary most")
+for column, view in ui.side_by_side(shown):
+    held, color = views.memory(view), plots.color(view.info.rnn_type, dark)
+    lines = {f"unit {unit}": held[:, unit] for unit in views.liveliest(view)}
+    title = f"{'tanh(c)' if 'c' in view.states else 'h'}, {ui.label(view.info)}"
+    column.plotly_chart(plots.signals(lines, ui.places(view), title, color, {}))
+st.caption("What each of these units holds along the text, those that change most first.")
+
+kept = [
+    (ui.label(view.info), plots.color(view.info.rnn_type, dark), view.half_life)
+    for view in shown
+    if view.half_life is not None
+]
+if kept:
+    st.plotly_chart(plots.half_lives(kept, "How long units keep what they hold"))
+    st.caption(
+        "Half-life of each unit's memory on this text, ln 0.5 / mean of ln f (in a GRU: of ln z). "
+        "To the left units that follow the last token, to the right those that carry something "
+        "over many. An RNN has no gate that keeps, and is not shown."
+    )
