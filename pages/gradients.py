@@ -111,7 +111,7 @@ def laboratory() -> None:
             st.caption(f"{rnn_type}: its states overflow at this gain, there is no gradient.")
             continue
         lines.append(plots.Decay(rnn_type, plots.color(rnn_type, dark), norms))
-    title = "∥∂L/∂h∥ of the last loss, untrained cells on random tokens"
+    title = "∥∂L/∂h∥ of the last loss, untrained"
     st.plotly_chart(plots.decay(lines, title, "gradient norm (log)"), key="laboratory")
     st.caption(
         "Below a gain of about 1 an RNN's gradient dies out exponentially, above it explodes. "

@@ -27,30 +27,40 @@ def kind_of(rnn: nn.RNNBase) -> str:
     return rnn.mode
 
 
-def gates(kind: str, from_x: Tensor, from_h: Tensor) -> dict[str, Tensor]:
+def gates(kind: str, from_x: Tensor, from_h: Tensor | None) -> dict[str, Tensor]:
     """Gates after their nonlinearity (the RNN's `a` before it), each (..., H).
 
     `from_x` = W_ih x + b_ih and `from_h` = W_hh h_prev + b_hh, (..., G*H): both biases count.
+    LSTM and RNN need only their sum, which may come as `from_x` with `from_h` None.
     """
     if kind == "LSTM":
-        i, f, g, o = (from_x + from_h).chunk(4, -1)
+        i, f, g, o = (from_x if from_h is None else from_x + from_h).chunk(4, -1)
         return {"i": i.sigmoid(), "f": f.sigmoid(), "g": g.tanh(), "o": o.sigmoid()}
     if kind == "GRU":
         x_r, x_z, x_n = from_x.chunk(3, -1)
         h_r, h_z, h_n = from_h.chunk(3, -1)
         r, z = (x_r + h_r).sigmoid(), (x_z + h_z).sigmoid()
         return {"r": r, "z": z, "n": (x_n + r * h_n).tanh()}
-    return {"a": from_x + from_h}
+    return {"a": from_x if from_h is None else from_x + from_h}
 
 
 def cell_states(gates: dict[str, Tensor], c0: Tensor) -> Tensor:
-    """c_0 .. c_T (T+1,B,H) of an LSTM: c_t = f_t * c_{t-1} + i_t * g_t."""
-    added = gates["i"] * gates["g"]  # (T,B,H)
-    c = torch.empty(len(added) + 1, *c0.shape, dtype=c0.dtype, device=c0.device)
-    c[0] = c0
-    for t, (f, a) in enumerate(zip(gates["f"].unbind(), added.unbind(), strict=True)):
-        torch.addcmul(a, f, c[t], out=c[t + 1])
-    return c
+    """c_0 .. c_T (T+1,B,H) of an LSTM: c_t = f_t * c_{t-1} + i_t * g_t.
+
+    In blocks of 16 steps, since T calls in a row cost more than what they compute: the k-th
+    step of every block is one call, as if each block began with c = 0. What a block began
+    with then adds its share, the product of the block's forget gates so far.
+    """
+    steps, added = len(gates["f"]), gates["i"] * gates["g"]
+    whole = (0, 0, 0, 0, 0, -steps % 16)  # steps of zeros at the end, to whole blocks
+    f, c = (nn.functional.pad(a, whole).unflatten(0, (-1, 16)) for a in (gates["f"], added))
+    for k in range(1, 16):  # f and c: (T/16,16,B,H), both copies that `pad` made
+        c[:, k].addcmul_(f[:, k], c[:, k - 1])
+        f[:, k].mul_(f[:, k - 1])
+    before = c0
+    for block, kept in zip(c.unbind(), f.unbind(), strict=True):  # (16,B,H)
+        before = block.addcmul_(kept, before)[-1]
+    return torch.cat([c0[None], c.flatten(0, 1)[:steps]])
 
 
 def output(kind: str, gates: dict[str, Tensor], h_prev: Tensor, c: Tensor | None) -> Tensor:
@@ -99,23 +109,41 @@ def slopes(
     return {"a": 1 - a.tanh() ** 2 if kind == "RNN_TANH" else (a > 0).to(a.dtype)}
 
 
+def carry_back(
+    kind: str, slopes: dict[str, Tensor], w: Tensor, dh: Tensor, dc: Tensor | None, into: str
+) -> Tensor:
+    """dL/d(what a weight matrix reads) for R losses at once, (R,D).
+
+    `slopes` of one step, each (H,); `w` (G*H,D) is W_ih with `into` = "x" or W_hh with "h"; `dh`,
+    `dc` (R,H): dL/dh and all of dL/dc after the step. The gates' blocks are added up before the
+    product, which then has one (H,D) matrix instead of G.
+    """
+    blocks = w.unflatten(0, (-1, dh.shape[-1]))  # (G,H,D)
+
+    def summed(*names: str) -> Tensor:
+        total = slopes[names[0]][:, None] * blocks[0]
+        for name, block in zip(names[1:], blocks[1:], strict=False):
+            total.addcmul_(slopes[name][:, None], block)
+        return total  # (H,D)
+
+    if kind == "LSTM":
+        return torch.addmm(dc @ summed("i", "f", "g"), dh, slopes["o"][:, None] * blocks[3])
+    if kind == "GRU":
+        return dh @ summed("r", "z", "n" if into == "x" else "n_from_h")
+    return dh @ summed("a")
+
+
 def step_back(
     kind: str, slopes: dict[str, Tensor], w_hh: Tensor, dh: Tensor, dc: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """The adjoint of one step, for R losses at once.
 
     `slopes` of the step, each (H,); `w_hh` (G*H,H); `dh`, `dc` (R,H): dL/dh and dL/dc after the
-    step, `dc` without its part through h. Returns dL/d(W_ih x) (R,G*H), dL/dh and dL/dc before
-    the step (R,H), and dL/dc after it with its part through h.
+    step, `dc` without its part through h. Returns dL/dh and dL/dc before the step (R,H), and
+    dL/dc after it with its part through h.
     """
     if kind == "LSTM":
-        dc = dc + dh * slopes["c_from_h"]
-        into = torch.cat([*(dc * slopes[name] for name in "ifg"), dh * slopes["o"]], -1)  # (R,4H)
-        return into, into @ w_hh, dc * slopes["keep"], dc
-    if kind == "GRU":
-        shared = [dh * slopes["r"], dh * slopes["z"]]
-        into = torch.cat([*shared, dh * slopes["n"]], -1)  # (R,3H)
-        into_h = torch.cat([*shared, dh * slopes["n_from_h"]], -1)  # (R,3H)
-        return into, torch.addmm(dh * slopes["keep"], into_h, w_hh), None, None
-    into = dh * slopes["a"]  # (R,H)
-    return into, into @ w_hh, None, None
+        dc = torch.addcmul(dc, dh, slopes["c_from_h"])
+        return carry_back(kind, slopes, w_hh, dh, dc, "h"), dc * slopes["keep"], dc
+    before = carry_back(kind, slopes, w_hh, dh, None, "h")
+    return (before.addcmul_(dh, slopes["keep"]) if kind == "GRU" else before), None, None

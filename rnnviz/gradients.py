@@ -3,8 +3,8 @@
 No graph is unrolled. With delta_t = dL/d(h_t, c_t) the adjoints follow
 delta_t = direct_t + J_{t+1}^T delta_{t+1}, where J is known in closed form from the recorded
 gates (`cells.step_back`). A loss here is always that of one prediction, never a sum. Adjoints
-are rescaled at every step and norms kept as logarithms, so that a gradient that vanishes or
-explodes over hundreds of steps is neither lost as a zero nor as an infinity.
+are float64, rescaled every few steps, and norms are kept as logarithms, so that a gradient that
+vanishes or explodes over hundreds of steps is neither lost as a zero nor as an infinity.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rnnviz.model import RNNModel
 from rnnviz.tracing import LayerTrace, Trace, trace_model
 
 BLOCK = 4_000_000  # logits that are held at once
+RESCALE_EVERY = 8  # steps: float64 has room for a factor of 1e38 in each of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,6 @@ class _Step:
     layer: int
     dh: Tensor  # (R,H)
     dc: Tensor | None  # (R,H)
-    into: Tensor  # (R,G*H), dL/d(W_ih x)
     log_scale: Tensor  # (R,)
 
 
@@ -105,8 +105,7 @@ def influence(
     `of`: "h", "c" (LSTM alone) or "x", the input of the layer (of layer 0: the embedding).
     One backward scan carries the adjoints of all targets together. Raises ValueError.
     """
-    dtype = model.projection.weight.dtype
-    layers, direct = _recorded(model, ids, dtype)
+    layers, direct = _recorded(model, ids, torch.float64)
     if of not in ("h", "c", "x"):
         raise ValueError(f"of must be h, c or x, not {of!r}")
     if of == "c" and layers[0].kind != "LSTM":
@@ -117,9 +116,8 @@ def influence(
     log_norms = direct.new_full((steps, steps), -math.inf, dtype=torch.float64)  # (T,T)
     for step in _scan(layers, direct, range(steps - 1, -1, -1), 0):
         if step.layer == layer:
-            adjoint = (
-                step.into @ layers[layer].w_ih if of == "x" else {"h": step.dh, "c": step.dc}[of]
-            )
+            at = {"h": step.dh, "c": step.dc}
+            adjoint = _into_x(layers[layer], step) if of == "x" else at[of]
             log_norms[step.t :, step.t] = _log_norm(adjoint, step.log_scale).flip(0)
     return log_norms.exp()
 
@@ -142,7 +140,9 @@ def _recorded(
     for start in range(0, len(top), rows):
         part = slice(start, start + rows)
         p = (top[part] @ weight.T + bias).softmax(-1)  # (T,V)
-        p[torch.arange(len(p)), ids[1:][part]] -= 1  # d(-log p)/d logits
+        at = ids[1:][part, None]
+        p.scatter_(-1, at, 0)
+        p.scatter_(-1, at, -p.sum(-1, keepdim=True))  # d(-log p)/d logits: p - 1, not cancelled
         direct[part] = p @ weight
     return layers, direct
 
@@ -159,8 +159,12 @@ def layer_slopes(
 ) -> LayerSlopes:
     """Slopes (T,H) and weights of layer k along a recorded trajectory."""
     w_ih, w_hh, b_hh, _ = _weights(rnn, trace, k, dtype)
-    gates = {name: gate[:, batch].to(dtype) for name, gate in trace.gates.items()}
+    b_ih = getattr(rnn, f"bias_ih_l{k}" + ("_reverse" if trace.reverse else ""), None)
+    b_ih = None if b_ih is None else b_ih.detach().to(dtype)
     h_prev = trace.h_prev[:, batch].to(dtype)  # (T,H)
+    # Anew from the recorded states: 1 - gate of a float32 gate near 1 has few digits left
+    from_x = nn.functional.linear(trace.x[:, batch].to(dtype), w_ih, b_ih)
+    gates = cells.gates(trace.kind, from_x, nn.functional.linear(h_prev, w_hh, b_hh))
     c_prev = c = n_from_h = None
     if trace.c is not None:
         before, after = (
@@ -180,45 +184,59 @@ def _scan(
     """Adjoints from the last target back to step `first`, top layer first.
 
     `targets` falls; row r belongs to targets[r] and joins the scan at its step, so at step t
-    the rows of the targets from t on are active.
+    the rows of the targets from t on are active. Each row of each layer has a scale of its own:
+    layers may forget at very different speeds.
     """
     size, active = direct.shape[1], 0
     dh = direct.new_zeros(len(layers), len(targets), size)  # (L,R,H), carried from step t + 1
     dc = torch.zeros_like(dh) if layers[0].kind == "LSTM" else None
-    log_scale = direct.new_zeros(len(targets), dtype=torch.float64)
+    log_scale = direct.new_full((len(layers), len(targets)), -math.inf)
     for t in range(targets[0], first - 1, -1):
         if active < len(targets) and targets[active] == t:
-            dh[-1, active] = direct[t]
+            dh[-1, active], log_scale[-1, active] = direct[t], 0
             active += 1
         rows = slice(active)
-        from_above: Tensor | float = 0.0
+        above: tuple[Tensor, Tensor] | None = None  # what the layer above hands down, its scale
         for k in range(len(layers) - 1, -1, -1):
-            layer = layers[k]
+            layer, scale = layers[k], log_scale[k, rows]
             slopes = {name: slope[t] for name, slope in layer.slopes.items()}
-            here = dh[k, rows] + from_above  # (R,H)
-            carried = None if dc is None else dc[k, rows]
-            into, dh[k, rows], before, dc_here = cells.step_back(
+            here, carried = dh[k, rows].clone(), None if dc is None else dc[k, rows]  # (R,H)
+            if above is not None:
+                common = torch.maximum(scale, above[1]).clamp(min=-1e300)
+                own = (scale - common).exp()[:, None]
+                here = here * own + above[0] * (above[1] - common).exp()[:, None]
+                carried = None if dc is None else carried * own
+                scale = common
+            dh[k, rows], before, dc_here = cells.step_back(
                 layer.kind, slopes, layer.w_hh, here, carried
             )
             if dc is not None:
                 dc[k, rows] = before
+            log_scale[k, rows] = scale
+            step = _Step(t, k, here, dc_here, scale)
             if k > 0:
-                from_above = into @ layer.w_ih  # (R,D)
-            yield _Step(t, k, here, dc_here, into, log_scale[rows])
-        _rescale(dh, dc, log_scale, rows)
+                above = (_into_x(layer, step), scale)
+            yield step
+        if t % RESCALE_EVERY == 0:
+            _rescale(dh, dc, log_scale, rows)
+
+
+def _into_x(layer: LayerSlopes, step: _Step) -> Tensor:
+    """dL/dx of a layer at one step (R,D)."""
+    slopes = {name: slope[step.t] for name, slope in layer.slopes.items()}
+    return cells.carry_back(layer.kind, slopes, layer.w_ih, step.dh, step.dc, "x")
 
 
 def _rescale(dh: Tensor, dc: Tensor | None, log_scale: Tensor, rows: slice) -> None:
     """Bring the largest adjoint of each row to 1, in place."""
-    largest = torch.linalg.vector_norm(dh[:, rows], math.inf, dim=(0, 2))  # (R,)
+    largest = torch.linalg.vector_norm(dh[:, rows], math.inf, dim=-1)  # (L,R)
     if dc is not None:
-        of_c = torch.linalg.vector_norm(dc[:, rows], math.inf, dim=(0, 2))
-        largest = torch.maximum(largest, of_c)
-    largest = torch.where(largest > 0, largest, 1.0)
-    dh[:, rows] /= largest[:, None]
+        largest = torch.maximum(largest, torch.linalg.vector_norm(dc[:, rows], math.inf, dim=-1))
+    log_scale[:, rows] += largest.double().log()  # -inf for a row of zeros
+    largest = torch.where(largest > 0, largest, 1.0)[..., None]
+    dh[:, rows] /= largest
     if dc is not None:
-        dc[:, rows] /= largest[:, None]
-    log_scale[rows] += largest.double().log()
+        dc[:, rows] /= largest
 
 
 def _log_norm(adjoint: Tensor, log_scale: Tensor) -> Tensor:
@@ -233,16 +251,16 @@ def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, bat
     """
     recorded = trace.layers[layer]
     k = layer // (2 if rnn.bidirectional else 1)
-    at = layer_slopes(rnn, recorded, k, recorded.h.dtype, batch)
-    w_hr = _weights(rnn, recorded, k, recorded.h.dtype)[3]
+    at = layer_slopes(rnn, recorded, k, torch.float64, batch)
+    w_hr = _weights(rnn, recorded, k, torch.float64)[3]
     slopes = {name: slope[step] for name, slope in at.slopes.items()}
     h_size = recorded.h.shape[-1]
     size = h_size + (0 if recorded.c is None else recorded.c.shape[-1])
-    rows = torch.eye(size, dtype=recorded.h.dtype, device=recorded.h.device)  # (S,S)
+    rows = torch.eye(size, dtype=torch.float64, device=recorded.h.device)  # (S,S)
     dh, dc = rows[:, :h_size], rows[:, h_size:]
     if w_hr is not None:
         dh = dh @ w_hr  # through the projection of h
-    _, dh_before, dc_before, _ = cells.step_back(at.kind, slopes, at.w_hh, dh, dc)
+    dh_before, dc_before, _ = cells.step_back(at.kind, slopes, at.w_hh, dh, dc)
     return dh_before if dc_before is None else torch.cat([dh_before, dc_before], -1)
 
 
@@ -256,7 +274,7 @@ def memory_half_life(trace: Trace, layer: int) -> Tensor:
     keep = gates.get("f", gates.get("z"))
     if keep is None:
         raise ValueError(f"a {trace.layers[layer].kind} has no gate that keeps its state")
-    return math.log(0.5) / keep.double().log().mean((0, 1))
+    return math.log(2) / keep.double().log().mean((0, 1)).abs()
 
 
 def fit_half_life(norms: Tensor | Sequence[float]) -> float:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from rnnviz import ui
+from rnnviz import list_runs, runs, ui
 
 APP = str(Path(__file__).parent.parent / "app.py")
 PAGES = {
@@ -52,6 +52,38 @@ def test_gates_of_models_of_different_kinds(names):
     app = opened("pages/gates.py", runs=names, text="A lock is b.", layer=2)
     assert is_fine(app)
     assert app.session_state["layer"] == (2 if "python-docs-lstm" in names else 1)
+
+
+@pytest.mark.parametrize("page", ["pages/states.py", "pages/gradients.py"])
+@pytest.mark.parametrize("info", list_runs([runs.ASSETS]), ids=lambda info: info.name)
+def test_pages_hold_for_every_shipped_run_and_length(page, info):
+    words = " ".join(["the", "if", "(", "x", ")"] * 100) if info.vocab.level == "word" else ""
+    for tokens in (1, 2, 50, 500):
+        text = (words or "def f(x):\n    return [x]\n" * 30)[:tokens]
+        if words:
+            text = " ".join(words.split()[:tokens])
+        app = opened(page, runs=[info.name], text=text)
+        assert is_fine(app)
+        if page == "pages/gradients.py" and tokens == 1:
+            assert "at least two" in app.info[0].value
+        else:
+            assert len(app.caption) > 3
+
+
+def test_the_laboratory_presets_move_the_sliders_and_an_overflow_is_said():
+    app = opened("pages/gradients.py", runs=["recall-lstm"])
+    app.button[2].click().run()
+    assert app.session_state["gain"] == 3.0
+    app.slider(key="gain").set_value(4.0)
+    app.slider(key="lab_steps").set_value(300).run()
+    assert is_fine(app)
+
+
+def test_truncation_and_target_are_bounded_by_the_text():
+    state = {"runs": ["python-source-lstm"], "text": "abcdef", "window": 500, "token": 99}
+    app = opened("pages/gradients.py", **state)
+    assert is_fine(app)
+    assert app.session_state["window"] == app.session_state["token"] == 5
 
 
 def test_a_chosen_unit_is_drawn_and_bounded():

@@ -127,3 +127,33 @@ def test_every_shipped_run_is_offered_with_type_and_loss(server, page):
     for info in list_runs():
         if info.name != "recall-lstm":
             assert f"{info.rnn_type} {info.valid_loss:.2f} nats" in offered
+
+
+def test_a_click_on_a_state_shows_the_arithmetic_of_that_step(server, page):
+    open_page(page, f"{server.url}/states?runs=recall-lstm&text=Aabc%3FA")
+    page.locator(".js-plotly-plot").last.wait_for()
+    page.wait_for_timeout(1000)  # charts below the heatmaps move them no more
+    area = page.locator(".area").last
+    area.click(position={"x": 20, "y": 40})
+    tip = page.locator(".tip").last.inner_text()
+    unit, token = re.search(r"unit (\d+)", tip)[1], re.search(r"token (\d+)", tip)[1]
+    h = re.search(r"h = (\S+)", tip)[1].replace("\u2212", "-")
+    expect(page.get_by_text(f"Unit {unit} at token {token}")).to_be_visible()
+    written = page.locator(".katex-mathml annotation").last.text_content()
+    assert float(written.rsplit("=", 1)[1]) == pytest.approx(float(h), abs=2e-3)
+
+
+def test_a_row_of_the_influence_matrix_colours_the_text_and_a_click_sets_the_target(server, page):
+    open_page(page, f"{server.url}/gradients?runs=python-source-gru&text=def%20f(x)%3A")
+    token = page.locator("div.text .token")
+    assert token.first.evaluate("e => e.style.backgroundColor") == ""
+    area = page.locator(".area")
+    height = area.bounding_box()["height"]
+    area.hover(position={"x": 5, "y": height - 3})
+    page.wait_for_timeout(200)
+    colours = {t.evaluate("e => e.style.backgroundColor") for t in token.all()}
+    assert len(colours) > 3
+    area.click(position={"x": 5, "y": height * 0.4})
+    expect(page.get_by_label("Target: the loss after token", exact=True)).to_have_value("4")
+    token.nth(1).click()
+    expect(page.get_by_label("Target: the loss after token", exact=True)).to_have_value("2")
