@@ -26,9 +26,11 @@ st.caption(
     "it: red is positive, blue negative. Of all units this one changes most from one end of its "
     "range to the other; many such units turn out to follow quotes, brackets or line ends."
 )
-left, right = st.columns(2)
-left.page_link(
-    "pages/gates.py",
-    label="**Gates**: every gate of every unit, four models side by side",
-    icon=":material/grid_on:",
-)
+st.subheader("Where to look")
+LINKS = {
+    "gates": (":material/grid_on:", "**Gates**: every gate of every unit at every token"),
+    "states": (":material/memory:", "**Cell state**: what is held, and for how long"),
+    "gradients": (":material/trending_down:", "**Gradients**: how far back learning reaches"),
+}
+for page, (icon, text) in LINKS.items():
+    st.page_link(f"pages/{page}.py", label=text, icon=icon)

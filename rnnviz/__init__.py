@@ -14,7 +14,7 @@ _HOME = {
     "data": ("Corpus", "CorpusError", "Vocab", "bptt_batchify", "load_corpus"),
     "model": ("RNNModel", "count_parameters"),
     "training": ("StepRecord", "TrainConfig", "TrainState", "TrainingError", "train", "evaluate"),
-    "tracing": ("LayerTrace", "Trace", "trace", "trace_model"),
+    "tracing": ("LayerTrace", "Trace", "record", "trace", "trace_model"),
     "gradients": (
         "GradientFlow",
         "fit_half_life",

@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     trace.set_defaults(run=_trace)
     trace.add_argument("name", metavar="RUN")
     trace.add_argument("--text", required=True)
+    trace.add_argument("--gradients", action="store_true", help="of its predictions, too")
     trace.add_argument("-o", "--output", type=Path, default=Path("trace.npz"))
 
     runs = commands.add_parser("runs", help="list the runs there are")
@@ -237,8 +238,22 @@ def _trace(options: argparse.Namespace) -> None:
     ids = run.ids(options.text)
     if not len(ids):
         raise ValueError("the text is empty: give at least one token with --text")
-    trace_model(run.model, ids).save(options.output)
+    more = _gradients(run.model, ids) if options.gradients else {}
+    trace_model(run.model, ids).save(options.output, more)
     print(f"saved: {options.output}")
+
+
+def _gradients(model, ids) -> dict:
+    """Norms of the last loss over all states (L,T), and of all losses over all inputs (T,T)."""
+    from rnnviz import gradient_flow, influence
+
+    flow = gradient_flow(model, ids)
+    arrays = {"gradient.h_norm": flow.h_norm, "gradient.h": flow.h}
+    if flow.c is not None:
+        arrays |= {"gradient.c_norm": flow.c_norm, "gradient.c": flow.c}
+    arrays |= {"influence.x": influence(model, ids, of="x", layer=0)}
+    arrays |= {"influence.h": influence(model, ids)}
+    return {name: tensor.numpy() for name, tensor in arrays.items()}
 
 
 def _runs(options: argparse.Namespace) -> None:

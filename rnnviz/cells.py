@@ -11,6 +11,8 @@ RNN (Elman 1990): a = W x + U h + b,  h' = tanh(a) or relu(a)
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -54,9 +56,10 @@ def cell_states(gates: dict[str, Tensor], c0: Tensor) -> Tensor:
     steps, added = len(gates["f"]), gates["i"] * gates["g"]
     whole = (0, 0, 0, 0, 0, -steps % 16)  # steps of zeros at the end, to whole blocks
     f, c = (nn.functional.pad(a, whole).unflatten(0, (-1, 16)) for a in (gates["f"], added))
-    for k in range(1, 16):  # f and c: (T/16,16,B,H), both copies that `pad` made
-        c[:, k].addcmul_(f[:, k], c[:, k - 1])
-        f[:, k].mul_(f[:, k - 1])
+    # f and c: (T/16,16,B,H), both copies that `pad` made; a step of them: (T/16,B,H)
+    for (f_prev, c_prev), (f_k, c_k) in pairwise(zip(f.unbind(1), c.unbind(1), strict=True)):
+        c_k.addcmul_(f_k, c_prev)
+        f_k.mul_(f_prev)
     before = c0
     for block, kept in zip(c.unbind(), f.unbind(), strict=True):  # (16,B,H)
         before = block.addcmul_(kept, before)[-1]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnviz import evaluate, load_corpus, load_run, trace_model
+from rnnviz import evaluate, gradient_flow, load_corpus, load_run, trace_model
 from rnnviz.__main__ import main
 
 TINY = ("--hidden-size", "8", "--batch-size", "4", "--sequence-length", "8", "--device", "cpu")
@@ -233,3 +233,14 @@ def test_the_python_command_itself_ends_with_code_two(place):
     )
     assert result.returncode == 2
     assert re.fullmatch(r"rnnviz: .*nothing.*\n", result.stderr)
+
+
+def test_trace_writes_the_gradients_too(place):
+    train("--steps", "1")
+    assert call("trace", "notes-lstm", "--text", "the cat", "--gradients", "-o", "t.npz") == 0
+    run = load_run("notes-lstm")
+    with np.load("t.npz") as arrays:
+        flow = gradient_flow(run.model, run.ids("the cat"))
+        np.testing.assert_array_equal(arrays["gradient.c_norm"], flow.c_norm)
+        assert arrays["influence.x"].shape == (6, 6)
+        assert arrays["layer0.f"].shape[0] == 7

@@ -140,14 +140,77 @@ def test_states_are_those_of_pytorchs_own_cells(kind):
             torch.testing.assert_close(layer.c[t + 1], c, rtol=0, atol=1e-12)
 
 
-def test_the_residual_shows_gates_that_are_not_the_kernels(monkeypatch):
-    rnn, x = make("GRU", input_size=3, hidden_size=4), torch.randn(5, 3)
+def shifted(result, by: float):
+    """An output and its last states, each moved by the same amount."""
+    if isinstance(result, tuple):
+        return tuple(shifted(part, by) for part in result)
+    return result + by
+
+
+def test_the_residual_shows_states_of_a_lower_layer_that_are_not_the_modules(monkeypatch):
+    rnn, x = make("GRU", input_size=3, hidden_size=4, num_layers=2), torch.randn(5, 3)
     assert trace(rnn, x).residual < 1e-6
     true = torch.gru
-    monkeypatch.setitem(
-        trace.__globals__["KERNELS"], "GRU", lambda *a: tuple(part + 0.01 for part in true(*a))
-    )
+    kernels = trace.__globals__["KERNELS"]
+    monkeypatch.setitem(kernels, "GRU", lambda *a: shifted(true(*a), 0.01))
     assert trace(rnn, x).residual > 1e-3
+
+
+@pytest.mark.parametrize("kind", RNN_TYPES)
+@pytest.mark.parametrize("part", ["output", "last h", "last c"])
+def test_the_residual_includes_the_modules_own_output_and_last_states(kind, part, monkeypatch):
+    rnn, x = make(kind, input_size=3, hidden_size=4, num_layers=2), torch.randn(5, 2, 3)
+    true = type(rnn).forward
+
+    def forward(self, x, state=None):
+        output, last = true(self, x, state)
+        if part == "output":
+            return shifted(output, 0.01), last
+        if kind != "LSTM":
+            return output, shifted(last, 0.01)
+        h, c = last
+        return output, (shifted(h, 0.01), c) if part == "last h" else (h, shifted(c, 0.01))
+
+    assert trace(rnn, x).residual < 1e-6
+    monkeypatch.setattr(type(rnn), "forward", forward)
+    assert trace(rnn, x).residual > 1e-3
+
+
+def test_the_residual_of_weights_that_are_not_finite_is_not_finite():
+    rnn = make("GRU", input_size=3, hidden_size=4, num_layers=2)
+    nn.init.constant_(rnn.weight_hh_l0, float("nan"))
+    assert not np.isfinite(trace(rnn, torch.randn(5, 3)).residual)
+
+
+@pytest.mark.parametrize("steps", [1, 15, 16, 17, 33, 200])
+def test_the_cell_state_is_that_of_a_loop_at_the_borders_of_blocks(steps):
+    torch.manual_seed(0)
+    rnn = make("LSTM", input_size=3, hidden_size=4, bidirectional=True).double()
+    x, c0 = torch.randn(steps, 2, 3).double(), 5 * torch.randn(2, 2, 4).double()
+    for layer in trace(rnn, x, (torch.zeros_like(c0), c0)).layers:
+        c = c0[int(layer.reverse)]
+        for t in range(steps)[:: -1 if layer.reverse else 1]:
+            c = layer.gates["f"][t] * c + layer.gates["i"][t] * layer.gates["g"][t]
+            torch.testing.assert_close(layer.c_out[t], c, rtol=0, atol=1e-13)
+
+
+def test_tf32_is_off_while_the_kernel_runs_and_as_before_after_it(monkeypatch):
+    settings = torch.backends.cudnn.rnn, torch.backends.cuda.matmul
+    seen, true = [], nn.GRU.forward
+
+    def forward(self, *a):
+        seen.extend(setting.fp32_precision for setting in settings)
+        return true(self, *a)
+
+    monkeypatch.setattr(nn.GRU, "forward", forward)
+    before = [setting.fp32_precision for setting in settings]
+    rnn = make("GRU", input_size=3, hidden_size=4)
+    trace(rnn, torch.zeros(2, 3))
+    assert seen == ["ieee", "ieee"]
+    monkeypatch.setattr(nn.GRU, "forward", lambda *a: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trace(rnn, torch.zeros(2, 3))
+    assert [setting.fp32_precision for setting in settings] == before
 
 
 @pytest.mark.parametrize("kind", RNN_TYPES)
@@ -183,6 +246,34 @@ def test_traced_arrays_are_detached_also_from_an_input_that_asks_for_gradients()
 def test_an_input_of_another_shape_is_refused_with_the_shape_wanted(x):
     with pytest.raises(ValueError, match=r"steps.*3"):
         trace(make("LSTM", input_size=3, hidden_size=4), x)
+
+
+def test_a_packed_sequence_is_refused_with_its_sizes():
+    packed = nn.utils.rnn.pack_sequence([torch.zeros(4, 3), torch.zeros(2, 3)])
+    with pytest.raises(ValueError, match=r"\(steps, batch, 3\).*PackedSequence of \(6, 3\)"):
+        trace(make("LSTM", input_size=3, hidden_size=4), packed)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "shape", "state", "wanted"),
+    [
+        ("GRU", {}, (5, 2, 3), (1, 3, 4), r"h \(1, 2, 4\), not \(1, 3, 4\)"),
+        ("GRU", {}, (5, 3), (1, 1, 4), r"h \(1, 4\), not \(1, 1, 4\)"),
+        ("GRU", {"batch_first": True}, (2, 5, 3), (1, 5, 4), r"h \(1, 2, 4\), not \(1, 5, 4\)"),
+        ("RNN_TANH", {"num_layers": 2, "bidirectional": True}, (5, 3), (2, 4), r"h \(4, 4\)"),
+        ("LSTM", {}, (5, 2, 3), (1, 2, 4), r"h \(1, 2, 4\) and c \(1, 2, 4\), not \(1, 2, 4\)"),
+        ("LSTM", {}, (5, 2, 3), ((1, 2, 4), (1, 2, 3)), r"not \(1, 2, 4\) and \(1, 2, 3\)"),
+        ("LSTM", {"proj_size": 2}, (5, 3), ((1, 4), (1, 4)), r"h \(1, 2\) and c \(1, 4\)"),
+        ("GRU", {}, (5, 3), ((1, 4), (1, 4)), "h .*not tuple"),
+    ],
+)
+def test_a_state_of_another_shape_is_refused_with_the_shape_wanted(
+    kind, options, shape, state, wanted
+):
+    pair = isinstance(state[0], tuple)
+    state = tuple(map(torch.zeros, state)) if pair else torch.zeros(state)
+    with pytest.raises(ValueError, match=wanted):
+        trace(make(kind, input_size=3, hidden_size=4, **options), torch.zeros(shape), state)
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (0, 2, 3), (4, 0, 3)])
@@ -225,3 +316,33 @@ def test_a_saved_trace_holds_every_array_under_its_name(kind, tmp_path):
             for name in names:
                 tensor = layer.gates[name] if name in layer.gates else getattr(layer, name)
                 assert np.array_equal(file[f"layer{n}.{name}"], tensor.numpy())
+
+
+@cases(max_examples=25)
+@given(st.sampled_from(RNN_TYPES), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2))
+def test_a_frame_has_a_row_for_every_gate_and_state_of_every_step(kind, steps, batch, named):
+    rnn = make(kind, input_size=2, hidden_size=3, bidirectional=True)
+    seen = trace(rnn, torch.randn(steps, batch, 2))
+    tokens = [[f"{b}{t}" for t in range(steps)] for b in range(batch)]  # (B,T)
+    frame = seen.to_frame(1, [None, tokens[0], tokens][named])
+    assert list(frame) == ["batch", "step", "token", "unit", "gate", "value"]
+    layer = seen.layers[1]
+    values = {"h": layer.h_out, **({"c": layer.c_out} if kind == "LSTM" else {}), **layer.gates}
+    assert len(frame) == steps * batch * 3 * len(values)
+    assert not frame.duplicated(["batch", "step", "unit", "gate"]).any()
+    for row in frame.itertuples():
+        assert row.value == values[row.gate][row.step, row.batch, row.unit].item()
+        assert row.token == [None, tokens[0][row.step], tokens[row.batch][row.step]][named]
+
+
+def test_a_frame_of_a_projected_lstm_has_the_units_of_h_and_those_of_the_gates():
+    rnn = make("LSTM", input_size=2, hidden_size=3, proj_size=2)
+    frame = trace(rnn, torch.randn(4, 2)).to_frame(-1)
+    units = frame.groupby("gate")["unit"].max().to_dict()
+    assert units == {"i": 2, "f": 2, "g": 2, "o": 2, "c": 2, "h": 1}
+
+
+def test_tokens_that_do_not_name_every_step_are_refused_with_the_sizes():
+    seen = trace(make("GRU", input_size=3, hidden_size=4), torch.zeros(5, 2, 3))
+    with pytest.raises(ValueError, match=r"\(4,\).*5 steps of 2 rows"):
+        seen.to_frame(0, list("abcd"))
