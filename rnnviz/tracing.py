@@ -114,7 +114,7 @@ def trace(rnn: nn.RNNBase, x: Tensor, state: Tensor | tuple[Tensor, Tensor] | No
     """
     _check(rnn, x, state)
     directions = 2 if rnn.bidirectional else 1
-    with torch.no_grad(), _without_tf32():
+    with torch.no_grad(), _full_float32():
         # forward, not a call: hooks are not run, so `record` does not see this run.
         own, last = rnn.forward(x, state)
         h_last, c_last = _states(last)
@@ -227,9 +227,9 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 @contextmanager
-def _without_tf32() -> Iterator[None]:
-    """Full float32 on a GPU, where TF32 would round the factors of products to ten bits."""
-    backends = torch.backends.cudnn.rnn, torch.backends.cuda.matmul
+def _full_float32() -> Iterator[None]:
+    """Full float32, where TF32 on a GPU or bfloat16 in oneDNN would round what is multiplied."""
+    backends = [torch.backends.cudnn.rnn, torch.backends.cuda.matmul, torch.backends.mkldnn.matmul]
     before = [backend.fp32_precision for backend in backends]
     try:
         for backend in backends:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from rnnviz import list_runs
+from rnnviz import list_runs, load_run, trace_model
 
 PAGES = {
     "": "See inside a recurrent network",
@@ -130,17 +130,20 @@ def test_every_shipped_run_is_offered_with_type_and_loss(server, page):
 
 
 def test_a_click_on_a_state_shows_the_arithmetic_of_that_step(server, page):
-    open_page(page, f"{server.url}/states?runs=recall-lstm&text=Aabc%3FA")
+    text = "Aabc?A"
+    open_page(page, f"{server.url}/states?runs=recall-lstm&text={quote(text)}")
     page.locator(".js-plotly-plot").last.wait_for()
-    page.wait_for_timeout(1000)  # charts below the heatmaps move them no more
-    area = page.locator(".area").last
-    area.click(position={"x": 20, "y": 40})
-    tip = page.locator(".tip").last.inner_text()
-    unit, token = re.search(r"unit (\d+)", tip)[1], re.search(r"token (\d+)", tip)[1]
-    h = re.search(r"h = (\S+)", tip)[1].replace("\u2212", "-")
-    expect(page.get_by_text(f"Unit {unit} at token {token}")).to_be_visible()
-    written = page.locator(".katex-mathml annotation").last.text_content()
-    assert float(written.rsplit("=", 1)[1]) == pytest.approx(float(h), abs=2e-3)
+    heading = page.get_by_text(re.compile(r"^Unit \d+ at token \d+"))
+    before = heading.inner_text()
+    page.locator(".area").last.click(position={"x": 200, "y": 90})
+    expect(heading).not_to_have_text(before)
+    unit, token = map(int, re.findall(r"\d+", heading.inner_text())[:2])
+    run = load_run("recall-lstm")
+    layer = trace_model(run.model, run.ids(text)).layers[0]
+    written = page.locator(".katex-mathml annotation").all()
+    for line, states in zip(written, (layer.c_out, layer.h_out), strict=True):
+        shown = float(line.text_content().rsplit("=", 1)[1])
+        assert shown == pytest.approx(states[token - 1, 0, unit].item(), abs=6e-4)
 
 
 def test_a_row_of_the_influence_matrix_colours_the_text_and_a_click_sets_the_target(server, page):
