@@ -127,7 +127,7 @@ def _message(
                 label=view.info.rnn_type,
                 title=f"{view.info.name}, {ordering.shape[1]} units",
                 color=plots.color(view.info.rnn_type, dark),
-                note=f"max |h rebuilt from the gates \u2212 h of the fused kernel| = "
+                note="max |states rebuilt from the gates \u2212 the fused kernel's| = "
                 f"{view.residual:.1e}",
                 text=list(texts).index(tokens),
                 units=heatmaps.unit_order(ordering, order),
