@@ -37,10 +37,10 @@ def decay() -> None:
     lines, bounds = [], []
     for view in shown:
         t = min(target, len(view.tokens) - 2)
-        flow, color = ui.flow(view, choice, t, window), plots.color(view.info.rnn_type, dark)
+        flow, color = ui.flow(view, choice, t), plots.color(view.info.rnn_type, dark)
         label = f"{name(view)} ∥∂L/∂h∥, half-life {flow.half_life:.1f}"
         lines += [
-            plots.Decay(label, color, flow.cut),
+            plots.Decay(label, color, flow.truncated(window)),
             plots.Decay(label, color, flow.h, opacity=0.3, legend=False),
         ]
         if flow.c is not None:
@@ -52,7 +52,7 @@ def decay() -> None:
                 plots.Decay(f"{name(view)}, true norm", color, true),
                 plots.Decay(f"{name(view)}, {what}", color, flow.bound, "dot"),
             ]
-    title = f"Gradient of the loss after token {target + 1} ({shown[0].tokens[target]})"
+    title = f"Gradient of the loss after token {ui.places(shown[0])[target]}"
     with picture:
         st.plotly_chart(plots.decay(lines, title, "gradient norm (log)"), key="decay")
         st.caption(

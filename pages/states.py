@@ -29,7 +29,7 @@ def states() -> None:
             "red is positive, blue negative, pale is nothing held. Hover for the value."
         )
     with step:
-        st.markdown(f"**Unit {unit} at token {t + 1}, `{view.tokens[t]}`**")
+        st.markdown(f"**Unit {unit} at token {t + 1}, `` {view.tokens[t]} ``**")
         for line in views.one_step(view, unit, t):
             st.latex(line)
         st.caption("One step of the recurrence with this unit's own numbers. Click any cell above.")

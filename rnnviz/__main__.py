@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 def _train(options: argparse.Namespace) -> int:
     from rnnviz import TrainConfig, load_corpus
     from rnnviz.jobs import fit, new_run, resumed_run
-    from rnnviz.runs import runs_folder
+    from rnnviz.runs import run_name, runs_folder
 
     if options.minutes is options.epochs is options.steps is None:
         options.minutes = 3.0
@@ -164,12 +164,6 @@ def _show(records, name: str) -> None:
 def perplexity(loss: float) -> float:
     """exp of nats a token; infinite where that is larger than a float."""
     return math.exp(loss) if loss < 700 else math.inf
-
-
-def run_name(corpus: str, rnn_type: str) -> str:
-    """A plain folder name: python-source-rnn-tanh."""
-    name = re.sub(r"[^\w.+-]+", "-", corpus)[:60].strip(".+-") or "run"
-    return f"{name}-{rnn_type}".lower().replace("_", "-")
 
 
 def _free(path: Path) -> Path:

@@ -21,38 +21,39 @@ CLIP = 0.25
 class Flow:
     """How one loss L_t reaches back, over the states s = 0..t; log10 of norms, (t+1,) each.
 
-    `h`, `c` (None without a c): ||dL_t/dh_s||, ||dL_t/dc_s||; `cut`: `h` under truncated BPTT,
-    -inf where nothing arrives; `bound`: for the LSTM what the forget gates alone would carry,
-    for an RNN the product of the Jacobians' largest singular values, None for a GRU.
+    `h`, `c` (None without a c): ||dL_t/dh_s||, ||dL_t/dc_s||; `bound`: for the LSTM what
+    the forget gates alone would carry, for an RNN the product of the Jacobians' largest singular values, None for a GRU.
     `half_life`: fitted to `h`, in tokens.
     """
 
     h: np.ndarray
     c: np.ndarray | None
-    cut: np.ndarray
     bound: np.ndarray | None
     half_life: float
 
+    def truncated(self, window: int) -> np.ndarray:
+        """`h` under truncated BPTT with windows from the start: -inf before the target's own."""
+        first = window * ((len(self.h) - 1) // window)
+        return np.where(np.arange(len(self.h)) < first, -np.inf, self.h)
 
-def flow(run: Run, text: str, layer: int, target: int, window: int) -> Flow:
+
+def flow(run: Run, text: str, layer: int, target: int) -> Flow:
     """The flow of the loss of predicting the token after step `target` (from 0)."""
     from rnnviz.gradients import gradient_flow
     from rnnviz.tracing import trace_model
 
     ids = run.ids(text)[: target + 2]
     whole = gradient_flow(run.model, ids, target)
-    cut = gradient_flow(run.model, ids, target, truncate=window)
     c = None if whole.c_log_norm is None else _log10(whole.c_log_norm[layer])
     trace = trace_model(run.model, ids[:-1]).layers[layer]
-    bound = None
+    h, bound = _log10(whole.h_log_norm[layer]), None
     if whole.c is not None:
         kept = trace.gates["f"][1:, 0].double().log().flip(0).cumsum(0).flip(0)  # (t,H)
         last = whole.c[layer, target]  # (H,)
         bound = np.append(_log_norm(kept, last), c[-1])
     elif "a" in trace.gates:
-        bound = _singular_bound(run.model, trace, layer) + _log10(whole.h_log_norm[layer])[-1]
-    h = _log10(whole.h_log_norm[layer])
-    return Flow(h, c, _log10(cut.h_log_norm[layer]), bound, half_life(h))
+        bound = _singular_bound(run.model, trace, layer) + h[-1]
+    return Flow(h, c, bound, half_life(h))
 
 
 def _log10(log_norm) -> np.ndarray:
@@ -74,7 +75,7 @@ def _singular_bound(model: RNNModel, trace, layer: int, rounds: int = 30) -> np.
 
     from rnnviz.gradients import layer_slopes
 
-    at = layer_slopes(model.rnn, trace, layer, torch.float64)
+    at = layer_slopes(model.rnn, trace, layer)
     slope, w = at.slopes["a"][1:], at.w_hh  # (t,H), (H,H)
     v = torch.ones_like(slope)
     for _ in range(rounds):

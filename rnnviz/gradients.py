@@ -81,7 +81,7 @@ def gradient_flow(
     """
     if truncate is not None and truncate < 1:
         raise ValueError(f"truncate must be at least 1, not {truncate}")
-    layers, direct = _recorded(model, ids, torch.float64)
+    layers, direct = _recorded(model, ids)
     steps, size = direct.shape
     target = target % steps
     first = 0 if truncate is None else truncate * (target // truncate)
@@ -105,7 +105,7 @@ def influence(
     `of`: "h", "c" (LSTM alone) or "x", the input of the layer (of layer 0: the embedding).
     One backward scan carries the adjoints of all targets together. Raises ValueError.
     """
-    layers, direct = _recorded(model, ids, torch.float64)
+    layers, direct = _recorded(model, ids)
     if of not in ("h", "c", "x"):
         raise ValueError(f"of must be h, c or x, not {of!r}")
     if of == "c" and layers[0].kind != "LSTM":
@@ -113,7 +113,7 @@ def influence(
     if not -len(layers) <= layer < len(layers):
         raise ValueError(f"layer must be below {len(layers)}, not {layer}")
     steps, layer = len(direct), layer % len(layers)
-    log_norms = direct.new_full((steps, steps), -math.inf, dtype=torch.float64)  # (T,T)
+    log_norms = direct.new_full((steps, steps), -math.inf)  # (T,T)
     for step in _scan(layers, direct, range(steps - 1, -1, -1), 0):
         if step.layer == layer:
             at = {"h": step.dh, "c": step.dc}
@@ -122,9 +122,7 @@ def influence(
     return log_norms.exp()
 
 
-def _recorded(
-    model: RNNModel, ids: Tensor | Sequence[int], dtype: torch.dtype
-) -> tuple[list[LayerSlopes], Tensor]:
+def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerSlopes], Tensor]:
     """Slopes of each layer along ids (T+1,), and dL_t/dh_t (T,H) through the projection alone."""
     ids = torch.as_tensor(ids, device=model.device)
     if ids.dim() != 1 or len(ids) < 2:
@@ -132,9 +130,9 @@ def _recorded(
     trace = trace_model(model, ids[:-1])
     if not all(layer.h.isfinite().all() for layer in trace.layers):
         raise ValueError("the states are no longer finite on this text: no gradient is defined")
-    layers = [layer_slopes(model.rnn, layer, k, dtype) for k, layer in enumerate(trace.layers)]
-    top = trace.layers[-1].h_out[:, 0].to(dtype)  # (T,H)
-    weight, bias = (p.detach().to(dtype) for p in model.projection.parameters())
+    layers = [layer_slopes(model.rnn, layer, k) for k, layer in enumerate(trace.layers)]
+    top = trace.layers[-1].h_out[:, 0].double()  # (T,H)
+    weight, bias = (p.detach().double() for p in model.projection.parameters())
     direct = torch.empty_like(top)
     rows = max(1, BLOCK // len(weight))
     for start in range(0, len(top), rows):
@@ -147,30 +145,24 @@ def _recorded(
     return layers, direct
 
 
-def _weights(rnn: nn.RNNBase, trace: LayerTrace, k: int, dtype: torch.dtype) -> list[Tensor | None]:
+def _weights(rnn: nn.RNNBase, trace: LayerTrace, k: int) -> list[Tensor | None]:
+    """Of layer k in float64: W_ih, W_hh, b_ih, b_hh and the projection of h, or None."""
     end = f"_l{k}" + ("_reverse" if trace.reverse else "")
-    names = ("weight_ih", "weight_hh", "bias_hh", "weight_hr")
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
     found = (getattr(rnn, name + end, None) for name in names)
-    return [None if p is None else p.detach().to(dtype) for p in found]
+    return [None if p is None else p.detach().double() for p in found]
 
 
-def layer_slopes(
-    rnn: nn.RNNBase, trace: LayerTrace, k: int, dtype: torch.dtype, batch: int = 0
-) -> LayerSlopes:
-    """Slopes (T,H) and weights of layer k along a recorded trajectory."""
-    w_ih, w_hh, b_hh, _ = _weights(rnn, trace, k, dtype)
-    b_ih = getattr(rnn, f"bias_ih_l{k}" + ("_reverse" if trace.reverse else ""), None)
-    b_ih = None if b_ih is None else b_ih.detach().to(dtype)
-    h_prev = trace.h_prev[:, batch].to(dtype)  # (T,H)
+def layer_slopes(rnn: nn.RNNBase, trace: LayerTrace, k: int, batch: int = 0) -> LayerSlopes:
+    """Slopes (T,H) and weights of layer k along a recorded trajectory, in float64."""
+    w_ih, w_hh, b_ih, b_hh, _ = _weights(rnn, trace, k)
+    h_prev = trace.h_prev[:, batch].double()  # (T,H)
     # Anew from the recorded states: 1 - gate of a float32 gate near 1 has few digits left
-    from_x = nn.functional.linear(trace.x[:, batch].to(dtype), w_ih, b_ih)
+    from_x = nn.functional.linear(trace.x[:, batch].double(), w_ih, b_ih)
     gates = cells.gates(trace.kind, from_x, nn.functional.linear(h_prev, w_hh, b_hh))
     c_prev = c = n_from_h = None
     if trace.c is not None:
-        before, after = (
-            (slice(1, None), slice(-1)) if trace.reverse else (slice(-1), slice(1, None))
-        )
-        c_prev, c = trace.c[before, batch].to(dtype), trace.c[after, batch].to(dtype)
+        c_prev, c = trace.c_prev[:, batch].double(), trace.c_out[:, batch].double()
     if trace.kind == "GRU":
         size = gates["n"].shape[-1]
         n_from_h = h_prev @ w_hh[-size:].T + (0 if b_hh is None else b_hh[-size:])
@@ -232,7 +224,7 @@ def _rescale(dh: Tensor, dc: Tensor | None, log_scale: Tensor, rows: slice) -> N
     largest = torch.linalg.vector_norm(dh[:, rows], math.inf, dim=-1)  # (L,R)
     if dc is not None:
         largest = torch.maximum(largest, torch.linalg.vector_norm(dc[:, rows], math.inf, dim=-1))
-    log_scale[:, rows] += largest.double().log()  # -inf for a row of zeros
+    log_scale[:, rows] += largest.log()  # -inf for a row of zeros
     largest = torch.where(largest > 0, largest, 1.0)[..., None]
     dh[:, rows] /= largest
     if dc is not None:
@@ -241,7 +233,7 @@ def _rescale(dh: Tensor, dc: Tensor | None, log_scale: Tensor, rows: slice) -> N
 
 def _log_norm(adjoint: Tensor, log_scale: Tensor) -> Tensor:
     """ln of the norm of each row (R,H) -> (R,)."""
-    return adjoint.double().norm(dim=-1).log() + log_scale
+    return adjoint.norm(dim=-1).log() + log_scale
 
 
 def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, batch: int = 0):
@@ -251,8 +243,8 @@ def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, bat
     """
     recorded = trace.layers[layer]
     k = layer // (2 if rnn.bidirectional else 1)
-    at = layer_slopes(rnn, recorded, k, torch.float64, batch)
-    w_hr = _weights(rnn, recorded, k, torch.float64)[3]
+    at = layer_slopes(rnn, recorded, k, batch)
+    w_hr = _weights(rnn, recorded, k)[-1]
     slopes = {name: slope[step] for name, slope in at.slopes.items()}
     h_size = recorded.h.shape[-1]
     size = h_size + (0 if recorded.c is None else recorded.c.shape[-1])

@@ -114,6 +114,12 @@ def safe_name(name: str) -> str:
     return name
 
 
+def run_name(corpus: str, rnn_type: str) -> str:
+    """A plain folder name: python-source-rnn-tanh."""
+    name = re.sub(r"[^\w.+-]+", "-", corpus)[:60].strip(".+-") or "run"
+    return f"{name}-{rnn_type}".lower().replace("_", "-")
+
+
 def list_runs(folders: Sequence[Path | str] | None = None) -> list[RunInfo]:
     """Runs below the folders (default: those that ship, then the user's), without weights.
 

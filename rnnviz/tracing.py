@@ -53,6 +53,13 @@ class LayerTrace:
         return self.h[:-1] if self.reverse else self.h[1:]
 
     @property
+    def c_prev(self) -> Tensor | None:
+        """The cell state before each step (T,B,H)."""
+        if self.c is None:
+            return None
+        return self.c[1:] if self.reverse else self.c[:-1]
+
+    @property
     def c_out(self) -> Tensor | None:
         """The cell state after each step (T,B,H)."""
         if self.c is None:

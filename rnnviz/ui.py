@@ -6,6 +6,7 @@ after the first elements are drawn.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,7 @@ def _info(path: str, changed: int) -> RunInfo:
 def label(info: RunInfo) -> str:
     """Cell type, validation loss, and what tells runs of one type apart."""
     loss = "" if info.valid_loss is None else f" {info.valid_loss:.2f} nats"
-    usual = f"{info.corpus}-{info.rnn_type}".lower().replace("_", "-")
+    usual = runs.run_name(info.corpus, info.rnn_type)
     return f"{info.rnn_type}{loss} · {info.corpus if info.name == usual else info.name}"
 
 
@@ -300,8 +301,8 @@ def shown(choice: Choice) -> list[View]:
 
 
 def places(view: View) -> list[str]:
-    """What hover calls each token: its number and its text."""
-    return [f"{i} {token}" for i, token in enumerate(view.tokens, start=1)]
+    """What hover calls each token: its number and its text, `<unk>` not taken for markup."""
+    return [f"{i} {html.escape(token)}" for i, token in enumerate(view.tokens, start=1)]
 
 
 def held_out(choice: Choice) -> tuple[list[View], list[str]]:
@@ -359,8 +360,8 @@ def heatmaps(message: bytes, names: Sequence[str], key: str, rows: str = "unit")
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _flow(path: str, changed: int, text: str, layer: int, target: int, window: int) -> Flow:
-    return flows.flow(_run(path, changed), text, layer, target, window)
+def _flow(path: str, changed: int, text: str, layer: int, target: int) -> Flow:
+    return flows.flow(_run(path, changed), text, layer, target)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -368,9 +369,9 @@ def _influence(path: str, changed: int, text: str, layer: int) -> np.ndarray:
     return flows.influence_log10(_run(path, changed), text, layer)
 
 
-def flow(view: View, choice: Choice, target: int, window: int) -> Flow:
+def flow(view: View, choice: Choice, target: int) -> Flow:
     """The flow of one loss of a run, cached."""
-    return _flow(*_key(view.info, choice.text, choice.layer), target, window)
+    return _flow(*_key(view.info, choice.text, choice.layer), target)
 
 
 def influence(view: View, choice: Choice) -> np.ndarray:

@@ -185,8 +185,7 @@ def one_step(view: View, unit: int, t: int) -> list[str]:
     """The arithmetic of one unit at one token as LaTeX lines, with its own numbers."""
     now = {name: float(v[t, unit]) for name, v in (view.gates | view.states).items()}
     before = {n: float(v[t - 1, unit]) if t else 0.0 for n, v in view.states.items()}
-    n = {name: f"({value:.3f})" if value < 0 else f"{value:.3f}" for name, value in now.items()}
-    b = {name: f"({value:.3f})" if value < 0 else f"{value:.3f}" for name, value in before.items()}
+    n, b = ({k: f"({v:.3f})" if v < 0 else f"{v:.3f}" for k, v in x.items()} for x in (now, before))
     if "c" in now:
         return [
             rf"c_t = f_t \, c_{{t-1}} + i_t \, g_t = {n['f']} \cdot {b['c']} + "
