@@ -22,7 +22,8 @@ class Flow:
     """How one loss L_t reaches back, over the states s = 0..t; log10 of norms, (t+1,) each.
 
     `h`, `c` (None without a c): ||dL_t/dh_s||, ||dL_t/dc_s||; `bound`: for the LSTM what
-    the forget gates alone would carry, for an RNN the product of the Jacobians' largest singular values, None for a GRU.
+    the forget gates alone would carry, for an RNN the product of the
+    Jacobians' largest singular values, None for a GRU.
     `half_life`: fitted to `h`, in tokens.
     """
 
