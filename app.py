@@ -9,6 +9,12 @@ pages = [
     st.Page("pages/gates.py", title="Gates", icon=":material/grid_on:", url_path="gates"),
     st.Page("pages/states.py", title="Cell state", icon=":material/memory:", url_path="states"),
     st.Page(
+        "pages/sampling.py",
+        title="Sampling",
+        icon=":material/casino:",
+        url_path="sampling",
+    ),
+    st.Page(
         "pages/gradients.py",
         title="Gradients",
         icon=":material/trending_down:",

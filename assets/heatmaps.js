@@ -125,14 +125,14 @@ function build(root, view, send) {
     show({ ...cell, text: rows ? view.models[m].text : k, place: start }, "cell");
   };
 
-  // A control elsewhere on the page may choose the unit: see mark_unit.js
+  // A control elsewhere on the page may choose the unit: see tell.js
   const follow = ([m, unit]) => {
     if (view.models[m]) select(m, view.models[m].units.indexOf(unit));
   };
-  document.addEventListener("rnnviz-unit", () => follow(document.rnnvizUnit), { signal });
+  document.addEventListener("rnnviz-unit", () => follow(document.rnnviz.unit), { signal });
   // The words are fixed to the window: they would stay behind when the page scrolls
   document.addEventListener("scroll", () => (tip.hidden = true), { signal, capture: true });
-  follow(view.selected ?? document.rnnvizUnit ?? []);
+  follow(view.selected ?? document.rnnviz?.unit ?? []);
   show({}, null);
 }
 

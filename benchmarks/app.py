@@ -56,17 +56,16 @@ def rows() -> Iterator[tuple[str, str, str]]:
         with started() as server:
             for what, runs, bound in (("four models", FOUR, 1.5), ("one model", ONE, 0.5)):
                 page = browser.new_page(viewport={"width": 1440, "height": 900})
-                received = [0]
-                page.on("websocket", lambda socket, r=received: _count(socket, r))
+                size = received(page)
                 page.goto(f"{server.url}/gates?x=1{runs}")
                 page.locator("canvas").first.wait_for()
                 page.wait_for_timeout(2000)
                 times, sizes = [], []
                 for n in range(ROUNDS):
-                    received[0] = 0
+                    size[0] = 0
                     times.append(_change_text(page, n))
                     page.wait_for_timeout(1500)
-                    sizes.append(received[0])
+                    sizes.append(size[0])
                 yield (
                     f"change of 200 characters to all painted, {what}",
                     _s(times),
@@ -97,11 +96,15 @@ def started() -> Iterator[Server]:
         yield server
 
 
-def _count(socket, received: list[int]) -> None:
-    def add(frame) -> None:
-        received[0] += len(frame)
+def received(page: Page) -> list[int]:
+    """[bytes that came over the page's websockets], counted from now on."""
+    size = [0]
 
-    socket.on("framereceived", add)
+    def add(frame) -> None:
+        size[0] += len(frame)
+
+    page.on("websocket", lambda socket: socket.on("framereceived", add))
+    return size
 
 
 def _change_text(page: Page, n: int) -> float:

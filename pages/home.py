@@ -30,6 +30,7 @@ st.subheader("Where to look")
 LINKS = {
     "gates": (":material/grid_on:", "**Gates**: every gate of every unit at every token"),
     "states": (":material/memory:", "**Cell state**: what is held, and for how long"),
+    "sampling": (":material/casino:", "**Sampling**: what models write, under a live temperature"),
     "gradients": (":material/trending_down:", "**Gradients**: how far back learning reaches"),
 }
 for page, (icon, text) in LINKS.items():

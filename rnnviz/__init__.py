@@ -23,7 +23,7 @@ _HOME = {
         "memory_half_life",
         "recurrent_jacobian",
     ),
-    "sampling": ("generate",),
+    "sampling": ("Sweep", "generate", "next_token", "temperature_sweep"),
     "runs": ("Run", "RunError", "RunInfo", "list_runs", "load_run", "save_run"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

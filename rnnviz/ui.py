@@ -7,7 +7,8 @@ after the first elements are drawn.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -66,6 +67,16 @@ class Choice:
     device: DeltaGenerator
 
 
+@dataclass(frozen=True)
+class Field:
+    """Something that the address keeps: its name there, its key in the session, and what makes a
+    value of its text or raises ValueError."""
+
+    name: str
+    key: str
+    parse: Callable[[str], object]
+
+
 def begin(page: str) -> None:
     """First line of every page, which gives its name.
 
@@ -109,14 +120,17 @@ def label(info: RunInfo) -> str:
     return f"{info.rnn_type}{loss} · {info.corpus if info.name == usual else info.name}"
 
 
-def sidebar() -> Choice:
-    """Models, text and layer; they follow the person over all pages and are in the address."""
+def sidebar(text: bool = True, also: Sequence[Field] = ()) -> Choice:
+    """Models, text and layer; they follow the person over all pages and are in the address.
+
+    Without `text` only the models are asked for. `also`: what else of a page the address keeps.
+    """
     known, state = run_list(), st.session_state
     if not known:
         st.info("There is no trained run yet: `python -m rnnviz train --corpus python-source`.")
         st.stop()
-    _bring_back("runs", "text", "layer")
-    _read_address(known)
+    bring_back("runs", "text", "layer", *(field.key for field in also))
+    _read_address(known, also)
     if "runs" not in state:
         usual = [name for name in DEFAULT_RUNS if name in known]
         state["runs"] = (usual or list(known))[:MAX_RUNS]
@@ -134,38 +148,39 @@ def sidebar() -> Choice:
             args=(known,),
             help="Cell type, corpus and validation loss in nats a token; up to four.",
         )
-        st.text_area(
-            "Text",
-            key="text",
-            height=150,
-            help="Your own text. Ctrl+Enter applies it.",
-        )
-        st.selectbox(
-            "Example texts",
-            list(PRESETS),
-            index=None,
-            key="example",
-            format_func=lambda corpus: PRESETS[corpus][0],
-            placeholder="Choose an example",
-            on_change=_take_example,
-        )
+        if text:
+            st.text_area(
+                "Text",
+                key="text",
+                height=150,
+                help="Your own text. Ctrl+Enter applies it.",
+            )
+            st.selectbox(
+                "Example texts",
+                list(PRESETS),
+                index=None,
+                key="example",
+                format_func=lambda corpus: PRESETS[corpus][0],
+                placeholder="Choose an example",
+                on_change=_take_example,
+            )
         chosen = tuple(known[name] for name in state["runs"])
         depth = max((info.model["num_hidden_layers"] for info in chosen), default=1)
-        layer = _layer(depth)
+        layer = _layer(depth) if text else state.setdefault("layer", 1) - 1
         device = st.empty()
-    _keep("runs", "text", "layer")
-    _write_address(state["runs"], state["text"], layer)
+    keep("runs", "text", "layer")
+    _write_address(state["runs"], state["text"] if text else None, layer, also)
     if not chosen:
         st.info("Choose at least one model in the sidebar.")
         st.stop()
-    if not state["text"]:
+    if text and not state["text"]:
         st.info("The text is empty: type one or choose an example in the sidebar.")
         st.stop()
     return Choice(chosen, state["text"], layer, device)
 
 
-def _bring_back(*keys: str) -> None:
-    """Streamlit forgets a widget's value on another page: put back what `_keep` kept."""
+def bring_back(*keys: str) -> None:
+    """Streamlit forgets a widget's value on another page: put back what `keep` kept."""
     state = st.session_state
     for key in keys:
         page, value = state.get(f"kept_{key}", (None, None))
@@ -173,7 +188,7 @@ def _bring_back(*keys: str) -> None:
             state[key] = value
 
 
-def _keep(*keys: str) -> None:
+def keep(*keys: str) -> None:
     state = st.session_state
     for key in keys:
         state[f"kept_{key}"] = (state["page"], state[key])
@@ -213,7 +228,7 @@ def _address() -> dict[str, list[str]]:
     return {key: st.query_params.get_all(key) for key in st.query_params}
 
 
-def _read_address(known: dict[str, RunInfo]) -> None:
+def _read_address(known: dict[str, RunInfo], also: Sequence[Field]) -> None:
     """A link that was opened, or the browser's Back: take what the address says."""
     state, address = st.session_state, _address()
     if address == state.get("address"):
@@ -226,16 +241,27 @@ def _read_address(known: dict[str, RunInfo]) -> None:
     layer = address.get("layer", [""])[0]
     if layer.isdecimal() and len(layer) < 4:
         state["layer"] = int(layer)
+    for field in also:
+        with suppress(ValueError):
+            if field.name in address:
+                state[field.key] = field.parse(address[field.name][0])
 
 
-def _write_address(names: Sequence[str], text: str, layer: int) -> None:
-    """Keep the address such that a link opens what is seen."""
-    wanted = {"runs": list(names), "text": [text]}
-    if layer:
+def _write_address(
+    names: Sequence[str], text: str | None, layer: int, also: Sequence[Field]
+) -> None:
+    """Keep the address such that a link opens what is seen; `text` is None where none is."""
+    wanted = {"runs": list(names)}
+    if text is not None and len(text) <= MAX_URL_TEXT:
+        wanted["text"] = [text]
+    if text is not None and layer:
         wanted["layer"] = [str(layer + 1)]
-    if len(text) > MAX_URL_TEXT:
-        del wanted["text"]
+    if text is not None and len(text) > MAX_URL_TEXT:
         say_once("This text is too long to be part of the address: a link opens without it.")
+    for field in also:
+        value = st.session_state.get(field.key)
+        if value is not None and len(str(value)) <= MAX_URL_TEXT:
+            wanted[field.name] = [str(value)]
     if _address() != wanted:
         st.query_params.from_dict(wanted)
     st.session_state["address"] = wanted
@@ -250,13 +276,13 @@ def say_once(sentence: str) -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _run(path: str, changed: int) -> Run:
+def run(path: str, changed: int) -> Run:
     return runs.load_run(path)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _view(path: str, changed: int, text: str, layer: int) -> View:
-    return views.view(_run(path, changed), text, layer)
+    return views.view(run(path, changed), text, layer)
 
 
 def _seen(info: RunInfo, text: str, layer: int) -> View:
@@ -265,8 +291,12 @@ def _seen(info: RunInfo, text: str, layer: int) -> View:
 
 def _key(info: RunInfo, text: str, layer: int) -> tuple[str, int, str, int]:
     """What results are cached by: a run as it is on disk now, the text, one of its layers."""
-    changed = (info.path / "weights.safetensors").stat().st_mtime_ns
-    return str(info.path), changed, text, min(layer, info.model["num_hidden_layers"] - 1)
+    return *stamp(info), text, min(layer, info.model["num_hidden_layers"] - 1)
+
+
+def stamp(info: RunInfo) -> tuple[str, int]:
+    """Where a run is and when it changed. Raises FileNotFoundError when it is gone."""
+    return str(info.path), (info.path / "weights.safetensors").stat().st_mtime_ns
 
 
 def shown(choice: Choice) -> list[View]:
@@ -327,17 +357,17 @@ def _validation_text(corpus: str) -> str:
         return ""
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8")
 
 
 _heatmaps = st.components.v2.component(
     "rnnviz_heatmaps",
     html='<div class="root"></div>',
-    css=_asset("heatmaps.css"),
-    js=_asset("heatmaps.js"),
+    css=asset("heatmaps.css"),
+    js=asset("heatmaps.js"),
 )
-_mark_unit = st.components.v2.component("rnnviz_mark_unit", js=_asset("mark_unit.js"))
+_tell = st.components.v2.component("rnnviz_tell", js=asset("tell.js"))
 
 
 def heatmaps(message: bytes, names: Sequence[str], key: str, rows: str = "unit") -> None:
@@ -359,14 +389,19 @@ def heatmaps(message: bytes, names: Sequence[str], key: str, rows: str = "unit")
     _heatmaps(key=key, data=message, on_unit_change=cell, on_token_change=token)
 
 
+def tell(name: str, value: object) -> None:
+    """One value for the components of the page, which keep the data they have."""
+    _tell(key=f"tell_{name}", data=[name, value])
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _flow(path: str, changed: int, text: str, layer: int, target: int) -> Flow:
-    return flows.flow(_run(path, changed), text, layer, target)
+    return flows.flow(run(path, changed), text, layer, target)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _influence(path: str, changed: int, text: str, layer: int) -> np.ndarray:
-    return flows.influence_log10(_run(path, changed), text, layer)
+    return flows.influence_log10(run(path, changed), text, layer)
 
 
 def flow(view: View, choice: Choice, target: int) -> Flow:
@@ -396,7 +431,7 @@ def first_token(found: Sequence[View]) -> int:
 def pick_unit(found: Sequence[View]) -> tuple[View, int]:
     """The model and unit that a click or these two controls chose."""
     state, names = st.session_state, [view.info.name for view in found]
-    _bring_back("unit_run", "unit")
+    bring_back("unit_run", "unit")
     if state.get("unit_run") not in names:
         state["unit_run"] = names[0]
     view = found[names.index(state["unit_run"])]
@@ -406,8 +441,8 @@ def pick_unit(found: Sequence[View]) -> tuple[View, int]:
     left, right, _ = st.columns([2, 1, 3])
     left.selectbox("Model", names, key="unit_run")
     right.number_input("Unit", 0, most, key="unit")
-    _keep("unit_run", "unit")
-    _mark_unit(key="mark_unit", data=[names.index(view.info.name), state["unit"]])
+    keep("unit_run", "unit")
+    tell("unit", [names.index(view.info.name), state["unit"]])
     return view, state["unit"]
 
 
@@ -416,8 +451,8 @@ def pick_token(view: View, label: str, most: int) -> int:
     state = st.session_state
     if "place" in state:
         state["token"] = int(np.searchsorted(view.spans[:, 0], state.pop("place"), "right"))
-    _bring_back("token")
+    bring_back("token")
     state["token"] = min(max(state.get("token", most), 1), most)
     st.number_input(label, 1, most, key="token", help="Counted from 1, as under the heatmaps.")
-    _keep("token")
+    keep("token")
     return state["token"] - 1

@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import settings as cases
 from hypothesis import strategies as st
 
-from rnnviz import RNN_TYPES, RNNModel, generate
-from rnnviz.sampling import check_sampling, scores
+from rnnviz import RNN_TYPES, RNNModel, generate, next_token, sampling
+from rnnviz import temperature_sweep as sweep
+from rnnviz.sampling import check_sampling, first_token, scores
 
 # Multiples of 1/64 that differ: no ties, and sums that float32 holds exactly.
 LOGITS = st.lists(st.integers(-500, 500), min_size=1, max_size=9, unique=True)
@@ -152,3 +153,140 @@ def test_first_tokens_follow_the_softmax_of_logits_over_temperature(temperature)
     assert chi_square(counts, by_brute_force(log_prob, temperature, None, None)) < bound
     for wrong in (temperature / 1.4, temperature * 1.4):
         assert chi_square(counts, by_brute_force(log_prob, wrong, None, None)) > bound
+
+
+def plain_step(model: RNNModel, ids: list[int]) -> torch.Tensor:
+    """log p (V,) of what follows ids, the whole text read anew."""
+    with torch.no_grad():
+        return model(torch.tensor([ids]), model.init_hidden(1))[0][0, -1].double()
+
+
+@pytest.mark.parametrize("rnn_type", RNN_TYPES)
+@pytest.mark.parametrize(
+    "options", [(1.0, None, None), (0.3, 4, None), (1.7, None, 0.8), (0, 2, 1)]
+)
+def test_next_token_is_brute_force_over_the_whole_vocabulary(rnn_type, options):
+    model, ids = a_model(rnn_type, 9), [2, 5, 1]
+    got = next_token(model, ids, *options)
+    model.eval()
+    wanted = by_brute_force(plain_step(model, ids).tolist(), *options)
+    assert got.tolist() == pytest.approx(wanted, abs=1e-5)
+    assert got.sum().item() == pytest.approx(1)
+
+
+def test_next_token_of_nothing_is_that_of_a_seeded_random_token():
+    model = a_model(size=50)
+    after_each = torch.stack([next_token(model, [token]) for token in range(50)])
+    got = next_token(model, [])
+    assert (got - after_each).abs().amax(1).min() < 1e-6
+    torch.testing.assert_close(got, next_token(model, torch.empty(0, dtype=torch.int64)))
+
+
+@pytest.mark.parametrize("wrong", [[-1], [6], [[1]], [0.5]])
+def test_ids_that_the_model_does_not_know_are_refused(wrong):
+    for call in (next_token, lambda m, i: generate(m, i, 2), lambda m, i: sweep(m, i, [1.0], 2)):
+        with pytest.raises(ValueError, match="ids"):
+            call(a_model(), wrong)
+
+
+def test_the_limits_of_temperature_are_uniform_and_argmax():
+    model = a_model(size=7)
+    assert (next_token(model, [1], 1e9) - 1 / 7).abs().max() < 1e-6
+    best = next_token(model, [1]).argmax()
+    for cold in (0, 1e-6, 5e-324):
+        assert next_token(model, [1], cold)[best] == 1
+
+
+TEMPERATURES = [0, 0.05, 0.3, 0.7, 1.0, 1.4, 2.0]
+
+
+@cases(max_examples=15)
+@given(
+    st.sampled_from(RNN_TYPES),
+    st.integers(2, 40),
+    st.integers(0, 2**40),
+    st.sampled_from([(None, None), (3, None), (None, 0.7), (20, 0.9)]),
+    st.lists(st.sampled_from(TEMPERATURES), min_size=1, max_size=6),
+)
+def test_a_row_of_a_sweep_is_generate_until_two_tokens_are_as_good(
+    rnn_type, size, seed, cuts, temperatures
+):
+    model, n = a_model(rnn_type, size), 40
+    ids = [] if seed % 3 == 0 else [seed % size, 1]
+    got = sweep(model, ids, temperatures, n, seed, *cuts)
+    for k, temperature in enumerate(temperatures):
+        alone = generate(model, ids, n, temperature, *cuts, seed=seed)
+        assert torch.equal(sweep(model, ids, [temperature], n, seed, *cuts).tokens[0], alone)
+        differ = (got.tokens[k] != alone).nonzero()
+        if len(differ):
+            first = int(differ[0])
+            noise = torch.Generator().manual_seed(seed)
+            for _ in range(first + 1):
+                gumbel = -torch.empty(size).exponential_(generator=noise).log()
+            start = ids or [first_token(size, seed)]
+            log_p = plain_step(model.eval(), [*start, *alone[:first].tolist()])
+            two = (scores(log_p, temperature, *cuts) + gumbel).topk(2).values
+            assert two[0] - two[1] < 1e-4 * max(1, 1 / temperature if temperature else 1)
+
+
+@pytest.mark.parametrize("cuts", [(None, None), (3, None), (None, 0.6)])
+@pytest.mark.parametrize("size", [5, 30])
+def test_what_a_sweep_tells_is_true_of_each_of_its_steps(cuts, size):
+    model, temperatures, n = a_model(size=size), [0, 0.5, 1.0, 2.0], 6
+    got = sweep(model, [1], temperatures, n, 3, *cuts)
+    model.eval()
+    for k, temperature in enumerate(temperatures):
+        ids = [1]
+        for t in range(n):
+            log_p, token = plain_step(model, ids), int(got.tokens[k, t])
+            p = by_brute_force(log_p.tolist(), temperature, *cuts)
+            assert got.log_prob[k, t].item() == pytest.approx(log_p[token].item(), abs=1e-5)
+            entropy = -sum(q * math.log(q) for q in p if q)
+            assert got.entropy[k, t].item() == pytest.approx(entropy, abs=1e-5)
+            assert got.rank[k, t] == 1 + int((log_p > log_p[token]).sum())
+            falling = log_p.argsort(descending=True)[:10].tolist()
+            assert got.top_tokens[k, t].tolist() == falling
+            top = [p[token] for token in falling]
+            assert got.top_probs[k, t].tolist() == pytest.approx(top, abs=1e-5)
+            ids.append(token)
+    assert got.top_tokens.shape == (4, n, min(10, size))
+
+
+def shared(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Mean number of tokens (K,N) that rows have in common from the start."""
+    return float((one == other).long().cumprod(1).sum(1).double().mean())
+
+
+def test_neighbouring_temperatures_share_their_noise():
+    model = a_model(size=40)
+    temperatures = [0.3 + 0.05 * k for k in range(35)]
+    tokens, others = (sweep(model, [1], temperatures, 60, seed=seed).tokens for seed in (2, 3))
+    assert shared(tokens[1:], tokens[:-1]) > 4 * shared(tokens[1:], others[:-1])
+    assert len({tuple(row) for row in tokens.tolist()}) > 10
+
+
+def test_a_sweep_goes_on_with_the_noise_of_the_tokens_it_is_given():
+    model = a_model(size=40)
+    whole = generate(model, [1, 2], 30, 0.9, seed=4)
+    rest = sweep(model, [1, 2, *whole[:12].tolist()], [0.9], 18, seed=4, skip=12)
+    assert torch.equal(rest.tokens[0], whole[12:])
+
+
+def test_a_sweep_in_small_blocks_is_the_same_and_tells_how_far_it_is(monkeypatch):
+    model, told = a_model(size=20), []
+    whole = sweep(model, [1], TEMPERATURES, 30, seed=1)
+    monkeypatch.setattr(sampling, "BLOCK", 7 * 20 * 4)
+    parts = sweep(model, [1], TEMPERATURES, 30, seed=1, tell=told.append)
+    for name, values in vars(whole).items():
+        torch.testing.assert_close(getattr(parts, name), values, rtol=0, atol=0)
+    assert told == pytest.approx([4 / 30 * k for k in range(1, 8)] + [1])
+
+
+def test_a_sweep_of_nothing_is_empty_and_no_temperature_is_refused():
+    got = sweep(a_model(), [1], [0.5, 1], 0)
+    assert got.tokens.shape == got.entropy.shape == (2, 0)
+    assert got.top_probs.shape == (2, 0, 6)
+    with pytest.raises(ValueError, match="temperature"):
+        sweep(a_model(), [1], [], 3)
+    with pytest.raises(ValueError, match="n_tokens"):
+        sweep(a_model(), [1], [1], -1)
