@@ -13,9 +13,9 @@ export default function ({ data, parentElement, setStateValue }) {
     document.dispatchEvent(new CustomEvent("rnnviz-temperature"));
   };
   const send = () => {
-    if (root.sent === Number(input.value)) return;
-    root.sent = Number(input.value);
-    setStateValue("temperature", root.sent);
+    if (root.sent.at(-1) === Number(input.value)) return;
+    root.sent.push(Number(input.value));
+    setStateValue("temperature", Number(input.value));
   };
   input.oninput = () => show(input.value);
   input.onchange = send;
@@ -25,9 +25,12 @@ export default function ({ data, parentElement, setStateValue }) {
       send();
     };
   }
-  // An answer to what this slider sent says nothing new, and perhaps it has moved on since
-  if (data !== root.sent) {
-    root.sent = data;
+  // The answer to what this slider sent is no news, and perhaps it has moved on since
+  root.sent ??= [];
+  const answered = root.sent.lastIndexOf(data);
+  root.sent.splice(0, answered); // the answered one stays: it is what the server has
+  if (answered < 0) {
+    root.sent = [data];
     show(data);
   }
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import re
 import shlex
 import signal
 import sys
@@ -207,18 +206,17 @@ def _eval(options: argparse.Namespace) -> None:
 
 
 def _sample(options: argparse.Namespace) -> None:
-    from rnnviz import generate, load_run
+    from rnnviz import generate, load_run, samples
 
     run = load_run(options.name)
-    ids = run.ids(options.prompt)
-    words = options.words if options.words is not None else 1000
-    n_tokens = options.tokens
-    if n_tokens is None:
-        n_tokens = words * 12 if run.vocab.level == "char" else words
-    tokens = generate(run.model, ids, n_tokens, options.temperature, seed=options.seed)
-    text = run.vocab.decode(tokens.tolist())
-    if options.tokens is None and run.vocab.level == "char":
-        text = "".join(re.findall(r"\s*\S+", text)[:words])
+    cuts = samples.Cuts(options.seed)
+    if options.tokens is None:
+        words = 1000 if options.words is None else options.words
+        text = samples.words(run, options.prompt, words, options.temperature, cuts)
+    else:
+        ids = run.ids(options.prompt)
+        tokens = generate(run.model, ids, options.tokens, options.temperature, seed=options.seed)
+        text = run.vocab.decode(tokens.tolist())
     if options.output:
         options.output.write_text(text + "\n", encoding="utf-8")
     else:

@@ -73,6 +73,10 @@ class Vocab:
         ids, unk = self.token2id, self.token2id[UNK]
         return np.array([ids.get(t, unk) for t in tokenize(text, self.split)], np.int64)
 
+    def unknown(self, text: str) -> list[str]:
+        """Tokens of a text that become `<unk>`, each once, sorted."""
+        return sorted(set(tokenize(text, self.split)) - self.token2id.keys())
+
     @cached_property
     def _char_ids(self) -> np.ndarray:
         """Id of each code point, one more for all that lie above the largest known one."""

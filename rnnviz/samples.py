@@ -41,9 +41,9 @@ PROMPTS = {
 
 @dataclass(frozen=True)
 class Cuts:
-    """How to draw: the seed of the noise, top-k and top-p."""
+    """How to draw: the seed of the noise (None: any), top-k and top-p."""
 
-    seed: int = 0
+    seed: int | None = 0
     top_k: int | None = None
     top_p: float | None = None
 

@@ -7,7 +7,7 @@ after the first elements are drawn.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,12 +69,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Field:
-    """Something that the address keeps: its name there, its key in the session, and what makes a
-    value of its text or raises ValueError."""
+    """Something that the address keeps: its name there, its key in the session, what makes a
+    value of its text or raises ValueError, and the value it begins with (None: none)."""
 
     name: str
     key: str
     parse: Callable[[str], object]
+    usual: object = None
 
 
 def begin(page: str) -> None:
@@ -131,6 +132,9 @@ def sidebar(text: bool = True, also: Sequence[Field] = ()) -> Choice:
         st.stop()
     bring_back("runs", "text", "layer", *(field.key for field in also))
     _read_address(known, also)
+    for field in also:
+        if field.usual is not None:
+            state.setdefault(field.key, field.usual)
     if "runs" not in state:
         usual = [name for name in DEFAULT_RUNS if name in known]
         state["runs"] = (usual or list(known))[:MAX_RUNS]
@@ -215,8 +219,11 @@ def _preset(known: dict[str, RunInfo], names: Sequence[str]) -> str:
 
 def _follow_preset(known: dict[str, RunInfo]) -> None:
     """Other models, and the text is still an example: take the example that suits them."""
-    if st.session_state["text"] in {text for _, text in PRESETS.values()}:
-        st.session_state["text"] = _preset(known, st.session_state["runs"])
+    state = st.session_state
+    page, text = state["kept_text"]
+    if state.get("text", text) in {text for _, text in PRESETS.values()}:
+        state["text"] = _preset(known, state["runs"])
+        state["kept_text"] = (page, state["text"])
 
 
 def _take_example() -> None:
@@ -226,6 +233,12 @@ def _take_example() -> None:
 
 def _address() -> dict[str, list[str]]:
     return {key: st.query_params.get_all(key) for key in st.query_params}
+
+
+def ours() -> None:
+    """For a callback that may come twice within a moment: the address the browser sends with the
+    second call is still the old one, and is no wish to go back."""
+    st.session_state["address"] = _address()
 
 
 def _read_address(known: dict[str, RunInfo], also: Sequence[Field]) -> None:
@@ -275,6 +288,13 @@ def say_once(sentence: str) -> None:
         st.toast(sentence)
 
 
+def say_unknown(tokens: Iterable[str]) -> None:
+    """Say once what no vocabulary shown has."""
+    some = " ".join(visible(token)[:20] for token in sorted(tokens)[:8])
+    if some:
+        say_once(f"Not in the vocabulary, shown as <unk>: {some}")
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def run(path: str, changed: int) -> Run:
     return runs.load_run(path)
@@ -316,10 +336,7 @@ def shown(choice: Choice) -> list[View]:
     if not found:
         st.info("The text has no token: words are letters, digits and punctuation marks.")
         st.stop()
-    unknown = sorted({token for view in found for token in view.unknown})
-    if unknown:
-        some = " ".join(visible(token)[:20] for token in unknown[:8])
-        say_once(f"Not in the vocabulary, shown as <unk>: {some}")
+    say_unknown({token for view in found for token in view.unknown})
     left_out = max(view.left_out for view in found)
     if left_out:
         st.info(

@@ -32,13 +32,12 @@ def _number(kind: type, low: float, high: float):
 
 ADDRESS = (
     ui.Field("prompt", "prompt", lambda text: text[:MAX_PROMPT]),
-    ui.Field("temperature", "T", _number(float, 0, 2)),
-    ui.Field("length", "length", _number(int, *LENGTHS)),
-    ui.Field("seed", "seed", _number(int, 0, 2**31 - 1)),
-    ui.Field("top_k", "top_k", _number(int, 0, 10**6)),
-    ui.Field("top_p", "top_p", _number(float, 0.01, 1)),
+    ui.Field("temperature", "T", _number(float, 0, 2), 1.0),
+    ui.Field("length", "length", _number(int, *LENGTHS), 400),
+    ui.Field("seed", "seed", _number(int, 0, 2**31 - 1), 0),
+    ui.Field("top_k", "top_k", _number(int, 0, 10**6), 0),
+    ui.Field("top_p", "top_p", _number(float, 0.01, 1), 1.0),
 )
-USUAL = {"T": 1.0, "length": 400, "seed": 0, "top_k": 0, "top_p": 1.0}
 
 _temperature = st.components.v2.component(
     "rnnviz_temperature",
@@ -64,8 +63,7 @@ def controls(first: RunInfo) -> tuple[str, int, Cuts]:
     state = st.session_state
     if "prompt" not in state or state["prompt"] in samples.PROMPTS.values():
         state["prompt"] = samples.PROMPTS.get(first.corpus, "The ")
-    for key, value in USUAL.items():
-        state.setdefault(key, value)
+    state["prompt"] = state["prompt"][:MAX_PROMPT]
     with st.sidebar:
         st.text_area(
             "Prompt",
@@ -103,6 +101,7 @@ def slider() -> float:
 
     def store() -> None:
         state["T"] = float(state["temperature"]["temperature"])
+        ui.ours()
 
     _temperature(key="temperature", data=state["T"], on_temperature_change=store)
     return state["T"]
@@ -114,6 +113,7 @@ def said(infos: Sequence[RunInfo], prompt: str, length: int, cuts: Cuts, fixed=(
     `fixed`: of a fork, the tokens that every run has been given after the prompt, by run.
     """
     found = []
+    ui.say_unknown({token for info in infos for token in info.vocab.unknown(prompt)})
     for n, info in enumerate(infos):
         path, changed = ui.stamp(info)
         given = fixed[n] if fixed else ()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from rnnviz import list_runs, runs, ui
+from rnnviz import RNNModel, RunInfo, Vocab, list_runs, runs, samples, ui, ui_sampling
 
 APP = str(Path(__file__).parent.parent / "app.py")
 PAGES = {
@@ -109,8 +109,16 @@ def test_a_run_that_is_not_there_is_left_out():
 ODD = ["a", "\0", "\u0301\u0301", "שלום עולם", "👩‍👩‍👧", "<script>alert(1)</script>", "x" * 100_000]
 
 
+@pytest.mark.parametrize("prompt", ["", "ab" * 2500, *ODD])
+def test_odd_prompts_are_gone_on_from(prompt):
+    app = opened("pages/sampling.py", runs=["recall-lstm", "python-docs-gru"], prompt=prompt)
+    assert is_fine(app)
+    assert app.session_state["prompt"] == prompt[: ui_sampling.MAX_PROMPT]
+    assert len(app.get("bidi_component")) == 2
+
+
 @pytest.mark.parametrize("text", ODD)
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "pages/sampling.py"])
 def test_odd_texts_give_a_picture(page, text):
     app = opened(page, runs=["recall-lstm", "python-docs-gru"], text=text)
     assert is_fine(app)
@@ -138,3 +146,74 @@ def test_a_damaged_run_gives_one_sentence(tmp_path, monkeypatch):
     app = opened("pages/gates.py", runs=["broken"])
     assert not app.exception
     assert "damaged" in app.error[0].value
+
+
+def test_sampling_keeps_its_settings_over_pages_and_in_the_address():
+    app = opened("pages/sampling.py", runs=["recall-lstm"])
+    app.sidebar.text_area(key="prompt").set_value("Dab").run()
+    app.sidebar.number_input(key="seed").set_value(7).run()
+    assert is_fine(app)
+    wanted = {"prompt": "Dab", "seed": "7", "temperature": "1.0", "runs": "recall-lstm"}
+    assert {key: app.query_params[key] for key in wanted} == wanted
+    app.switch_page("pages/gates.py").run()
+    assert "prompt" not in app.query_params
+    app.switch_page("pages/sampling.py").run()
+    assert app.sidebar.text_area(key="prompt").value == "Dab"
+    assert app.sidebar.number_input(key="seed").value == 7
+    app.sidebar.button(key="dice").click().run()
+    assert app.sidebar.number_input(key="seed").value not in (0, 7)
+    assert is_fine(app)
+
+
+def test_sampling_takes_an_address_and_leaves_what_makes_no_sense():
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.query_params["runs"] = "recall-lstm"
+    app.run()
+    app.switch_page("pages/sampling.py")
+    given = {"temperature": "0.35", "length": "9999", "seed": "x", "top_p": "0.5", "prompt": "D"}
+    for name, value in given.items():
+        app.query_params[name] = value
+    app.run()
+    assert is_fine(app)
+    state = app.session_state
+    assert (state["T"], state["length"], state["seed"]) == (0.35, 400, 0)
+    assert (state["top_p"], state["prompt"]) == (0.5, "D")
+
+
+def test_the_suggested_prompt_follows_the_models_until_one_is_typed():
+    app = opened("pages/sampling.py")
+    assert app.session_state["prompt"] == samples.PROMPTS["python-source"]
+    app.sidebar.multiselect(key="runs").set_value(["recall-lstm"]).run()
+    assert app.session_state["prompt"] == samples.PROMPTS["recall"]
+    app.sidebar.text_area(key="prompt").set_value("mine").run()
+    app.sidebar.multiselect(key="runs").set_value(["python-docs-gru"]).run()
+    assert app.session_state["prompt"] == "mine"
+    assert is_fine(app)
+
+
+@pytest.mark.parametrize("size", [2, 30_000])
+def test_sampling_of_a_model_with_a_tiny_and_a_huge_vocabulary(size, tmp_path, monkeypatch):
+    tokens = ("<unk>", "a") if size == 2 else ("<unk>", "<eos>", *map(str, range(size - 2)))
+    info = RunInfo(
+        name="odd",
+        model={
+            "rnn_type": "GRU",
+            "vocab_size": size,
+            "embedding_size": 8,
+            "hidden_size": 8,
+            "num_hidden_layers": 1,
+            "dropout": 0.0,
+            "tie_weights": False,
+        },
+        vocab=Vocab(tokens, "char" if size == 2 else "word"),
+        corpus="mine",
+        fingerprint="0" * 16,
+        spec="",
+        config={},
+    )
+    runs.save_run(runs.Run(info, RNNModel(**info.model)), tmp_path)
+    monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path))
+    app = opened("pages/sampling.py", runs=["odd", "recall-lstm"], length=50)
+    assert is_fine(app)
+    assert app.session_state["prompt"] == "The "
+    assert app.session_state["runs"] == ["odd", "recall-lstm"]

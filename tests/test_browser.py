@@ -20,7 +20,7 @@ CHART = "canvas, .text, .js-plotly-plot"
 
 def open_page(page: Page, url: str) -> None:
     page.goto(url)
-    page.locator(".token").first.wait_for()
+    page.locator(".token, .generated").first.wait_for()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
 
 
@@ -34,7 +34,8 @@ def write(page: Page, text: str) -> None:
 def test_a_deep_link_works_on_a_fresh_server(fresh_server, page, path):
     open_page(page, f"{fresh_server.url}/{path}?runs=recall-lstm&text=Aab%3FA")
     expect(page.locator("h1")).to_have_text(PAGES[path])
-    expect(page.get_by_label("Text", exact=True)).to_have_value("Aab?A")
+    if path != "sampling":
+        expect(page.get_by_label("Text", exact=True)).to_have_value("Aab?A")
     expect(page.get_by_role("link", name="Gates").first).to_be_visible()
     assert "Page not found" not in page.content()
     assert "Traceback" not in fresh_server.log.read_text()

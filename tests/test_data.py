@@ -102,3 +102,10 @@ def test_what_is_too_short_or_of_no_level_is_refused(tmp_path):
         load_corpus(str(short))
     with pytest.raises(CorpusError, match="level must be one of char, word"):
         load_corpus(str(short), level="byte")
+
+
+def test_unknown_tokens_are_told_once_each():
+    chars, words = Vocab.build(["abc"]), Vocab.build(["a cat, a mat"], "word")
+    assert chars.unknown("abzaz☃") == ["z", "☃"]
+    assert words.unknown("a dog, a\ncat dog!") == ["!", "dog"]
+    assert words.unknown("") == []

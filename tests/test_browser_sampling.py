@@ -1,0 +1,179 @@
+"""The live slider, hover, forks and keys of the page Sampling, in a real browser."""
+
+import re
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from rnnviz import generate, load_run, samples
+from tests.test_browser import open_page
+
+FOUR = "".join(f"&runs=python-source-{kind}" for kind in ("lstm", "gru", "rnn-tanh", "rnn-relu"))
+
+
+def slider(page: Page) -> Locator:
+    return page.locator(".st-key-temperature input[type=range]")
+
+
+def texts(page: Page) -> list[str]:
+    found = page.locator(".st-key-generated .generated")
+    return [text.text_content() for text in found.all()]
+
+
+def said(name: str, prompt: str, temperature: float, length: int = 400, seed: int = 0) -> str:
+    run = load_run(name)
+    ids = generate(run.model, run.ids(prompt), length, temperature, seed=seed)
+    return run.vocab.decode(ids.tolist())
+
+
+def point(page: Page, place: int, version: int = 0) -> tuple[float, float]:
+    """Where a token of a text stands in the window."""
+    box = page.locator(".st-key-generated .generated").nth(version)
+    return box.evaluate(
+        """(e, place) => { const range = document.createRange();
+        range.setStart(e.firstChild, place); range.setEnd(e.firstChild, place + 1);
+        const b = range.getClientRects()[0];
+        return [(b.left + b.right) / 2, (b.top + b.bottom) / 2]; }""",
+        place,
+    )
+
+
+def test_a_drag_moves_the_texts_before_release_and_asks_nothing_of_the_server(server, page):
+    frames = []
+    for event in ("framereceived", "framesent"):
+        page.on("websocket", lambda socket, e=event: socket.on(e, lambda f: frames.append(f)))
+    open_page(page, f"{server.url}/sampling?prompt=def%20f({FOUR}")
+    page.wait_for_timeout(1500)
+    before, box, sent = texts(page), slider(page).bounding_box(), len(frames)
+    assert len(before) == 4
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    page.mouse.down()
+    seen = []
+    for share in (0.45, 0.3, 0.15, 0.2):
+        page.mouse.move(box["x"] + box["width"] * share, middle, steps=3)
+        page.wait_for_timeout(60)
+        seen.append(texts(page))
+    temperature = float(slider(page).input_value())
+    assert 0.3 < temperature < 0.5
+    assert len({tuple(each) for each in (before, *seen)}) == 5
+    for text, kind in zip(texts(page), ("lstm", "gru", "rnn-tanh", "rnn-relu"), strict=True):
+        assert text == said(f"python-source-{kind}", "def f(", temperature)
+    assert len(frames) == sent
+    assert "temperature=1.0" in page.url
+    page.mouse.up()
+    page.wait_for_url(re.compile(f"temperature={temperature}"))
+    assert len(frames) > sent
+    assert texts(page) == seen[-1]
+    page.reload()
+    page.locator(".generated").first.wait_for()
+    expect(page.locator(".st-key-temperature output")).to_have_text(f"{temperature:.2f}")
+    assert texts(page) == seen[-1]
+
+
+def test_the_keys_move_the_slider_and_presets_set_it(server, page):
+    open_page(page, f"{server.url}/sampling?runs=recall-lstm&prompt=Dab&temperature=0.95")
+    slider(page).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".st-key-temperature output")).to_have_text("1.05")
+    assert texts(page) == [said("recall-lstm", "Dab", 1.05)]
+    page.get_by_role("button", name="1.8 falls apart").press("Enter")
+    page.wait_for_url(re.compile(r"temperature=1\.8"))
+    assert texts(page) == [said("recall-lstm", "Dab", 1.8)]
+    page.keyboard.press("Home")
+
+
+def test_hover_tells_the_likeliest_and_a_click_forks_until_dismissed(server, page):
+    names = ["python-source-lstm", "python-source-gru"]
+    query = "".join(f"&runs={name}" for name in names)
+    open_page(page, f"{server.url}/sampling?prompt=def%20f({query}")
+    lstm = load_run(names[0])
+    sweep = samples.said(lstm, "def f(", 400, samples.Cuts()).sweep
+    page.wait_for_timeout(500)
+    page.mouse.move(*point(page, 11))
+    tip = page.locator(".tip")
+    expect(tip).to_contain_text("token 12 of 400")
+    rows = tip.locator("li").all_inner_texts()
+    top = [samples_name(lstm.vocab.id2token[i]) for i in sweep.top_tokens[20, 11].tolist()]
+    assert [row.split("\n")[0] for row in rows] == top
+    share = float(rows[0].split("\n")[1].rstrip("%")) / 100
+    assert share == pytest.approx(sweep.top_probs[20, 11, 0].item(), abs=0.006)
+    expect(tip).to_contain_text(f"rank {int(sweep.rank[20, 11])} of 103")
+
+    page.mouse.click(*point(page, 11))
+    choices = page.locator(".panel li button")
+    expect(choices).to_have_count(10)
+    before = texts(page)
+    choices.nth(2).click()
+    page.locator(".forkline").wait_for()
+    assert len(texts(page)) == 4
+    assert texts(page)[0::2] == before
+    prefix = before[0][:11] + lstm.vocab.id2token[sweep.top_tokens[20, 11, 2]]
+    for fixed in page.locator(".fixed .choice").all():
+        assert fixed.text_content() == prefix[-1]
+    fixed = page.locator(".version .fixed")
+    assert [each.text_content() for each in fixed.all()] == ["", prefix, "", prefix]
+    page.get_by_role("button", name="Dismiss the fork").click()
+    expect(page.locator(".forkline")).to_have_count(0)
+    assert texts(page) == before
+
+
+def samples_name(token: str) -> str:
+    return token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
+
+
+def test_a_large_vocabulary_is_asked_and_forked_by_keyboard_alone(server, page):
+    open_page(page, f"{server.url}/sampling?runs=python-docs-lstm&prompt=The%20list&length=50")
+    page.wait_for_timeout(500)
+    before = texts(page)[0]
+    assert before == said("python-docs-lstm", "The list", 1.0, 50)
+    page.locator(".st-key-generated .text").focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator(".spoken")).to_contain_text("token 3 of 50")
+    expect(page.locator(".panel li button")).to_have_count(10)
+    expect(page.locator(".panel li button").first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".panel")).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator(".panel li button").first).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.locator(".forkline").wait_for()
+    assert texts(page)[0] == before
+
+
+def test_markup_in_a_prompt_and_in_tokens_is_text(server, page):
+    prompt = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
+    open_page(page, f"{server.url}/sampling?runs=python-source-gru&prompt={quote(prompt)}")
+    assert page.locator(".prompt").text_content() == prompt
+    assert page.locator(".root img, .root script").count() == 0
+    assert page.title() != "run"
+
+
+def test_an_empty_and_a_long_prompt_are_gone_on_from(server, page):
+    open_page(page, f"{server.url}/sampling?runs=recall-lstm&prompt=&seed=3&length=50")
+    page.wait_for_timeout(300)
+    assert texts(page) == [said("recall-lstm", "", 1.0, 50, seed=3)]
+    page.get_by_label("Prompt", exact=True).fill("Dab" * 1700)
+    page.get_by_label("Prompt", exact=True).press("Control+Enter")
+    expect(page.locator(".prompt")).to_contain_text("…")
+    page.wait_for_function(
+        "t => document.querySelector('.st-key-generated [data-testid=stBidiComponentIsolated]')"
+        ".shadowRoot.querySelector('.generated').textContent === t",
+        arg=said("recall-lstm", "Dab" * 1700, 1.0, 50, seed=3),
+    )
+
+
+def test_generate_txt_is_downloaded_with_how_it_was_made(server, page):
+    open_page(page, f"{server.url}/sampling?runs=python-docs-gru&prompt=The&seed=2&temperature=0.5")
+    page.get_by_text("Take it with you").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="generate.txt").click()
+    assert download.value.suggested_filename == "generate.txt"
+    run = load_run("python-docs-gru")
+    wanted = samples.generate_txt(run, "The", 0.5, samples.Cuts(seed=2))
+    assert download.value.path().read_text(encoding="utf-8") == wanted
