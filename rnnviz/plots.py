@@ -210,3 +210,79 @@ def training_norms(
         legend={"orientation": "h", "y": -0.25},
     )
     return figure
+
+
+# Comparisons of runs
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One run, or several as their mean (N,) with a band from `low` to `high`."""
+
+    label: str
+    color: str
+    x: np.ndarray
+    y: np.ndarray
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+    dash: str = "solid"
+
+
+def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> go.Figure:
+    """Losses in nats a token over training, the axis of progress logarithmic."""
+    figure = go.Figure()
+    for line in lines:
+        if line.low is not None:
+            red, green, blue = (int(line.color[i : i + 2], 16) for i in (1, 3, 5))
+            edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+            figure.add_scatter(x=line.x, y=line.low, **edge)
+            tint = f"rgba({red}, {green}, {blue}, 0.2)"
+            figure.add_scatter(x=line.x, y=line.high, fill="tonexty", fillcolor=tint, **edge)
+        figure.add_scatter(
+            x=line.x,
+            y=line.y,
+            name=line.label,
+            mode="lines" if len(line.x) > 1 else "markers",
+            line={"color": line.color, "dash": line.dash, "width": 2},
+            hovertemplate="%{y:.3f} nats",
+        )
+    figure.update_xaxes(title_text=f"{x_title} (log)", type="log", showgrid=False)
+    figure.update_yaxes(title_text="nats a token")
+    figure.update_layout(
+        title_text=title,
+        height=380,
+        margin={"l": 60, "r": 10, "t": 40, "b": 50},
+        hovermode="x unified",
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.2},
+    )
+    return figure
+
+
+def next_tokens(lines: Sequence[Line], text: Sequence[str], title: str) -> go.Figure:
+    """Probabilities (T,) that models gave to each token before they read it."""
+    figure = go.Figure()
+    for line in lines:
+        figure.add_scatter(
+            x=line.x,
+            y=line.y,
+            text=text,
+            name=line.label,
+            mode="lines+markers",
+            line={"color": line.color, "dash": line.dash, "width": 1.2},
+            marker={"size": 4},
+            hovertemplate="%{text}   p = %{y:.3f}",
+        )
+    figure.update_xaxes(title_text="token", showgrid=False)
+    figure.update_yaxes(title_text="probability", range=[-0.03, 1.03])
+    figure.update_layout(
+        title_text=title,
+        height=340,
+        margin={"l": 60, "r": 10, "t": 40, "b": 50},
+        hovermode="x",
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.25},
+    )
+    return figure
