@@ -1,4 +1,4 @@
-"""Runs beside each other, as rows, curves and arrays that are ready to show.
+"""Runs beside each other: how many parameters, what differs, a row of numbers each; new ones alike.
 
 Losses are in nats a token. What is not known of a run (one that came without its history, an RNN
 that has no gates) is None.
@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnnviz import RNN_TYPES, corpora
+from rnnviz import RNN_TYPES, corpora, flows, views
 from rnnviz.runs import MAX_SIZE, RunInfo, run_name
 
 if TYPE_CHECKING:
     from rnnviz.runs import Run
-    from rnnviz.views import View
 
 BLOCKS = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
-AXES = {"steps": "step", "tokens": "tokens", "seconds": "seconds"}  # fields of a StepRecord
-LOSSES = {"valid_loss": "Validation loss", "loss": "Training loss"}
 
 
 @dataclass(frozen=True)
@@ -75,44 +72,47 @@ def equal_width(rnn_type: str, target: int, model: dict[str, Any]) -> int:
     return min((max(1, above - 1), above), key=lambda h: abs(total(h) - target))
 
 
+def matched(model: dict[str, Any], equal: str) -> dict[str, dict[str, Any]]:
+    """The sizes of each cell type, of equal "width" or of "parameters" equal to an LSTM's.
+
+    `model`: the sizes of the LSTM, as in RunInfo.model.
+    """
+    models = {rnn_type: model | {"rnn_type": rnn_type} for rnn_type in RNN_TYPES}
+    if equal == "parameters":
+        target = parameters(models["LSTM"]).total
+        for rnn_type, of in models.items():
+            of["hidden_size"] = equal_width(rnn_type, target, model)
+    return models
+
+
 def plans(
     source: corpora.Source,
     spec: str,
     level: str,
     min_count: int,
-    model: dict[str, Any],
-    equal: str,
+    models: dict[str, dict[str, Any]],
     seeds: int,
     config: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """What to train: every cell type with seeds 0, 1, ... on one corpus, as fields of a Plan.
+    """What to train, as fields of a Plan: each of the models with seeds 0, 1, ... on one corpus.
 
-    `model`: sizes of the LSTM, the vocabulary's among them; `equal`: "width" or "parameters";
-    `config`: fields of TrainConfig, the budget among them.
+    `models`: those of `matched`; `config`: fields of TrainConfig, the budget among them.
     """
     from rnnviz.training import TrainConfig
 
-    target = parameters(model | {"rnn_type": "LSTM"}).total
-    made = []
-    for rnn_type in RNN_TYPES:
-        width = model["hidden_size"]
-        if equal == "parameters":
-            width = equal_width(rnn_type, target, model)
-        sizes = {key: value for key, value in model.items() if key != "vocab_size"}
-        sizes |= {"rnn_type": rnn_type, "hidden_size": width}
-        made += [
-            {
-                "name": f"{run_name(source.name, rnn_type)}-{width}-seed{seed}",
-                "source": source,
-                "level": level,
-                "min_count": min_count,
-                "model": sizes,
-                "config": TrainConfig(**config, seed=seed),
-                "spec": spec,
-            }
-            for seed in range(seeds)
-        ]
-    return made
+    return [
+        {
+            "name": f"{run_name(source.name, rnn_type)}-{model['hidden_size']}-seed{seed}",
+            "source": source,
+            "level": level,
+            "min_count": min_count,
+            "model": {key: value for key, value in model.items() if key != "vocab_size"},
+            "config": TrainConfig(**config, seed=seed),
+            "spec": spec,
+        }
+        for rnn_type, model in models.items()
+        for seed in range(seeds)
+    ]
 
 
 def settings(info: RunInfo) -> dict[str, Hashable]:
@@ -159,6 +159,23 @@ def differences(infos: Sequence[RunInfo]) -> dict[str, tuple[str, ...]]:
     }
 
 
+def verdict(infos: Sequence[RunInfo]) -> list[str]:
+    """Sentences: what differs beyond the cell type, then which numbers do not compare."""
+    differ = differences(infos)
+    if len(infos) < 2:
+        return ["One run: choose a second one to compare it with."]
+    if not differ:
+        return ["These runs differ in nothing but their cell type and weights."]
+    said = "; ".join(f"{name} {', '.join(dict.fromkeys(v))}" for name, v in differ.items())
+    found = [f"Beyond the cell type, these runs differ in {said}."]
+    if unlike := [name for name in ("data", "vocabulary") if name in differ]:
+        found.append(
+            f"They do not share one {' and one '.join(unlike)}: losses, perplexities and bits are "
+            "comparable only between runs that do."
+        )
+    return found
+
+
 def groups(infos: Iterable[RunInfo], *names: str) -> list[list[RunInfo]]:
     """The runs in groups that are equal in the settings named."""
     found: dict[tuple, list[RunInfo]] = {}
@@ -170,21 +187,22 @@ def groups(infos: Iterable[RunInfo], *names: str) -> list[list[RunInfo]]:
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured on a run, layer by layer: half-life in tokens of the gradient of the last
-    token's loss, and the share of saturated gate values; None for a text too short, for an RNN."""
+    """Of one layer: half-life in tokens of the gradient of the loss at the last token of a text
+    (None for a text too short), and the share of gate values below 0.1 or above 0.9 (None for
+    an RNN)."""
 
     half_life: float | None
     saturated: float | None
 
 
-def saturated(view: View) -> float | None:
-    """Share of the values of all sigmoid gates that are below 0.1 or above 0.9."""
-    from rnnviz.views import SIGMOIDS
-
-    shares = [
-        ((gate < 0.1) | (gate > 0.9)).mean() for name, gate in view.gates.items() if name in SIGMOIDS
-    ]
-    return float(np.mean(shares)) if shares else None
+def measure(run: Run, text: str, own: str, layer: int) -> Measures:
+    """The half-life on `text`, the saturation on the run's `own` validation text."""
+    target = len(run.vocab.spans(text, views.MAX_TOKENS)) - 2
+    half_life = None if target < 0 else flows.flow(run, text, layer, target).half_life
+    gates = views.view(run, own, layer).gates.items()
+    gates = [gate for name, gate in gates if name in views.SIGMOIDS]  # each (T,H)
+    shares = [((gate < 0.1) | (gate > 0.9)).mean() for gate in gates]
+    return Measures(half_life, float(np.mean(shares)) if shares else None)
 
 
 def row(info: RunInfo, measures: Measures) -> dict[str, Any]:
@@ -194,8 +212,10 @@ def row(info: RunInfo, measures: Measures) -> dict[str, Any]:
     tokens, seconds, nats = last.get("tokens"), last.get("seconds"), info.valid_loss
     words = info.vocab.level == "word"
     return {
-        "run": info.name,
-        "cell type": info.rnn_type,
+        "validation, nats": nats,
+        "test, nats": info.test_loss,
+        "perplexity": math.exp(min(nats, 700)) if words and nats is not None else None,
+        "bits/character": None if words or nats is None else nats / math.log(2),
         "parameters": counts.total,
         "embedding": counts.embedding,
         "recurrent": counts.recurrent,
@@ -203,73 +223,6 @@ def row(info: RunInfo, measures: Measures) -> dict[str, Any]:
         "tokens seen": tokens,
         "seconds": seconds,
         "tokens/s": tokens / seconds if tokens and seconds else None,
-        "validation, nats": nats,
-        "test, nats": info.test_loss,
-        "perplexity": math.exp(min(nats, 700)) if words and nats is not None else None,
-        "bits/character": None if words or nats is None else nats / math.log(2),
         "gradient half-life, tokens": measures.half_life,
         "saturated gates": measures.saturated,
     }
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """A loss over training of runs that differ only in the seed: x (N,), and at each place the
-    mean, least and largest loss (N,) of `seeds` runs."""
-
-    info: RunInfo
-    seeds: int
-    x: np.ndarray
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-def curves(infos: Sequence[RunInfo], axis: str, loss: str) -> list[Curve]:
-    """Loss (a key of LOSSES) against steps, tokens or seconds; runs without a history are left out.
-
-    Seeds are interpolated at the places of all of them, within the range that they share; seeds
-    that share none are curves of their own.
-    """
-    names = [name for name in settings(infos[0]) if name != "seed"] if infos else []
-    made = []
-    for kind in RNN_TYPES:
-        for alike in groups([info for info in infos if info.rnn_type == kind], *names):
-            lines = [(info, *_line(info, AXES[axis], loss)) for info in alike]
-            lines = [line for line in lines if len(line[1])]
-            if not lines:
-                continue
-            first, last = max(x[0] for _, x, _ in lines), min(x[-1] for _, x, _ in lines)
-            grid = np.unique(np.concatenate([x for _, x, _ in lines]))
-            grid = grid[(grid >= first) & (grid <= last)]
-            bundles = [(grid, lines)] if len(grid) else [(x, [(i, x, y)]) for i, x, y in lines]
-            for x, bundle in bundles:
-                values = np.stack([np.interp(x, xs, ys) for _, xs, ys in bundle])  # (seeds,N)
-                bounds = values.mean(0), values.min(0), values.max(0)
-                made.append(Curve(bundle[0][0], len(bundle), x, *bounds))
-    return made
-
-
-def _line(info: RunInfo, field: str, loss: str) -> tuple[np.ndarray, np.ndarray]:
-    known = [r for r in info.history if r.get(loss) is not None and r.get(field) is not None]
-    return np.array([r[field] for r in known], float), np.array([r[loss] for r in known], float)
-
-
-def log_probs(run: Run, text: str) -> np.ndarray:
-    """log p of each token of a text (T,) given those before it, nan for the first one."""
-    import torch
-
-    ids = run.ids(text)
-    values = np.full(len(ids), np.nan, np.float32)
-    if len(ids) > 1:
-        with torch.no_grad():
-            log_p, _ = run.model(ids[None, :-1].to(run.model.device), run.model.init_hidden(1))
-        values[1:] = log_p[0].cpu().gather(-1, ids[1:, None])[:, 0].numpy()  # (T-1,V) -> (T-1,)
-    return values
-
-
-def leads(log_p: np.ndarray) -> np.ndarray:
-    """Of log p (M,T) of M >= 2 models: by how much each is above the best of the others (M,T)."""
-    ordered = np.sort(log_p, axis=0)  # (M,T)
-    best, second = ordered[-1], ordered[-2]
-    return log_p - np.where(log_p == best, second, best)

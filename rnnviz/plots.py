@@ -231,7 +231,7 @@ class Line:
 
 
 def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> go.Figure:
-    """Losses in nats a token over training, the axis of progress logarithmic."""
+    """Losses in nats a token over training, both axes logarithmic."""
     figure = go.Figure()
     for line in lines:
         if line.low is not None:
@@ -248,15 +248,15 @@ def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> go.Figur
             line={"color": line.color, "dash": line.dash, "width": 2},
             hovertemplate="%{y:.3f} nats",
         )
-    figure.update_xaxes(title_text=f"{x_title} (log)", type="log", showgrid=False)
-    figure.update_yaxes(title_text="nats a token")
+    figure.update_xaxes(title_text=f"{x_title} (log)", type="log", showgrid=False, tickangle=0)
+    figure.update_yaxes(title_text="nats a token (log)", type="log", nticks=6)
     figure.update_layout(
         title_text=title,
         height=380,
         margin={"l": 60, "r": 10, "t": 40, "b": 50},
         hovermode="x unified",
         showlegend=True,
-        legend={"orientation": "h", "y": -0.2},
+        legend={"orientation": "h", "y": -0.25},
     )
     return figure
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,21 +30,18 @@ class Text:
     text: str
 
 
-@dataclass(frozen=True)
-class Section:
-    """A heading, and below it paragraphs (str), tables, figures and texts."""
+def document(
+    title: str, sections: Mapping[str, Sequence[str | Text | pd.DataFrame | go.Figure]]
+) -> str:
+    """The file's content: headings, below each its paragraphs (str), tables, figures and texts.
 
-    title: str
-    parts: Sequence[str | Text | pd.DataFrame | go.Figure]
-
-
-def document(title: str, sections: Sequence[Section]) -> str:
-    """The file's content; every name and text in it is escaped, plotly.js is in it once."""
+    Every name and text in it is escaped, plotly.js is in it once.
+    """
     from plotly.offline import get_plotlyjs
 
     body = "\n".join(
-        f"<h2>{html.escape(section.title)}</h2>\n" + "\n".join(map(_part, section.parts))
-        for section in sections
+        f"<h2>{html.escape(heading)}</h2>\n" + "\n".join(map(_part, parts))
+        for heading, parts in sections.items()
     )
     title = html.escape(title)
     return (

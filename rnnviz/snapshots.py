@@ -19,7 +19,7 @@ PER_DOUBLING = 2  # of the steps, before thinning
 
 
 def due(step: int) -> bool:
-    """Whether a step is one of 0, 1, 2, 3, 5, 7, 10, 15, ...: twice in each doubling of step + 1."""
+    """Whether a step is one of 0, 1, 2, 3, 5, 7, 11, 15, ...: two in each doubling of step + 1."""
     place = PER_DOUBLING * math.log2(step + 1)
     return step == 0 or math.floor(place) > math.floor(PER_DOUBLING * math.log2(step))
 

@@ -15,6 +15,7 @@ PAGES = {
     "pages/gates.py": "Gates",
     "pages/states.py": "Cell state",
     "pages/gradients.py": "Gradients through time",
+    "pages/compare.py": "Compare",
 }
 
 

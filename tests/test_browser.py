@@ -13,6 +13,7 @@ PAGES = {
     "gates": "Gates",
     "states": "Cell state",
     "gradients": "Gradients through time",
+    "compare": "Compare",
 }
 CHART = "canvas, .text, .js-plotly-plot"
 
