@@ -27,24 +27,25 @@ table, problems = ui_compare.table(infos, choice)
 for problem in problems:
     st.error(problem)
 ui_compare.show_table(table)
+cued = ", after the cue where a task has one" * any(info.cue is not None for info in infos)
 st.caption(
-    f"Losses in nats a token{', after the cue where a task has one' * any(i.cue for i in infos)}; "
-    "perplexity and bits are those of the validation loss. Half-life: in how many tokens the "
-    "gradient of the loss at the last token of the sidebar's text halves. Saturated: share of "
-    "gate values below 0.1 or above 0.9 on each run's own validation text; both of layer "
+    f"Losses in nats a token{cued}; perplexity and bits are those of the validation loss. "
+    "Half-life: in how many tokens the gradient of the loss at the last token of the sidebar's "
+    "text halves. Saturated: share of gate values below 0.1 or above 0.9 on each run's own "
+    "validation text (the sidebar's, where it is not here). Both of layer "
     f"{choice.layer + 1} or the last. Empty: not recorded, or an RNN, which has no gates."
 )
 with st.expander("Parameters, with the numbers put in"):
-    for info in infos:
-        lines = comparison.parameters(info.model).formulas
-        st.code("\n".join([info.name, *lines]), language=None, wrap_lines=True)
+    for names, lines in comparison.formulas(infos).items():
+        st.code(f"{names}\n{lines}", language=None, wrap_lines=True)
 
 st.subheader("Learning curves")
 axis = st.segmented_control(
     "Against", list(contrasts.AXES), default="steps", key="axis", required=True
 )
-for column, figure in ui.side_by_side(contrasts.curve_figures(infos, axis, dark)):
-    column.plotly_chart(figure)
+curves = contrasts.curve_figures(infos, axis, dark)
+for number, (column, figure) in enumerate(ui.side_by_side(curves)):
+    column.plotly_chart(figure, key=f"curves{number}")
 if without := [info.name for info in infos if not info.history]:
     st.caption(f"Without a recorded history: {', '.join(without)}.")
 st.caption(
@@ -55,6 +56,8 @@ st.caption(
 
 st.subheader("One text, every model")
 same = ui_compare.same_text(shown, choice)
+if not same:
+    st.info("The text has one token: a prediction needs at least two.")
 if len(same) > 1:
     st.info("These models have different vocabularies: only those that share one are compared.")
 for number, group in enumerate(same):
@@ -72,12 +75,16 @@ st.caption(
 )
 
 
+sampling = st.session_state.setdefault("sampling", {})  # the report has no session to ask
+
+
 @st.fragment
 def samples() -> None:
     st.subheader("Samples with one noise")
     left, right = st.columns(2)
     temperature = left.slider("Temperature", 0.0, 2.0, 0.8, 0.1, key="compare_temperature")
     seed = right.number_input("Noise", 0, 9_999, 0, key="compare_noise")
+    sampling["now"] = temperature, seed
     for column, (name, text) in ui.side_by_side(
         ui_compare.samples(shown, choice, temperature, seed)
     ):
@@ -129,12 +136,9 @@ st.fragment(ui_compare.train_all)()
 st.subheader("Export")
 left, right, _ = st.columns([1, 1, 2])
 left.download_button("Table as CSV", table.to_csv(index=False), "runs.csv", "text/csv")
-state = st.session_state
 right.download_button(
     "All as one HTML report",
-    lambda: ui_compare.document(
-        infos, shown, choice, axis, (state["compare_temperature"], state["compare_noise"])
-    ),
+    lambda: ui_compare.document(infos, shown, choice, axis, sampling["now"]),
     "runs.html",
     "text/html",
 )

@@ -61,6 +61,14 @@ def parameters(model: dict[str, Any]) -> Parameters:
     return Parameters(v * d, recurrent, projection, tuple(lines))
 
 
+def formulas(infos: Sequence[RunInfo]) -> dict[str, str]:
+    """The formulas of each size of model there is, by the names of its runs."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for info in infos:
+        found.setdefault(parameters(info.model).formulas, []).append(info.name)
+    return {", ".join(names): "\n".join(lines) for lines, names in found.items()}
+
+
 def equal_width(rnn_type: str, target: int, model: dict[str, Any]) -> int:
     """The hidden size with which a cell type has nearest to `target` parameters in all; the
     other sizes are those of `model`."""
@@ -126,7 +134,7 @@ def settings(info: RunInfo) -> dict[str, Hashable]:
         "seed": config.get("seed"),
         "budget": budget or None,
         "width": model["hidden_size"],
-        "embedding": model["embedding_size"],
+        "embedding size": model["embedding_size"],
         "layers": model["num_hidden_layers"],
         "dropout": model["dropout"],
         "tied weights": model["tie_weights"],
@@ -170,8 +178,8 @@ def verdict(infos: Sequence[RunInfo]) -> list[str]:
     found = [f"Beyond the cell type, these runs differ in {said}."]
     if unlike := [name for name in ("data", "vocabulary") if name in differ]:
         found.append(
-            f"They do not share one {' and one '.join(unlike)}: losses, perplexities and bits are "
-            "comparable only between runs that do."
+            f"Not all of them share the same {' and '.join(unlike)}: losses, perplexities and bits "
+            "are comparable only between runs that do."
         )
     return found
 

@@ -208,10 +208,7 @@ def document(
 ) -> str:
     """All of the page but the time-lapse, as one HTML file."""
     found, problems = table(infos, choice)
-    formulas = [
-        report.Text(info.name, "\n".join(comparison.parameters(info.model).formulas))
-        for info in infos
-    ]
+    formulas = [report.Text(*sizes) for sizes in comparison.formulas(infos).items()]
     same = [
         group.figure(ui.places(group.views[0]), dark=False) for group in same_text(shown, choice)
     ]
