@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -189,18 +190,28 @@ def train_all() -> None:
         f"{number} models, about {number * minutes:g} minutes. Each cell type has a learning rate "
         "of its own. Equal minutes are not equal steps."
     )
-    try:
-        from rnnviz.background import Plan
-    except ImportError:
+    if find_spec("rnnviz.background") is None:
         st.info("There is no background trainer here: train with `python -m rnnviz train`.")
         return
-    if st.button("Train all four", type="primary", icon=":material/play_arrow:"):
-        plans = comparison.plans(
-            corpora.read(spec), spec, level, MIN_COUNT[level], sizes, seeds, {"minutes": minutes}
-        )
-        ui.jobs().submit([Plan(**plan) for plan in plans])
-        st.success(f"{number} models wait for the trainer.")
+    st.button(
+        "Train all four",
+        type="primary",
+        icon=":material/play_arrow:",
+        on_click=_submit,
+        args=(spec, level, sizes, seeds, {"minutes": minutes}),
+    )
+    if submitted := st.session_state.pop("submitted", 0):
+        st.success(f"{submitted} models wait for the trainer.")
         st.page_link("pages/train.py", label="See them learn", icon=":material/model_training:")
+
+
+def _submit(spec: str, level: str, sizes: dict, seeds: int, config: dict[str, Any]) -> None:
+    from rnnviz.background import Plan
+
+    source = corpora.read(spec)
+    plans = comparison.plans(source, spec, level, MIN_COUNT[level], sizes, seeds, config)
+    ui.jobs().submit([Plan(**plan) for plan in plans])
+    st.session_state["submitted"] = len(plans)
 
 
 def document(
