@@ -62,8 +62,6 @@ if len(same) > 1:
     st.info("These models have different vocabularies: only those that share one are compared.")
 for number, group in enumerate(same):
     st.plotly_chart(group.figure(ui.places(group.views[0]), dark), key=f"tokens{number}")
-    if len(group.views) < 2:
-        continue
     for k, (column, (sentence, message)) in enumerate(ui.side_by_side(group.strips())):
         with column:
             st.text(sentence)
@@ -71,9 +69,9 @@ for number, group in enumerate(same):
 st.caption(
     "The sidebar's models read its text; each line is the probability of a token before it is "
     "read. Below, each token is coloured by ln p of this model minus that of the best other one: "
-    "red where this model is the best, blue where another beats it."
+    "red where this model is the best, blue where another beats it. A model alone is coloured by "
+    "its probabilities."
 )
-
 
 sampling = st.session_state.setdefault("sampling", {})  # the report has no session to ask
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,26 +102,32 @@ def plans(
     models: dict[str, dict[str, Any]],
     seeds: int,
     config: dict[str, Any],
+    taken: Container[str] = (),
 ) -> list[dict[str, Any]]:
     """What to train, as fields of a Plan: each of the models with seeds 0, 1, ... on one corpus.
 
-    `models`: those of `matched`; `config`: fields of TrainConfig, the budget among them.
+    `models`: those of `matched`; `config`: fields of TrainConfig, the budget among them. No plan
+    has a name that is `taken`.
     """
     from rnnviz.training import TrainConfig
 
-    return [
-        {
-            "name": f"{run_name(source.name, rnn_type)}-{model['hidden_size']}-seed{seed}",
-            "source": source,
-            "level": level,
-            "min_count": min_count,
-            "model": {key: value for key, value in model.items() if key != "vocab_size"},
-            "config": TrainConfig(**config, seed=seed),
-            "spec": spec,
-        }
-        for rnn_type, model in models.items()
-        for seed in range(seeds)
-    ]
+    made = []
+    for rnn_type, model in models.items():
+        for seed in range(seeds):
+            name = f"{run_name(source.name, rnn_type)}-{model['hidden_size']}-seed{seed}"
+            names = (name if n == 1 else f"{name}-{n}" for n in count(1))
+            made.append(
+                {
+                    "name": next(name for name in names if name not in taken),
+                    "source": source,
+                    "level": level,
+                    "min_count": min_count,
+                    "model": {key: value for key, value in model.items() if key != "vocab_size"},
+                    "config": TrainConfig(**config, seed=seed),
+                    "spec": spec,
+                }
+            )
+    return made
 
 
 def settings(info: RunInfo) -> dict[str, Hashable]:
@@ -128,6 +135,9 @@ def settings(info: RunInfo) -> dict[str, Hashable]:
     model, config = info.model, info.config
     budgets = ((config.get(key), key) for key in ("steps", "epochs", "minutes"))
     budget = " ".join(f"{value:g} {key}" for value, key in budgets if value)
+    spent = info.history[-1].get("progress", 1.0) if info.history else 1.0
+    if spent < 1:
+        budget += f" ({spent:.0%} of it spent)"
     return {
         "data": (info.corpus, info.fingerprint),
         "vocabulary": info.vocab,
@@ -230,7 +240,7 @@ def row(info: RunInfo, measures: Measures) -> dict[str, Any]:
         "projection": counts.projection,
         "tokens seen": tokens,
         "seconds": seconds,
-        "tokens/s": tokens / seconds if tokens and seconds else None,
+        "tokens/s": round(tokens / seconds) if tokens and seconds else None,
         "gradient half-life, tokens": measures.half_life,
         "saturated gates": measures.saturated,
     }

@@ -148,17 +148,26 @@ class SameText:
         return plots.next_tokens(lines, places, "Probability of each next token")
 
     def strips(self) -> list[tuple[str, bytes]]:
-        """Of each model a sentence, and the text coloured by its lead over the best other one."""
-        lead = leads(self.log_p)  # (M,T)
-        limit = max(1.0, float(np.nanpercentile(np.abs(lead), 99)))
-        found = []
-        for view, name, mine, log_p in zip(self.views, self.names, lead, self.log_p, strict=True):
-            shown = slice(0, 2 * views.WINDOW)
-            values = np.nan_to_num(mine[shown])
-            text = heatmaps.Text(view.tokens[shown], view.spans[shown], values, lo=-limit, hi=limit)
-            won = f"{name}: best at {np.mean(mine[1:] > 0):.0%} of the tokens"
-            found.append((f"{won}, mean {-log_p[1:].mean():.3f} nats", heatmaps.pack([text], [])))
-        return found
+        """Of each model a sentence, and the text coloured by its lead over the best other one;
+        a model alone is coloured by its probabilities."""
+        shown = slice(0, 2 * views.WINDOW)
+        if len(self.views) > 1:
+            values = leads(self.log_p)  # (M,T)
+            limit = max(1.0, float(np.nanpercentile(np.abs(values), 99)))
+            bounds = ("diverging", -limit, limit)
+            won = [f"best at {share:.0%} of the tokens, " for share in (values > 0)[:, 1:].mean(1)]
+        else:
+            values, bounds, won = np.exp(self.log_p), ("sequential", 0.0, 1.0), [""]
+        texts = [
+            heatmaps.Text(view.tokens[shown], view.spans[shown], np.nan_to_num(row[shown]), *bounds)
+            for view, row in zip(self.views, values, strict=True)
+        ]
+        nats = -self.log_p[:, 1:].mean(1)  # (M,)
+        said = [
+            f"{name}: {best}mean {mean:.3f} nats"
+            for name, best, mean in zip(self.names, won, nats, strict=True)
+        ]
+        return [(line, heatmaps.pack([text], [])) for line, text in zip(said, texts, strict=True)]
 
 
 def write(run: Run, text: str, temperature: float, seed: int) -> str:

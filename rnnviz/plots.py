@@ -216,6 +216,7 @@ def training_norms(
 # Comparisons of runs
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+NEXT_TOKENS = 80  # that a figure shows at once: more lines than that cannot be followed
 
 
 @dataclass(frozen=True)
@@ -283,8 +284,12 @@ def log_axis(values: np.ndarray, form: str) -> dict:
 
 
 def next_tokens(lines: Sequence[Line], text: Sequence[str], title: str) -> go.Figure:
-    """Probabilities (T,) that models gave to each token before they read it."""
+    """Probabilities (T,) that models gave to each token before they read it.
+
+    A long text is shown from its start, with a strip below it that moves what is shown.
+    """
     figure = go.Figure()
+    is_long = len(text) > NEXT_TOKENS
     for line in lines:
         figure.add_scatter(
             x=line.x,
@@ -297,13 +302,16 @@ def next_tokens(lines: Sequence[Line], text: Sequence[str], title: str) -> go.Fi
             hovertemplate="%{text}   p = %{y:.3f}",
         )
     figure.update_xaxes(title_text="token", showgrid=False)
+    if is_long:
+        strip = {"visible": True, "thickness": 0.12}
+        figure.update_xaxes(range=[0.5, NEXT_TOKENS + 0.5], rangeslider=strip)
     figure.update_yaxes(title_text="probability", range=[-0.03, 1.03])
     figure.update_layout(
         title_text=title,
-        height=340,
-        margin={"l": 60, "r": 10, "t": 40, "b": 50},
+        height=400 if is_long else 360,
+        margin={"l": 60, "r": 10, "t": 90, "b": 50},
         hovermode="x",
         showlegend=True,
-        legend={"orientation": "h", "y": -0.25},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
     )
     return figure

@@ -162,6 +162,7 @@ def train_all() -> None:
     equal = right.segmented_control(
         "Equal", ("width", "parameters"), default="width", key="train_equal", required=True
     )
+    left, middle, right = st.columns(3)
     width = left.number_input("Hidden units of the LSTM", 8, 1024, 128, key="train_width")
     seeds = middle.number_input("Seeds", 1, 5, 1, key="train_seeds")
     minutes = right.number_input("Minutes a model", 0.1, 120.0, 2.0, 0.5, key="train_minutes")
@@ -209,7 +210,8 @@ def _submit(spec: str, level: str, sizes: dict, seeds: int, config: dict[str, An
     from rnnviz.background import Plan
 
     source = corpora.read(spec)
-    plans = comparison.plans(source, spec, level, MIN_COUNT[level], sizes, seeds, config)
+    recipe = (MIN_COUNT[level], sizes, seeds, config)
+    plans = comparison.plans(source, spec, level, *recipe, taken=ui.run_list())
     ui.jobs().submit([Plan(**plan) for plan in plans])
     st.session_state["submitted"] = len(plans)
 

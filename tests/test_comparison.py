@@ -112,6 +112,11 @@ def test_plans_are_all_types_with_all_seeds_alike_in_the_rest():
     assert len({plan["name"] for plan in made}) == 12
     assert {p["model"]["rnn_type"] for p in made} == set(RNN_TYPES)
     assert sorted(p["config"].seed for p in made) == sorted([0, 1, 2] * 4)
+    first = made[0]["name"]
+    taken = {first, f"{first}-2"}
+    again = comparison.plans(source, "", "char", 2, models, 1, {"minutes": 1}, taken)
+    assert again[0]["name"] == f"{first}-3"
+    assert again[1]["name"] == made[3]["name"]
     for plan in made:
         assert plan["source"] is source
         assert (plan["spec"], plan["level"], plan["min_count"]) == ("x.txt", "char", 2)
@@ -151,6 +156,12 @@ def test_losses_on_other_texts_or_vocabularies_are_said_not_to_compare(change, n
     assert len(said) == 2
     assert name in said[0]
     assert f"the same {name}: losses" in said[1]
+
+
+def test_a_training_that_was_stopped_early_is_named():
+    whole, stopped = some_info(history=[{"progress": 1.0}]), some_info(history=[{"progress": 0.25}])
+    found = comparison.differences([whole, stopped])
+    assert found == {"budget": ("100 steps", "100 steps (25% of it spent)")}
 
 
 @pytest.mark.parametrize(
