@@ -112,7 +112,8 @@ def lapse() -> None:
         st.info("The text has no token of this run.")
         return
     now = moments[step]
-    st.text(f"After {step:,} steps the text costs {now.nats:.3f} nats a token.")
+    if now.flow is not None:
+        st.text(f"After {step:,} steps the text costs {now.nats:.3f} nats a token.")
     ui.heatmaps(views.gate_message([now.view], "index", 0, dark), [info.name], key="lapse")
     if now.flow is not None:
         st.plotly_chart(contrasts.lapse_figure(moments, step, dark), key="lapse_decay")

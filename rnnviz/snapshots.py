@@ -41,7 +41,8 @@ def keep(run: Run, folder: Path | str, step: int) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
         there = _steps(path)
-        for old in set(there) - set(thinned([*there, step], room)):  # first, that none is over
+        before = [old for old in there if old < step]  # later ones are of a training given up
+        for old in set(there) - set(thinned([*before, step], room)):
             _file(path, old).unlink(missing_ok=True)
         runs._write(_file(path, step), content)
     except OSError as error:

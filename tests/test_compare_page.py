@@ -154,6 +154,7 @@ def test_the_time_lapse_follows_its_slider_and_says_what_it_cannot_show(made):
     app.run()
     assert is_fine(app)
     assert app.session_state["lapse_made-gru-1"] == 40
+    assert "nan" not in said(opened(PAGE, runs=["made-gru-1"], text="a"))
 
 
 def test_without_snapshots_the_page_says_what_makes_them():

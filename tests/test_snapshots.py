@@ -92,6 +92,11 @@ def test_a_training_that_was_stopped_keeps_its_last_step_and_goes_on_with_the_ot
     assert kept == (0, 1, 2, 3, 5, 7, 9, 11, 15, 22, 31, 40)
 
 
+def test_a_training_begun_anew_leaves_none_of_the_one_before(tmp_path):
+    trained(tmp_path, steps=40)
+    assert snapshots.steps(trained(tmp_path, steps=4)) == (0, 1, 2, 3, 4)
+
+
 def test_no_more_files_and_bytes_than_allowed(tmp_path, monkeypatch):
     size = (trained(tmp_path / "a").path / "snapshots" / "0.safetensors").stat().st_size
     monkeypatch.setattr(snapshots, "MAX_BYTES", int(3.5 * size))
