@@ -65,7 +65,7 @@ for number, group in enumerate(same):
     for k, (column, (sentence, message)) in enumerate(ui.side_by_side(group.strips())):
         with column:
             st.text(sentence)
-            ui.heatmaps(message, [group.views[k].info.name], key=f"lead{number}-{k}")
+            ui.heatmaps(message, [group.views[k].info.name], key=f"margin{number}-{k}")
 st.caption(
     "The sidebar's models read its text; each line is the probability of a token before it is "
     "read. Below, each token is coloured by ln p of this model minus that of the best other one: "

@@ -117,7 +117,7 @@ def log_probs(run: Run, text: str) -> np.ndarray:
     return values
 
 
-def leads(log_p: np.ndarray) -> np.ndarray:
+def margins(log_p: np.ndarray) -> np.ndarray:
     """Of log p (M,T) of M >= 2 models: by how much each is above the best of the others (M,T)."""
     ordered = np.sort(log_p, axis=0)  # (M,T)
     best, second = ordered[-1], ordered[-2]
@@ -148,11 +148,11 @@ class SameText:
         return plots.next_tokens(lines, places, "Probability of each next token")
 
     def strips(self) -> list[tuple[str, bytes]]:
-        """Of each model a sentence, and the text coloured by its lead over the best other one;
+        """Of each model a sentence, and the text coloured by its margin over the best other one;
         a model alone is coloured by its probabilities."""
         shown = slice(0, 2 * views.WINDOW)
         if len(self.views) > 1:
-            values = leads(self.log_p)  # (M,T)
+            values = margins(self.log_p)  # (M,T)
             limit = max(1.0, float(np.nanpercentile(np.abs(values), 99)))
             bounds = ("diverging", -limit, limit)
             won = [f"best at {share:.0%} of the tokens, " for share in (values > 0)[:, 1:].mean(1)]

@@ -261,15 +261,15 @@ def test_log_probabilities_are_those_of_a_model_that_reads_token_by_token(name):
     assert np.isnan(contrasts.log_probs(run, "x")).all()
 
 
-def test_a_lead_is_over_the_best_of_the_others():
+def test_a_margin_is_over_the_best_of_the_others():
     rng = np.random.default_rng(0)
     log_p = np.log(rng.random((4, 50)))
     log_p[1, :5] = log_p[2, :5]  # draws
-    leads = contrasts.leads(log_p)
+    margins = contrasts.margins(log_p)
     for m in range(4):
         for t in range(50):
             others = [log_p[k, t] for k in range(4) if k != m]
-            assert leads[m, t] == pytest.approx(log_p[m, t] - max(others))
+            assert margins[m, t] == pytest.approx(log_p[m, t] - max(others))
 
 
 def test_samples_of_one_noise_differ_only_by_the_model():
