@@ -20,5 +20,8 @@ pages = [
         icon=":material/trending_down:",
         url_path="gradients",
     ),
+    st.Page(
+        "pages/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"
+    ),
 ]
 st.navigation(pages, position="top").run()

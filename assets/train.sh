@@ -6,7 +6,10 @@ out=$1
 shift
 groups=${*:-source docs recall}
 types=${RNN_TYPES:-LSTM GRU RNN_TANH RNN_RELU}
-train() { "${PYTHON:-python3}" -m rnnviz train --half --out "$out" "$@"; }
+train() {
+  "${PYTHON:-python3}" -m rnnviz train --half --out "$out" "$@"
+  rm -rf "$out"/*/snapshots # too large to ship
+}
 
 for group in $groups; do
   case $group in

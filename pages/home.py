@@ -32,6 +32,7 @@ LINKS = {
     "states": (":material/memory:", "**Cell state**: what is held, and for how long"),
     "sampling": (":material/casino:", "**Sampling**: what models write, under a live temperature"),
     "gradients": (":material/trending_down:", "**Gradients**: how far back learning reaches"),
+    "compare": (":material/compare_arrows:", "**Compare**: cell types under matched conditions"),
 }
 for page, (icon, text) in LINKS.items():
     st.page_link(f"pages/{page}.py", label=text, icon=icon)

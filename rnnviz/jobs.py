@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from rnnviz import snapshots
 from rnnviz.data import Corpus
 from rnnviz.model import RNNModel
 from rnnviz.runs import Run, RunError, RunInfo, load_resume, load_run, save_run, versions
@@ -77,18 +78,27 @@ def fit(
 
     Yields the records of `train`. `half` rounds the final weights to float16, and the
     losses that are saved are those of the rounded weights. Raises what `train` and
-    `save_run` raise; after a TrainingError the last good weights are saved.
+    `save_run` raise; after a TrainingError the last good weights are saved. Snapshots of the
+    weights are kept at first, at log-spaced steps and at last (see `snapshots`).
     """
     state = TrainState() if state is None else state
     history, saved = list(run.info.history), time.monotonic()
+
+    def stopping() -> bool:  # asked between two steps, the model being what the last one left
+        stopped = stop()
+        if stopped or snapshots.due(state.step):
+            snapshots.keep(run, folder, state.step)
+        return stopped
 
     def save(going_on: TrainState | None, **fields) -> None:
         info = replace(run.info, history=tuple(history), **fields)
         save_run(Run(info, run.model), folder, going_on, half=half)
 
     try:
-        for record in train(run.model, corpus, TrainConfig(**run.info.config), state, stop):
+        for record in train(run.model, corpus, TrainConfig(**run.info.config), state, stopping):
             history.append(asdict(record))
+            if state.done:
+                snapshots.keep(run, folder, state.step)
             yield record
             if time.monotonic() - saved > SAVE_SECONDS and not state.done:
                 save(state, valid_loss=_finite(state.best_valid))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -208,5 +209,109 @@ def training_norms(
         height=340,
         margin={"l": 70, "r": 10, "t": 40, "b": 50},
         legend={"orientation": "h", "y": -0.25},
+    )
+    return figure
+
+
+# Comparisons of runs
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+NEXT_TOKENS = 80  # that a figure shows at once: more lines than that cannot be followed
+
+
+@dataclass(frozen=True)
+class Line:
+    """One run, or several as their mean (N,) with a band from `low` to `high`."""
+
+    label: str
+    color: str
+    x: np.ndarray
+    y: np.ndarray
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+    dash: str = "solid"
+
+
+def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> go.Figure:
+    """Losses in nats a token over training, both axes logarithmic; a band of one place is a bar."""
+    figure = go.Figure()
+    for line in lines:
+        bar = None
+        if line.low is not None and len(line.x) > 1:
+            red, green, blue = (int(line.color[i : i + 2], 16) for i in (1, 3, 5))
+            edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+            figure.add_scatter(x=line.x, y=line.low, **edge)
+            tint = f"rgba({red}, {green}, {blue}, 0.2)"
+            figure.add_scatter(x=line.x, y=line.high, fill="tonexty", fillcolor=tint, **edge)
+        elif line.low is not None:
+            bar = {"array": line.high - line.y, "arrayminus": line.y - line.low}
+        figure.add_scatter(
+            x=line.x,
+            y=line.y,
+            error_y=bar,
+            name=line.label,
+            mode="lines" if len(line.x) > 1 else "markers",
+            line={"color": line.color, "dash": line.dash, "width": 2},
+            marker={"color": line.color, "size": 8},
+            hovertemplate="%{y:.3f} nats",
+        )
+    x, y = (np.concatenate([getattr(line, axis) for line in lines]) for axis in "xy")
+    figure.update_xaxes(title_text=f"{x_title} (log)", showgrid=False, **log_axis(x, "~s"))
+    figure.update_yaxes(title_text="nats a token (log)", **log_axis(y, "~g"))
+    figure.update_layout(
+        title_text=title,
+        height=380,
+        margin={"l": 60, "r": 10, "t": 40, "b": 50},
+        hovermode="x unified",
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.25, "traceorder": "normal"},
+    )
+    return figure
+
+
+def log_axis(values: np.ndarray, form: str) -> dict:
+    """A logarithmic axis with at least three round numbers on it, written in full."""
+    values = values[values > 0]
+    low, high = values.min(initial=np.inf) / 1.1, values.max(initial=0) * 1.1
+    ticks: list[float] = []
+    finer = [tuple(np.arange(10, 100, step) / 10) for step in (5, 2)]
+    for mantissas in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), *finer):
+        if len(ticks) < 3 and low < high:
+            decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
+            numbers = [float(f"{m}e{k}") for k in decades for m in mantissas]
+            ticks = [number for number in numbers if low <= number <= high]
+    return {"type": "log", "tickvals": ticks, "tickformat": form, "tickangle": 0}
+
+
+def next_tokens(lines: Sequence[Line], text: Sequence[str], title: str) -> go.Figure:
+    """Probabilities (T,) that models gave to each token before they read it.
+
+    A long text is shown from its start, with a strip below it that moves what is shown.
+    """
+    figure = go.Figure()
+    is_long = len(text) > NEXT_TOKENS
+    for line in lines:
+        figure.add_scatter(
+            x=line.x,
+            y=line.y,
+            text=text,
+            name=line.label,
+            mode="lines+markers",
+            line={"color": line.color, "dash": line.dash, "width": 1.2},
+            marker={"size": 4},
+            hovertemplate="%{text}   p = %{y:.3f}",
+        )
+    figure.update_xaxes(title_text="token", showgrid=False)
+    if is_long:
+        strip = {"visible": True, "thickness": 0.12}
+        figure.update_xaxes(range=[0.5, NEXT_TOKENS + 0.5], rangeslider=strip)
+    figure.update_yaxes(title_text="probability", range=[-0.03, 1.03])
+    figure.update_layout(
+        title_text=title,
+        height=400 if is_long else 360,
+        margin={"l": 60, "r": 10, "t": 90, "b": 50},
+        hovermode="x",
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
     )
     return figure

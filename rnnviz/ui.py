@@ -306,10 +306,10 @@ def _view(path: str, changed: int, text: str, layer: int) -> View:
 
 
 def _seen(info: RunInfo, text: str, layer: int) -> View:
-    return _view(*_key(info, text, layer))
+    return _view(*key(info, text, layer))
 
 
-def _key(info: RunInfo, text: str, layer: int) -> tuple[str, int, str, int]:
+def key(info: RunInfo, text: str, layer: int) -> tuple[str, int, str, int]:
     """What results are cached by: a run as it is on disk now, the text, one of its layers."""
     return *stamp(info), text, min(layer, info.model["num_hidden_layers"] - 1)
 
@@ -357,7 +357,7 @@ def held_out(choice: Choice) -> tuple[list[View], list[str]]:
     and are shown on the text of the sidebar."""
     found, without = [], []
     for info in choice.runs:
-        text = _validation_text(info.corpus)
+        text = validation_text(info.corpus)
         if not text:
             without.append(info.name)
         found.append(_seen(info, text or choice.text, choice.layer))
@@ -365,7 +365,7 @@ def held_out(choice: Choice) -> tuple[list[View], list[str]]:
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def _validation_text(corpus: str) -> str:
+def validation_text(corpus: str) -> str:
     if corpus not in corpora.BUILT_IN:
         return ""
     try:
@@ -423,11 +423,11 @@ def _influence(path: str, changed: int, text: str, layer: int) -> np.ndarray:
 
 def flow(view: View, choice: Choice, target: int) -> Flow:
     """The flow of one loss of a run, cached."""
-    return _flow(*_key(view.info, choice.text, choice.layer), target)
+    return _flow(*key(view.info, choice.text, choice.layer), target)
 
 
 def influence(view: View, choice: Choice) -> np.ndarray:
-    return _influence(*_key(view.info, choice.text, choice.layer))
+    return _influence(*key(view.info, choice.text, choice.layer))
 
 
 def side_by_side(items: Sequence[T], columns: int = 2) -> Iterator[tuple[DeltaGenerator, T]]:

@@ -16,6 +16,7 @@ PAGES = {
     "pages/states.py": "Cell state",
     "pages/gradients.py": "Gradients through time",
     "pages/sampling.py": "Sampling",
+    "pages/compare.py": "Compare",
 }
 
 

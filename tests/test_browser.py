@@ -14,6 +14,7 @@ PAGES = {
     "states": "Cell state",
     "gradients": "Gradients through time",
     "sampling": "Sampling",
+    "compare": "Compare",
 }
 CHART = "canvas, .text, .js-plotly-plot"
 

@@ -71,7 +71,7 @@ def half_way(folder: Path) -> Path:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
 @pytest.mark.parametrize("half", [False, True])

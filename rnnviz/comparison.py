@@ -1,0 +1,246 @@
+"""Runs beside each other: how many parameters, what differs, a row of numbers each; new ones alike.
+
+Losses are in nats a token. What is not known of a run (one that came without its history, an RNN
+that has no gates) is None.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Container, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rnnviz import RNN_TYPES, corpora, flows, views
+from rnnviz.runs import MAX_SIZE, RunInfo, run_name
+
+if TYPE_CHECKING:
+    from rnnviz.runs import Run
+
+BLOCKS = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How many there are; `formulas`: a line a part, with the numbers put in."""
+
+    embedding: int
+    recurrent: int
+    projection: int
+    formulas: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        return self.embedding + self.recurrent + self.projection
+
+
+def parameters(model: dict[str, Any]) -> Parameters:
+    """Parameters of a model from its sizes (RunInfo.model), without building it.
+
+    A layer has G blocks of weights (H,D) and (H,H) and two biases: G H (D + H) + 2 G H.
+    """
+    v, d, h = model["vocab_size"], model["embedding_size"], model["hidden_size"]
+    g, tied = BLOCKS[model["rnn_type"]], model["tie_weights"]
+    lines = [f"embedding V·D = {v:,}·{d} = {v * d:,}"]
+    recurrent = 0
+    for layer in range(model["num_hidden_layers"]):
+        below = h if layer else d
+        size = g * h * (below + h) + 2 * g * h
+        recurrent += size
+        general = f"{2 * g}h² + {2 * g}h = {2 * g}·{h}² + {2 * g}·{h}"
+        if below != h:
+            times = f"{g}·" if g > 1 else ""
+            general = f"{times[:-1]}h(D + h) + {2 * g}h = {times}{h}·({below} + {h}) + {2 * g}·{h}"
+        lines.append(f"layer {layer + 1} {general} = {size:,}")
+    projection = v if tied else v * h + v
+    shared = "V, its weights are the embedding's" if tied else f"V·h + V = {v:,}·{h} + {v:,}"
+    lines.append(f"projection {shared} = {projection:,}")
+    return Parameters(v * d, recurrent, projection, tuple(lines))
+
+
+def formulas(infos: Sequence[RunInfo]) -> dict[str, str]:
+    """The formulas of each size of model there is, by the names of its runs."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for info in infos:
+        found.setdefault(parameters(info.model).formulas, []).append(info.name)
+    return {", ".join(names): "\n".join(lines) for lines, names in found.items()}
+
+
+def equal_width(rnn_type: str, target: int, model: dict[str, Any]) -> int:
+    """The hidden size with which a cell type has nearest to `target` parameters in all; the
+    other sizes are those of `model`."""
+
+    def total(h: int) -> int:
+        return parameters(model | {"rnn_type": rnn_type, "hidden_size": h}).total
+
+    above = bisect_left(range(1, MAX_SIZE), target, key=total) + 1
+    return min((max(1, above - 1), above), key=lambda h: abs(total(h) - target))
+
+
+def matched(model: dict[str, Any], equal: str) -> dict[str, dict[str, Any]]:
+    """The sizes of each cell type, of equal "width" or of "parameters" equal to an LSTM's.
+
+    `model`: the sizes of the LSTM, as in RunInfo.model.
+    """
+    models = {rnn_type: model | {"rnn_type": rnn_type} for rnn_type in RNN_TYPES}
+    if equal == "parameters":
+        target = parameters(models["LSTM"]).total
+        for rnn_type, of in models.items():
+            of["hidden_size"] = equal_width(rnn_type, target, model)
+    return models
+
+
+def plans(
+    source: corpora.Source,
+    spec: str,
+    level: str,
+    min_count: int,
+    models: dict[str, dict[str, Any]],
+    seeds: int,
+    config: dict[str, Any],
+    taken: Container[str] = (),
+) -> list[dict[str, Any]]:
+    """What to train, as fields of a Plan: each of the models with seeds 0, 1, ... on one corpus.
+
+    `models`: those of `matched`; `config`: fields of TrainConfig, the budget among them. No plan
+    has a name that is `taken`.
+    """
+    from rnnviz.training import TrainConfig
+
+    made = []
+    for rnn_type, model in models.items():
+        for seed in range(seeds):
+            name = f"{run_name(source.name, rnn_type)}-{model['hidden_size']}-seed{seed}"
+            names = (name if n == 1 else f"{name}-{n}" for n in count(1))
+            made.append(
+                {
+                    "name": next(name for name in names if name not in taken),
+                    "source": source,
+                    "level": level,
+                    "min_count": min_count,
+                    "model": {key: value for key, value in model.items() if key != "vocab_size"},
+                    "config": TrainConfig(**config, seed=seed),
+                    "spec": spec,
+                }
+            )
+    return made
+
+
+def settings(info: RunInfo) -> dict[str, Hashable]:
+    """What a run is, beyond its cell type: two runs compare when all of these are equal."""
+    model, config = info.model, info.config
+    budgets = ((config.get(key), key) for key in ("steps", "epochs", "minutes"))
+    budget = " ".join(f"{value:g} {key}" for value, key in budgets if value)
+    spent = info.history[-1].get("progress", 1.0) if info.history else 1.0
+    if spent < 1:
+        budget += f" ({spent:.0%} of it spent)"
+    return {
+        "data": (info.corpus, info.fingerprint),
+        "vocabulary": info.vocab,
+        "seed": config.get("seed"),
+        "budget": budget or None,
+        "width": model["hidden_size"],
+        "embedding size": model["embedding_size"],
+        "layers": model["num_hidden_layers"],
+        "dropout": model["dropout"],
+        "tied weights": model["tie_weights"],
+        "learning rate": config.get("lr"),
+        "optimizer": config.get("optimizer"),
+        "batch": config.get("batch_size"),
+        "BPTT length": config.get("sequence_length"),
+        "clip": config.get("clip"),
+    }
+
+
+def told(name: str, value: Hashable) -> str:
+    """A setting's value in words."""
+    if value is None:
+        return "not recorded"
+    if name == "data":
+        return f"{value[0]} ({value[1][:6] or 'no fingerprint'})"
+    if name == "vocabulary":
+        return f"{len(value):,} {'characters' if value.level == 'char' else 'words'}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def differences(infos: Sequence[RunInfo]) -> dict[str, tuple[str, ...]]:
+    """The settings in which the runs differ, and each run's value."""
+    rows = [settings(info) for info in infos]
+    return {
+        name: tuple(told(name, row[name]) for row in rows)
+        for name in (rows[0] if rows else ())
+        if len({row[name] for row in rows}) > 1
+    }
+
+
+def verdict(infos: Sequence[RunInfo]) -> list[str]:
+    """Sentences: what differs beyond the cell type, then which numbers do not compare."""
+    differ = differences(infos)
+    if len(infos) < 2:
+        return ["One run: choose a second one to compare it with."]
+    if not differ:
+        return ["These runs differ in nothing but their cell type and weights."]
+    said = "; ".join(f"{name} {', '.join(dict.fromkeys(v))}" for name, v in differ.items())
+    found = [f"Beyond the cell type, these runs differ in {said}."]
+    if unlike := [name for name in ("data", "vocabulary") if name in differ]:
+        found.append(
+            f"Not all of them share the same {' and '.join(unlike)}: losses, perplexities and bits "
+            "are comparable only between runs that do."
+        )
+    return found
+
+
+def groups(infos: Iterable[RunInfo], *names: str) -> list[list[RunInfo]]:
+    """The runs in groups that are equal in the settings named."""
+    found: dict[tuple, list[RunInfo]] = {}
+    for info in infos:
+        mine = settings(info)
+        found.setdefault(tuple(mine[name] for name in names), []).append(info)
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Of one layer: half-life in tokens of the gradient of the loss at the last token of a text
+    (None for a text too short), and the share of gate values below 0.1 or above 0.9 (None for
+    an RNN)."""
+
+    half_life: float | None
+    saturated: float | None
+
+
+def measure(run: Run, text: str, own: str, layer: int) -> Measures:
+    """The half-life on `text`, the saturation on the run's `own` validation text."""
+    target = len(run.vocab.spans(text, views.MAX_TOKENS)) - 2
+    half_life = None if target < 0 else flows.flow(run, text, layer, target).half_life
+    gates = views.view(run, own, layer).gates.items()
+    gates = [gate for name, gate in gates if name in views.SIGMOIDS]  # each (T,H)
+    shares = [((gate < 0.1) | (gate > 0.9)).mean() for gate in gates]
+    return Measures(half_life, float(np.mean(shares)) if shares else None)
+
+
+def row(info: RunInfo, measures: Measures) -> dict[str, Any]:
+    """One line of the table, name -> number, text or None."""
+    counts = parameters(info.model)
+    last = info.history[-1] if info.history else {}
+    tokens, seconds, nats = last.get("tokens"), last.get("seconds"), info.valid_loss
+    words = info.vocab.level == "word"
+    return {
+        "validation, nats": nats,
+        "test, nats": info.test_loss,
+        "perplexity": math.exp(min(nats, 700)) if words and nats is not None else None,
+        "bits/character": None if words or nats is None else nats / math.log(2),
+        "parameters": counts.total,
+        "embedding": counts.embedding,
+        "recurrent": counts.recurrent,
+        "projection": counts.projection,
+        "tokens seen": tokens,
+        "seconds": seconds,
+        "tokens/s": round(tokens / seconds) if tokens and seconds else None,
+        "gradient half-life, tokens": measures.half_life,
+        "saturated gates": measures.saturated,
+    }

@@ -1,0 +1,216 @@
+"""Runs beside each other, ready to draw: how they learnt, one text through all, a time-lapse."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+
+from rnnviz import RNN_TYPES, flows, heatmaps, plots, views
+from rnnviz.comparison import groups, settings
+from rnnviz.flows import Flow
+from rnnviz.runs import RunInfo
+from rnnviz.views import View
+
+if TYPE_CHECKING:
+    from rnnviz.runs import Run
+
+AXES = {"steps": "step", "tokens": "tokens", "seconds": "seconds"}  # fields of a StepRecord
+LOSSES = {"valid_loss": "Validation loss", "loss": "Training loss"}
+SAMPLE = 200  # tokens that each model writes
+LAPSE_TEMPERATURE = 0.8
+
+
+def names(infos: Sequence[RunInfo]) -> list[str]:
+    """A short name a run: its cell type where that tells it apart."""
+    kinds = [info.rnn_type for info in infos]
+    return [info.rnn_type if kinds.count(info.rnn_type) == 1 else info.name for info in infos]
+
+
+def styles(infos: Sequence[RunInfo], dark: bool) -> list[tuple[str, str]]:
+    """Colour and dash a run: the colour is the cell type's, the dash tells its runs apart."""
+    kinds = [info.rnn_type for info in infos]
+    return [
+        (plots.color(kind, dark), plots.DASHES[kinds[:i].count(kind) % len(plots.DASHES)])
+        for i, kind in enumerate(kinds)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A loss over training of runs that differ only in the seed: x (N,), and at each place the
+    mean, least and largest loss (N,) of `seeds` runs."""
+
+    info: RunInfo
+    seeds: int
+    x: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def curves(infos: Sequence[RunInfo], axis: str, loss: str) -> list[Curve]:
+    """Loss (a key of LOSSES) against steps, tokens or seconds; runs without a history are left out.
+
+    Seeds are interpolated at the places of all of them, within the range that they share; seeds
+    that share none are curves of their own.
+    """
+    names = [name for name in settings(infos[0]) if name != "seed"] if infos else []
+    made = []
+    for kind in RNN_TYPES:
+        for alike in groups([info for info in infos if info.rnn_type == kind], *names):
+            lines = [(info, *_line(info, AXES[axis], loss)) for info in alike]
+            lines = [line for line in lines if len(line[1])]
+            if not lines:
+                continue
+            first, last = max(x[0] for _, x, _ in lines), min(x[-1] for _, x, _ in lines)
+            grid = np.unique(np.concatenate([x for _, x, _ in lines]))
+            grid = grid[(grid >= first) & (grid <= last)]
+            bundles = [(grid, lines)] if len(grid) else [(x, [(i, x, y)]) for i, x, y in lines]
+            for x, bundle in bundles:
+                values = np.stack([np.interp(x, xs, ys) for _, xs, ys in bundle])  # (seeds,N)
+                bounds = values.mean(0), values.min(0), values.max(0)
+                made.append(Curve(bundle[0][0], len(bundle), x, *bounds))
+    return made
+
+
+def _line(info: RunInfo, field: str, loss: str) -> tuple[np.ndarray, np.ndarray]:
+    known = [r for r in info.history if r.get(loss) is not None and r.get(field) is not None]
+    return np.array([r[field] for r in known], float), np.array([r[loss] for r in known], float)
+
+
+def curve_figures(infos: Sequence[RunInfo], axis: str, dark: bool) -> list[go.Figure]:
+    """Validation and training loss, a pair for each text and vocabulary."""
+    figures = []
+    for alike in groups(infos, "data", "vocabulary"):
+        for loss, title in LOSSES.items():
+            drawn = curves(alike, axis, loss)
+            shown = [curve.info for curve in drawn]
+            lines = []
+            for curve, name, (color, dash) in zip(
+                drawn, names(shown), styles(shown, dark), strict=True
+            ):
+                label = f"{name}, {curve.seeds} seeds" if curve.seeds > 1 else name
+                band = (curve.low, curve.high) if curve.seeds > 1 else (None, None)
+                line = (curve.x, curve.mean, *band, dash)
+                lines.append(plots.Line(html.escape(label), color, *line))
+            if lines:
+                where = f"{title} on {html.escape(alike[0].corpus)}"
+                figures.append(plots.learning_curves(lines, where, f"training {axis}"))
+    return figures
+
+
+def log_probs(run: Run, text: str) -> np.ndarray:
+    """log p of each token of a text (T,) given those before it, nan for the first one."""
+    import torch
+
+    ids = run.ids(text)
+    values = np.full(len(ids), np.nan, np.float32)
+    if len(ids) > 1:
+        with torch.no_grad():
+            log_p, _ = run.model(ids[None, :-1].to(run.model.device), run.model.init_hidden(1))
+        values[1:] = log_p[0].cpu().gather(-1, ids[1:, None])[:, 0].numpy()  # (T-1,V) -> (T-1,)
+    return values
+
+
+def margins(log_p: np.ndarray) -> np.ndarray:
+    """Of log p (M,T) of M >= 2 models: by how much each is above the best of the others (M,T)."""
+    ordered = np.sort(log_p, axis=0)  # (M,T)
+    best, second = ordered[-1], ordered[-2]
+    return log_p - np.where(log_p == best, second, best)
+
+
+@dataclass(frozen=True, eq=False)
+class SameText:
+    """Models with one vocabulary on one text: `log_p` (M,T), nan at the first token."""
+
+    views: list[View]
+    log_p: np.ndarray
+
+    @property
+    def names(self) -> list[str]:
+        return names([view.info for view in self.views])
+
+    def figure(self, places: Sequence[str], dark: bool) -> go.Figure:
+        """Lines of probabilities; `places` (T,) is what hover calls each token."""
+        infos = [view.info for view in self.views]
+        place = np.arange(1, self.log_p.shape[1] + 1)
+        lines = [
+            plots.Line(html.escape(name), color, place, np.exp(log_p), dash=dash)
+            for name, (color, dash), log_p in zip(
+                self.names, styles(infos, dark), self.log_p, strict=True
+            )
+        ]
+        return plots.next_tokens(lines, places, "Probability of each next token")
+
+    def strips(self) -> list[tuple[str, bytes]]:
+        """Of each model a sentence, and the text coloured by its margin over the best other one;
+        a model alone is coloured by its probabilities."""
+        shown = slice(0, 2 * views.WINDOW)
+        if len(self.views) > 1:
+            values = margins(self.log_p)  # (M,T)
+            limit = max(1.0, float(np.nanpercentile(np.abs(values), 99)))
+            bounds = ("diverging", -limit, limit)
+            won = [f"best at {share:.0%} of the tokens, " for share in (values > 0)[:, 1:].mean(1)]
+        else:
+            values, bounds, won = np.exp(self.log_p), ("sequential", 0.0, 1.0), [""]
+        texts = [
+            heatmaps.Text(view.tokens[shown], view.spans[shown], np.nan_to_num(row[shown]), *bounds)
+            for view, row in zip(self.views, values, strict=True)
+        ]
+        nats = -self.log_p[:, 1:].mean(1)  # (M,)
+        said = [
+            f"{name}: {best}mean {mean:.3f} nats"
+            for name, best, mean in zip(self.names, won, nats, strict=True)
+        ]
+        return [(line, heatmaps.pack([text], [])) for line, text in zip(said, texts, strict=True)]
+
+
+def write(run: Run, text: str, temperature: float, seed: int) -> str:
+    from rnnviz.sampling import generate
+
+    ids = generate(run.model, run.ids(text), SAMPLE, temperature, seed=seed)
+    return run.vocab.decode(ids.tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A run after one step of its training: a layer on a text, the flow of the loss at its last
+    token (None for a text too short), what it writes, and its mean nats a token of the text."""
+
+    view: View
+    flow: Flow | None
+    sample: str
+    nats: float
+
+
+def moment(run: Run, text: str, layer: int) -> Moment:
+    target = len(run.vocab.spans(text)) - 2
+    return Moment(
+        view=views.view(run, text, layer),
+        flow=None if target < 0 else flows.flow(run, text, layer, target),
+        sample=write(run, text, LAPSE_TEMPERATURE, 0),
+        nats=np.nan if target < 0 else float(-log_probs(run, text)[1:].mean()),
+    )
+
+
+def lapse_figure(moments: Mapping[int, Moment], step: int, dark: bool) -> go.Figure:
+    """The gradient's decay after a step, and pale beside it those of the others."""
+    dashes = dict(zip(sorted(moments), ("dot", "dash"), strict=False))
+    lines = [
+        plots.Decay(
+            f"step {at:,}",
+            plots.color(moment.view.info.rnn_type, dark),
+            moment.flow.h,
+            "solid" if at == step else dashes.get(at, "dash"),
+            1.0 if at == step else 0.5,
+        )
+        for at, moment in sorted(moments.items())
+    ]
+    return plots.decay(
+        lines, "\u2225\u2202L/\u2202h\u2225 of the last token's loss", "gradient norm (log)"
+    )

@@ -1,0 +1,237 @@
+"""Controls, tables and caches of the Compare page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from rnnviz import comparison, contrasts, corpora, report, runs, snapshots, ui, views
+from rnnviz.comparison import Measures
+from rnnviz.contrasts import Moment, SameText
+from rnnviz.runs import RunError, RunInfo
+from rnnviz.ui import Choice
+from rnnviz.views import View
+
+MIN_COUNT = {"char": 20, "word": 2}  # as for the models that ship
+COUNTS = ("parameters", "embedding", "recurrent", "projection", "tokens seen", "tokens/s")
+FORMATS = dict.fromkeys(COUNTS, "localized")
+FORMATS |= {"seconds": "%.0f", "gradient half-life, tokens": "%.1f", "saturated gates": "percent"}
+
+
+def pick_runs(choice: Choice) -> list[RunInfo]:
+    """The runs of the table, at first those of the sidebar; what is gone is left out."""
+    known, state = ui.run_list(), st.session_state
+    ui.bring_back("compared")
+    chosen = state.get("compared", [info.name for info in choice.runs])
+    state["compared"] = [name for name in chosen if name in known]
+    st.multiselect(
+        "Runs compared",
+        list(known),
+        key="compared",
+        format_func=lambda name: ui.label(known[name]),
+        help="Any number; runs that differ only in the seed become one curve with a band.",
+    )
+    ui.keep("compared")
+    return [known[name] for name in state["compared"]]
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _measures(path: str, changed: int, text: str, layer: int, own: str) -> Measures:
+    return comparison.measure(runs.load_run(path), text, own, layer)
+
+
+def table(infos: Sequence[RunInfo], choice: Choice) -> tuple[pd.DataFrame, list[str]]:
+    """A row a run, with a column for each setting in which they differ; and what cannot be read."""
+    rows, problems = [], []
+    differ = comparison.differences(infos)
+    for i, info in enumerate(infos):
+        own = ui.validation_text(info.corpus) or choice.text
+        try:
+            measures = _measures(*ui.key(info, choice.text, choice.layer), own)
+        except FileNotFoundError:
+            problems.append(f"The weights of {info.name} are no longer there.")
+            continue
+        except RunError as error:
+            problems.append(f"{error}.")
+            continue
+        settings = {name: values[i] for name, values in differ.items()}
+        rows.append({"run": info.name, "cell type": info.rnn_type} | settings)
+        rows[-1] |= comparison.row(info, measures)
+    return pd.DataFrame(rows).dropna(axis="columns", how="all"), problems
+
+
+def show_table(found: pd.DataFrame) -> None:
+    columns: dict[str, Any] = {"run": st.column_config.TextColumn(pinned=True)}
+    for name in found.select_dtypes("number"):
+        columns[name] = st.column_config.NumberColumn(format=FORMATS.get(name, "%.4f"))
+    st.dataframe(found, hide_index=True, column_config=columns, key="table")
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _log_probs(path: str, changed: int, text: str, layer: int) -> np.ndarray:
+    return contrasts.log_probs(ui.run(path, changed), text)
+
+
+def same_text(shown: Sequence[View], choice: Choice) -> list[SameText]:
+    """The sidebar's models on its text, in groups that share a vocabulary."""
+    by_vocab: dict[Any, list[View]] = {}
+    for view in shown:
+        if len(view.tokens) > 1:
+            by_vocab.setdefault(view.info.vocab, []).append(view)
+    found = []
+    for alike in by_vocab.values():
+        text = choice.text[: alike[0].spans[-1, 1]]
+        log_p = [_log_probs(*ui.key(view.info, text, 0)) for view in alike]
+        found.append(SameText(alike, np.stack(log_p)))
+    return found
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _sample(path: str, changed: int, text: str, layer: int, temperature: float, seed: int) -> str:
+    return contrasts.write(ui.run(path, changed), text, temperature, seed)
+
+
+def samples(
+    shown: Sequence[View], choice: Choice, temperature: float, seed: int
+) -> list[tuple[str, str]]:
+    """What each model writes after the text, with one noise for all: (name, text)."""
+    texts = [
+        _sample(*ui.key(view.info, choice.text[: view.spans[-1, 1]], 0), temperature, seed)
+        for view in shown
+    ]
+    return list(zip(contrasts.names([view.info for view in shown]), texts, strict=True))
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _moment(path: str, changed: int, text: str, layer: int, step: int) -> Moment:
+    return contrasts.moment(snapshots.load(runs.read_info(path), step), text, layer)
+
+
+def pick_lapse() -> tuple[RunInfo, tuple[int, ...], int] | None:
+    """A run that has snapshots, their steps and the one chosen; None where there is none."""
+    listed = ((info, snapshots.steps(info)) for info in ui.run_list().values())
+    found = {info.name: (info, steps) for info, steps in listed if steps}
+    if not found:
+        return None
+    state = st.session_state
+    names = sorted(found, key=lambda name: name not in state["compared"])
+    if state.get("lapse_run") not in found:
+        state["lapse_run"] = names[0]
+    info, steps = found[st.selectbox("Run", names, key="lapse_run")]
+    key = f"lapse_{info.name}"
+    if state.get(key) not in steps:
+        state[key] = steps[-1]
+    step = st.select_slider("Training step", steps, key=key) if len(steps) > 1 else steps[0]
+    return info, steps, step
+
+
+def moments(info: RunInfo, steps: Sequence[int], choice: Choice) -> dict[int, Moment]:
+    """A run after some steps on the first screen of the text, cached; none for an empty text.
+
+    Where the sidebar's models read another corpus, the text is the example of the run's own.
+    """
+    text = choice.text
+    if info.corpus not in {shown.corpus for shown in choice.runs}:
+        text = ui.PRESETS.get(info.corpus, ("", text))[1]
+    spans = info.vocab.spans(text, views.WINDOW)
+    if not spans:
+        return {}
+    key = ui.key(info, text[: spans[-1][1]], choice.layer)
+    return {step: _moment(*key, step) for step in steps}
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _vocabulary(spec: str, level: str) -> int:
+    from rnnviz.data import make_corpus
+
+    return len(make_corpus(corpora.read(spec), level, MIN_COUNT[level], spec).vocab)
+
+
+def train_all() -> None:
+    """Controls, what they would train, and the button that hands it to the trainer."""
+    left, middle, right = st.columns(3)
+    spec = left.selectbox("Corpus", list(corpora.BUILT_IN), key="train_corpus")
+    level = middle.segmented_control(
+        "Tokens", ("char", "word"), default="char", key="train_level", required=True
+    )
+    equal = right.segmented_control(
+        "Equal", ("width", "parameters"), default="width", key="train_equal", required=True
+    )
+    left, middle, right = st.columns(3)
+    width = left.number_input("Hidden units of the LSTM", 8, 1024, 128, key="train_width")
+    seeds = middle.number_input("Seeds", 1, 5, 1, key="train_seeds")
+    minutes = right.number_input("Minutes a model", 0.1, 120.0, 2.0, 0.5, key="train_minutes")
+    try:
+        with st.spinner("Reading the corpus"):
+            vocab_size = _vocabulary(spec, level)
+    except corpora.CorpusError as error:
+        st.error(f"{error}.")
+        return
+    model = {
+        "vocab_size": vocab_size,
+        "embedding_size": min(width, 128),
+        "hidden_size": width,
+        "num_hidden_layers": 1,
+        "dropout": 0.0,
+        "tie_weights": False,
+    }
+    sizes = comparison.matched(model, equal)
+    counts = ", ".join(
+        f"{kind} {of['hidden_size']} units, {comparison.parameters(of).total:,} parameters"
+        for kind, of in sizes.items()
+    )
+    number = len(sizes) * seeds
+    st.caption(
+        f"{counts}; one layer, vocabulary {vocab_size:,}, embedding {min(width, 128)}. "
+        f"{number} models, about {number * minutes:g} minutes. Each cell type has a learning rate "
+        "of its own. Equal minutes are not equal steps."
+    )
+    if find_spec("rnnviz.background") is None:
+        st.info("There is no background trainer here: train with `python -m rnnviz train`.")
+        return
+    st.button(
+        "Train all four",
+        type="primary",
+        icon=":material/play_arrow:",
+        on_click=_submit,
+        args=(spec, level, sizes, seeds, {"minutes": minutes}),
+    )
+    if submitted := st.session_state.pop("submitted", 0):
+        st.success(f"{submitted} models wait for the trainer.")
+        st.page_link("pages/train.py", label="See them learn", icon=":material/model_training:")
+
+
+def _submit(spec: str, level: str, sizes: dict, seeds: int, config: dict[str, Any]) -> None:
+    from rnnviz.background import Plan
+
+    source = corpora.read(spec)
+    recipe = (MIN_COUNT[level], sizes, seeds, config)
+    plans = comparison.plans(source, spec, level, *recipe, taken=ui.run_list())
+    ui.jobs().submit([Plan(**plan) for plan in plans])
+    st.session_state["submitted"] = len(plans)
+
+
+def document(
+    infos: Sequence[RunInfo], shown: Sequence[View], choice: Choice, axis: str, sampling: tuple
+) -> str:
+    """All of the page but the time-lapse, as one HTML file."""
+    found, problems = table(infos, choice)
+    formulas = [report.Text(*sizes) for sizes in comparison.formulas(infos).items()]
+    same = [
+        group.figure(ui.places(group.views[0]), dark=False) for group in same_text(shown, choice)
+    ]
+    written = [report.Text(*sample) for sample in samples(shown, choice, *sampling)]
+    temperature, noise = sampling
+    sections = {
+        "Runs": [*comparison.verdict(infos), *problems, found],
+        "Parameters": formulas,
+        "Learning curves": contrasts.curve_figures(infos, axis, dark=False),
+        "One text, every model": [report.Text("The text", choice.text), *same],
+        f"Samples at temperature {temperature:g}, noise {noise}": written,
+    }
+    return report.document("Runs compared", sections)

@@ -1,0 +1,304 @@
+"""What runs have, differ in and learnt, against counts and loops written out by hand."""
+
+import math
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnnviz import (
+    RNN_TYPES,
+    RNNModel,
+    RunInfo,
+    comparison,
+    contrasts,
+    corpora,
+    count_parameters,
+    flows,
+    load_run,
+    plots,
+    report,
+)
+from rnnviz.data import Vocab
+from rnnviz.views import view
+
+TEXT = "def f(x):\n    return x\n"
+VOCAB = Vocab(("<unk>", *"abcdef"))
+CONFIG = {"optimizer": "adamw", "lr": 0.01, "steps": 100, "seed": 0, "batch_size": 2, "clip": 0.25}
+MODEL = {
+    "rnn_type": "LSTM",
+    "vocab_size": len(VOCAB),
+    "embedding_size": 5,
+    "hidden_size": 8,
+    "num_hidden_layers": 1,
+    "dropout": 0.0,
+    "tie_weights": False,
+}
+
+
+def some_info(name="a", config=(), model=(), history=(), **fields) -> RunInfo:
+    config, model = CONFIG | dict(config), MODEL | dict(model)
+    known = {"corpus": "made", "fingerprint": "f", "vocab": VOCAB} | fields
+    return RunInfo(name=name, config=config, model=model, history=tuple(history), **known)
+
+
+def records(steps, losses, valid=None):
+    """Records with 10 tokens a step and half a second a step."""
+    return [
+        {"step": s, "tokens": 10 * s, "seconds": s / 2, "loss": loss, "valid_loss": valid}
+        for s, loss in zip(steps, losses, strict=True)
+    ]
+
+
+sizes = st.integers(1, 12)
+
+
+@given(st.sampled_from(RNN_TYPES), sizes, sizes, sizes, st.integers(1, 3), st.booleans())
+def test_parameters_are_those_of_the_model_and_of_their_formulas(kind, v, d, h, layers, tied):
+    d = h if tied else d
+    model = dict(zip(MODEL, (kind, v, d, h, layers, 0.0, tied), strict=True))
+    found = comparison.parameters(model)
+    counted = count_parameters(RNNModel(**model))
+    assert found.embedding == counted["embedding"]
+    assert found.recurrent == counted["rnn"]
+    assert found.projection == counted["projection"]
+    for line in found.formulas:
+        *_, calculation, result = line.replace(",", "").split(" = ")
+        if not tied or "projection" not in line:
+            written = calculation.replace("·", "*").replace("²", "**2")
+            assert re.fullmatch(r"[\d*+() ]+", written)
+            assert eval(written) == int(result)
+
+
+def test_the_formulas_are_those_of_the_notes():
+    def layer(kind):
+        same = {"rnn_type": kind, "embedding_size": 8}
+        return comparison.parameters(MODEL | same).formulas[1]
+
+    assert layer("LSTM") == "layer 1 8h² + 8h = 8·8² + 8·8 = 576"
+    assert layer("GRU") == "layer 1 6h² + 6h = 6·8² + 6·8 = 432"
+    assert layer("RNN_RELU") == "layer 1 2h² + 2h = 2·8² + 2·8 = 144"
+    lines = comparison.parameters(MODEL).formulas
+    assert lines[1] == "layer 1 4h(D + h) + 8h = 4·8·(5 + 8) + 8·8 = 480"
+
+
+@pytest.mark.parametrize("kind", RNN_TYPES)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_width_of_equal_parameters_is_the_nearest_of_all(kind, layers):
+    for hidden in (1, 2, 17, 60):
+        lstm = MODEL | {"hidden_size": hidden, "num_hidden_layers": layers}
+        target = comparison.parameters(lstm).total
+        found = comparison.matched(lstm, "parameters")[kind]
+        distances = {
+            h: abs(comparison.parameters(found | {"hidden_size": h}).total - target)
+            for h in range(1, 300)
+        }
+        assert distances[found["hidden_size"]] == min(distances.values())
+        assert found["embedding_size"] == lstm["embedding_size"]
+        if kind == "LSTM":
+            assert found["hidden_size"] == hidden
+
+
+def test_plans_are_all_types_with_all_seeds_alike_in_the_rest():
+    source = corpora.Source("a b", ("abc", "a", ""))
+    models = comparison.matched(MODEL, "width")
+    made = comparison.plans(source, "x.txt", "char", 2, models, 3, {"minutes": 0.5})
+    assert len({plan["name"] for plan in made}) == 12
+    assert {p["model"]["rnn_type"] for p in made} == set(RNN_TYPES)
+    assert sorted(p["config"].seed for p in made) == sorted([0, 1, 2] * 4)
+    first = made[0]["name"]
+    taken = {first, f"{first}-2"}
+    again = comparison.plans(source, "", "char", 2, models, 1, {"minutes": 1}, taken)
+    assert again[0]["name"] == f"{first}-3"
+    assert again[1]["name"] == made[3]["name"]
+    for plan in made:
+        assert plan["source"] is source
+        assert (plan["spec"], plan["level"], plan["min_count"]) == ("x.txt", "char", 2)
+        assert plan["config"].minutes == 0.5
+        model = RNNModel(vocab_size=7, **plan["model"])
+        assert model.rnn.hidden_size == 8
+
+
+def test_only_what_differs_beyond_the_cell_type_is_named():
+    lstm, gru = some_info(), some_info("b", model={"rnn_type": "GRU"})
+    assert comparison.differences([lstm, gru]) == {}
+    assert "nothing but" in comparison.verdict([lstm, gru])[0]
+    assert "One run" in comparison.verdict([lstm])[0]
+    other = some_info("c", config={"lr": 0.02, "seed": 3}, model={"hidden_size": 9})
+    found = comparison.differences([lstm, gru, other])
+    assert found == {
+        "seed": ("0", "0", "3"),
+        "width": ("8", "8", "9"),
+        "learning rate": ("0.01", "0.01", "0.02"),
+    }
+    said = comparison.verdict([lstm, gru, other])
+    assert said == [
+        "Beyond the cell type, these runs differ in seed 0, 3; width 8, 9; "
+        "learning rate 0.01, 0.02."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"fingerprint": "other"}, "data"),
+        ({"vocab": Vocab(("<unk>", *"abcxyz"))}, "vocabulary"),
+    ],
+)
+def test_losses_on_other_texts_or_vocabularies_are_said_not_to_compare(change, name):
+    said = comparison.verdict([some_info(), some_info("b", **change)])
+    assert len(said) == 2
+    assert name in said[0]
+    assert f"the same {name}: losses" in said[1]
+
+
+def test_a_training_that_was_stopped_early_is_named():
+    whole, stopped = some_info(history=[{"progress": 1.0}]), some_info(history=[{"progress": 0.25}])
+    found = comparison.differences([whole, stopped])
+    assert found == {"budget": ("100 steps", "100 steps (25% of it spent)")}
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ({"steps": 200}, "budget"),
+        ({"steps": None, "minutes": 100}, "budget"),
+        ({"optimizer": "sgd"}, "optimizer"),
+        ({"batch_size": 3}, "batch"),
+        ({"sequence_length": 9}, "BPTT length"),
+        ({"clip": None}, "clip"),
+    ],
+)
+def test_every_part_of_the_recipe_counts(config, name):
+    assert list(comparison.differences([some_info(), some_info("b", config)])) == [name]
+
+
+def test_a_run_without_records_has_empty_cells_and_no_curve():
+    info = some_info()
+    row = comparison.row(info, comparison.Measures(None, None))
+    empty = ("tokens seen", "seconds", "tokens/s", "validation, nats", "perplexity")
+    assert all(row[name] is None for name in (*empty, "bits/character"))
+    assert contrasts.curves([info], "steps", "loss") == []
+    assert contrasts.curve_figures([info], "steps", dark=False) == []
+    imported = replace(info, config={})
+    assert comparison.differences([info, imported])["learning rate"] == ("0.01", "not recorded")
+
+
+def test_a_row_has_perplexity_for_words_and_bits_for_characters():
+    words = Vocab(("<unk>", "<eos>"), "word")
+    none = comparison.Measures(None, None)
+    history = records([20], [1.0])
+    row = comparison.row(some_info(vocab=words, valid_loss=2.0, history=history), none)
+    assert row["perplexity"] == pytest.approx(7.389056)
+    assert row["bits/character"] is None
+    assert (row["tokens seen"], row["seconds"], row["tokens/s"]) == (200, 10, 20)
+    row = comparison.row(some_info(valid_loss=2.0), none)
+    assert row["bits/character"] == pytest.approx(2.885390)
+    assert row["perplexity"] is None
+
+
+def test_seeds_are_one_curve_within_the_range_that_they_share():
+    one = some_info("a", {"seed": 0}, history=records([10, 20, 40], [4.0, 3.0, 1.0]))
+    two = some_info("b", {"seed": 1}, history=records([20, 30, 60], [2.0, 2.0, 0.5]))
+    wide = some_info("c", model={"hidden_size": 9}, history=records([10, 20], [5.0, 5.0]))
+    curves = contrasts.curves([one, wide, two], "steps", "loss")
+    seeds, alone = sorted(curves, key=lambda curve: -curve.seeds)
+    assert (seeds.seeds, alone.seeds) == (2, 1)
+    assert seeds.x.tolist() == [20, 30, 40]
+    assert seeds.mean == pytest.approx([2.5, 2.0, (1 + 1.5) / 2])
+    assert seeds.low == pytest.approx([2.0, 2.0, 1.0])
+    assert seeds.high == pytest.approx([3.0, 2.0, 1.5])
+    assert alone.x.tolist() == [10, 20]
+    assert contrasts.curves([one, two], "tokens", "loss")[0].x.tolist() == [200, 300, 400]
+    assert contrasts.curves([one, two], "seconds", "loss")[0].x.tolist() == [10, 15, 20]
+    assert contrasts.curves([one, two], "steps", "valid_loss") == []  # none was evaluated
+
+
+def test_seeds_without_a_common_range_stay_apart():
+    one = some_info("a", {"seed": 0}, history=records([10, 20], [4.0, 3.0]))
+    two = some_info("b", {"seed": 1}, history=records([30, 40], [2.0, 2.0]))
+    curves = contrasts.curves([one, two], "steps", "loss")
+    assert [(c.info.name, c.seeds, c.x.tolist()) for c in curves] == [
+        ("a", 1, [10, 20]),
+        ("b", 1, [30, 40]),
+    ]
+
+
+def test_curves_of_different_texts_never_share_a_figure():
+    here = some_info("a", history=records([1, 2], [1.0, 0.5], 1.0))
+    there = some_info("b", history=records([1, 2], [2.0, 1.5], 2.0), fingerprint="g", corpus="<b>")
+    figures = contrasts.curve_figures([here, there], "steps", dark=False)
+    assert len(figures) == 4
+    assert {len(figure.data) for figure in figures} == {1}
+    assert "&lt;b&gt;" in figures[2].layout.title.text
+
+
+@pytest.mark.parametrize("low", [1e-5, 0.02, 1.0, 1.05, 500.0])
+@pytest.mark.parametrize("ratio", [1.0, 1.2, 3.0, 1e4])
+def test_a_log_axis_has_some_round_numbers(low, ratio):
+    ticks = plots.log_axis(np.array([low, low * ratio]), "~g")["tickvals"]
+    assert 2 <= len(ticks) <= 14
+    assert all(low / 1.11 <= tick <= low * ratio * 1.11 for tick in ticks)
+
+
+@pytest.mark.parametrize("name", ["python-source-gru", "python-docs-lstm"])
+def test_log_probabilities_are_those_of_a_model_that_reads_token_by_token(name):
+    run = load_run(name)
+    found = contrasts.log_probs(run, TEXT)
+    ids, hidden = run.ids(TEXT), run.model.init_hidden(1)
+    assert len(found) == len(ids)
+    assert math.isnan(found[0])
+    for t in range(1, len(ids)):
+        with torch.no_grad():
+            log_p, hidden = run.model(ids[None, t - 1 : t], hidden)
+        assert found[t] == pytest.approx(log_p[0, 0, ids[t]].item(), abs=1e-4)
+    assert np.isnan(contrasts.log_probs(run, "x")).all()
+
+
+def test_a_margin_is_over_the_best_of_the_others():
+    rng = np.random.default_rng(0)
+    log_p = np.log(rng.random((4, 50)))
+    log_p[1, :5] = log_p[2, :5]  # draws
+    margins = contrasts.margins(log_p)
+    for m in range(4):
+        for t in range(50):
+            others = [log_p[k, t] for k in range(4) if k != m]
+            assert margins[m, t] == pytest.approx(log_p[m, t] - max(others))
+
+
+def test_samples_of_one_noise_differ_only_by_the_model():
+    lstm = load_run("python-source-lstm")
+    assert contrasts.write(lstm, TEXT, 0.8, 1) == contrasts.write(lstm, TEXT, 0.8, 1)
+    assert contrasts.write(lstm, TEXT, 0.8, 1) != contrasts.write(lstm, TEXT, 0.8, 2)
+    assert len(contrasts.write(lstm, TEXT, 0.8, 1)) >= contrasts.SAMPLE
+
+
+def test_measures_are_the_flow_of_the_last_loss_and_counted_gate_values():
+    run, own = load_run("python-source-gru"), "import os\n\n\nclass A:\n"
+    found = comparison.measure(run, TEXT, own, 0)
+    assert found.half_life == flows.flow(run, TEXT, 0, len(TEXT) - 2).half_life
+    values = [v for name in "rz" for v in view(run, own, 0).gates[name].ravel().tolist()]
+    outside = sum(not 0.1 <= v <= 0.9 for v in values)
+    assert found.saturated == pytest.approx(outside / len(values))
+    assert comparison.measure(load_run("recall-rnn-tanh"), "A", own, 0) == comparison.Measures(
+        None, None
+    )
+
+
+def test_a_report_is_one_page_with_every_name_escaped_and_plotly_once():
+    bad = "</script><script>alert(1)</script>"
+    figure = go.Figure(go.Scatter(y=[1, 2], name=bad), {"title": {"text": bad}})
+    parts = [bad, report.Text(bad, bad), pd.DataFrame({bad: [bad, None], "n": [1.5, 2.0]}), figure]
+    page = report.document(bad, {bad: [*parts, figure]})
+    assert bad not in page
+    assert page.count("&lt;/script&gt;&lt;script&gt;") == 8  # twice the title, and each of six
+    without = report.document("t", {"s": [figure, figure]})
+    assert len(without) < 1.2 * len(report.document("t", {}))
+    assert without.count("Plotly.newPlot(") >= 2
+    assert not re.search(r'<(script|link|img)[^>]+(src|href)="http', page)
