@@ -32,6 +32,7 @@ MAX_JSON = 20 * 2**20  # bytes
 MAX_SIZE, MAX_LAYERS = 65_536, 64
 SIZES = ("vocab_size", "embedding_size", "hidden_size", "num_hidden_layers")
 MODEL_KEYS = ("rnn_type", *SIZES, "dropout", "tie_weights")
+RECORD_KEYS = ("step", "loss", "grad_norm", "clipped")  # of a history, what figures need
 
 
 class RunError(ValueError):
@@ -66,6 +67,14 @@ class RunInfo:
     @property
     def rnn_type(self) -> str:
         return self.model["rnn_type"]
+
+    @property
+    def parameters(self) -> int:
+        """How many weights the model has; a tied matrix counts once."""
+        v, d, h, layers = (self.model[key] for key in SIZES)
+        blocks = {"LSTM": 4, "GRU": 3}.get(self.rnn_type, 1)
+        recurrent = blocks * h * (d + h + 2 + (layers - 1) * 2 * (h + 1))
+        return recurrent + v * (d + h + 1) - v * h * self.model["tie_weights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +199,9 @@ def _info(raw: Any, path: Path) -> RunInfo:
         _check(type(raw[key]) is str, key)
     for record in raw["history"]:
         _check(all(v is None or math.isfinite(v) for v in record.values()), "history")
+        _check(None not in map(record.get, RECORD_KEYS), "history")
+    clip = raw["config"].get("clip")
+    _check(clip is None or math.isfinite(clip), "clip")
     _check(raw["cue"] is None or 0 <= raw["cue"] < len(tokens), "cue")
     return RunInfo(
         name=path.name,
@@ -225,7 +237,7 @@ def load_run(path: Path | str) -> Run:
     file = info.path / "weights.safetensors"
     model = _new_model(info, file)
     tensors, _ = _read_tensors(file, model)
-    _fill(model, tensors, info.path)
+    fill(model, tensors, info.path)
     return Run(info, model.eval())
 
 
@@ -244,7 +256,7 @@ def load_resume(run: Run) -> TrainState:
             group, _, rest = name.partition("/")
             groups[group][rest] = tensor.clone()  # aligned as torch aligns: sums stay bitwise equal
         scalars = json.loads(metadata["state"])
-        _fill(run.model, groups["model"], run.info.path)
+        fill(run.model, groups["model"], run.info.path)
         return TrainState(
             step=int(scalars["step"]),
             seconds=float(scalars["seconds"]),
@@ -263,15 +275,11 @@ def _new_model(info: RunInfo, file: Path) -> RNNModel:
     """The model of a run; no memory is taken for sizes that its weight file does not hold."""
     from rnnviz.model import RNNModel
 
-    v, d, h, layers = (info.model[key] for key in SIZES)
-    blocks = {"LSTM": 4, "GRU": 3}.get(info.rnn_type, 1)
-    elements = v * (d + h + 1) - v * h * info.model["tie_weights"]
-    elements += blocks * h * (d + h + 2 + (layers - 1) * 2 * (h + 1))
     try:
         size = file.stat().st_size
     except OSError as error:
         raise RunError(f"{file} cannot be read: {error.strerror}") from None
-    if size < 2 * elements:  # float16
+    if size < 2 * info.parameters:  # float16
         raise RunError(f"{file} is damaged or of another model: {size:,} bytes are too few")
     return RNNModel(**info.model)
 
@@ -366,7 +374,7 @@ def _read_tensors(path: Path, model: RNNModel, copies: int = 1) -> tuple[dict, d
         raise RunError(f"{path} is damaged or is no safetensors file ({error})") from None
 
 
-def _fill(model: RNNModel, tensors: dict[str, Any], path: Path) -> None:
+def fill(model: RNNModel, tensors: dict[str, Any], path: Path) -> None:
     """Put weights into a model; they must be its own by name, shape and be finite."""
     if model.tie_weights and "embedding.weight" in tensors:
         tensors = {**tensors, "projection.weight": tensors["embedding.weight"]}
