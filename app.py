@@ -14,5 +14,6 @@ pages = [
         icon=":material/trending_down:",
         url_path="gradients",
     ),
+    st.Page("pages/models.py", title="Models", icon=":material/inventory_2:", url_path="models"),
 ]
 st.navigation(pages, position="top").run()

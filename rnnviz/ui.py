@@ -6,9 +6,12 @@ after the first elements are drawn.
 
 from __future__ import annotations
 
+import contextlib
 import html
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -247,6 +250,33 @@ def say_once(sentence: str) -> None:
     if sentence not in said:
         said.add(sentence)
         st.toast(sentence)
+
+
+def plain(text: str) -> str:
+    """Text of others for Streamlit's Markdown: nothing in it is markup."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+
+
+@contextlib.contextmanager
+def sentences() -> Iterator[None]:
+    """What goes wrong inside becomes the sentence of the next `show_sentence`."""
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError, MemoryError) as error:
+        st.session_state["sentence"] = str(error)[:500] or "There is not enough memory for this"
+
+
+def show_sentence() -> None:
+    if sentence := st.session_state.pop("sentence", ""):
+        st.error(f"{plain(sentence)}.")
+
+
+def saved_at(info: RunInfo) -> datetime | None:
+    """When a run was written, None once it is gone."""
+    try:
+        return datetime.fromtimestamp((info.path / "run.json").stat().st_mtime)
+    except OSError:
+        return None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
