@@ -35,7 +35,12 @@ def row(info: RunInfo) -> dict:
     }
 
 
-st.dataframe([row(info) for info in (own | known).values()], column_config=COLUMNS, hide_index=True)
+st.dataframe(
+    [row(info) for info in (own | known).values()],
+    column_config=COLUMNS,
+    hide_index=True,
+    placeholder="–",
+)
 st.caption(
     "Parameters count each weight once. The validation loss is in nats a token of the model's own "
     "corpus: only models of one corpus and one level, characters or words, compare."
@@ -63,16 +68,9 @@ def own_models() -> None:
     state["own_run"] = state.pop("brought", state.get("own_run"))
     if state["own_run"] not in own:
         state["own_run"] = next(iter(own))
-    chosen, named = st.columns(2)
+    chosen, download, remove = st.columns([2, 1, 1], vertical_alignment="bottom")
     info = own[chosen.selectbox("Model", list(own), key="own_run")]
-    if state.get("named") != info.name or "new_name" not in state:
-        state["named"] = state["new_name"] = info.name
-    with named.form("rename", border=False):
-        left, right = st.columns([3, 1], vertical_alignment="bottom")
-        left.text_input("Name", key="new_name")
-        right.form_submit_button("Rename", on_click=rename, args=(info,), width="stretch")
-    left, right = st.columns(2)
-    left.download_button(
+    download.download_button(
         "Download as one file",
         lambda: archive.pack(info),
         f"{info.name}.safetensors",
@@ -80,8 +78,14 @@ def own_models() -> None:
         icon=":material/download:",
         width="stretch",
     )
-    if right.button("Delete", icon=":material/delete:", width="stretch"):
+    if remove.button("Delete", icon=":material/delete:", width="stretch"):
         ask_to_delete(info)
+    if state.get("named") != info.name or "new_name" not in state:
+        state["named"] = state["new_name"] = info.name
+    with st.form("rename", border=False):
+        field, apply, _ = st.columns([2, 1, 1], vertical_alignment="bottom")
+        field.text_input("Name", key="new_name")
+        apply.form_submit_button("Rename", on_click=rename, args=(info,), width="stretch")
 
 
 def bring() -> None:
@@ -102,13 +106,15 @@ def bring() -> None:
     raw, source, options = file.getvalue(), None, {}
     if not archive.metadata(raw):
         with right:
-            corpus = st.selectbox("Trained on", [*corpora.BUILT_IN, OWN_TEXTS], index=None)
+            corpus = st.selectbox("Trained on", [OWN_TEXTS, *corpora.BUILT_IN], index=None)
             texts = []
             if corpus == OWN_TEXTS:
                 texts = st.file_uploader(
                     "train.txt, valid.txt and test.txt", "txt", True, max_upload_size=500
                 )
-            kind = st.segmented_control("If it is an RNN whose file does not say", ["tanh", "relu"])
+            kind = st.segmented_control(
+                "Nonlinearity, of an RNN whose file does not say", ["tanh", "relu"]
+            )
         options["rnn_type"] = kind and f"RNN_{kind.upper()}"
         options["name"] = right.text_input("Name", placeholder="by corpus and cell type").strip()
     if not st.button("Add to your models", type="primary", icon=":material/add:"):

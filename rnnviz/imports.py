@@ -10,6 +10,7 @@ import io
 import pickletools
 import threading
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,7 +126,7 @@ def read_model(raw: bytes, file: str) -> Found:
         held, rnn_type = _flat(held)
     tensors: dict[str, Tensor] = {}
     examples = False
-    for key, tensor in held.items() if isinstance(held, dict) else ():
+    for key, tensor in _items(held):
         part, _, rest = key.partition(".") if isinstance(key, str) else ("", "", "")
         if part not in PARTS or not rest:
             what = "a transformer" if part in ("input_emb", "pos_encoder") else f"{key!r}"
@@ -200,15 +201,20 @@ def _named(code: str, what: Any) -> str | None:
 
 def _flat(shell: _Shell) -> tuple[dict[str, Any], str | None]:
     """Tensors of a whole module by name, and its cell type as its own attributes give it."""
-    modules = getattr(shell, "_modules", None)
-    modules = modules if isinstance(modules, dict) else {}
-    flat = {}
-    for part in PARTS:
-        weights = getattr(modules.get(part), "_parameters", None)
-        for name, tensor in weights.items() if isinstance(weights, dict) else ():
-            flat[f"{part}.{name}"] = tensor
-    mode = getattr(modules.get("rnn"), "mode", None)
-    return flat, mode if mode in RNN_TYPES else None
+    modules = dict(_items(vars(shell).get("_modules")))
+    parts = {part: vars(modules[part]) for part in PARTS if isinstance(modules.get(part), _Shell)}
+    flat = {
+        f"{part}.{name}": tensor
+        for part, attributes in parts.items()
+        for name, tensor in _items(attributes.get("_parameters"))
+    }
+    mode = parts.get("rnn", {}).get("mode")
+    return flat, mode if isinstance(mode, str) and mode in RNN_TYPES else None
+
+
+def _items(held: Any) -> Iterable[tuple[Any, Any]]:
+    """Of a dict its items, whatever methods a pickle has hidden by attributes; else nothing."""
+    return dict.items(held) if isinstance(held, dict) else ()
 
 
 def describe(found: Found, file: str, rnn_type: str | None = None) -> dict[str, Any]:
