@@ -106,7 +106,9 @@ def bring() -> None:
     raw, source, options = file.getvalue(), None, {}
     if not archive.metadata(raw):
         with right:
-            corpus = st.selectbox("Trained on", [OWN_TEXTS, *corpora.BUILT_IN], index=None)
+            corpus = st.selectbox(
+                "Trained on", [OWN_TEXTS, *corpora.BUILT_IN], index=None, key="trained_on"
+            )
             texts = []
             if corpus == OWN_TEXTS:
                 texts = st.file_uploader(
@@ -119,6 +121,7 @@ def bring() -> None:
         options["name"] = right.text_input("Name", placeholder="by corpus and cell type").strip()
     if not st.button("Add to your models", type="primary", icon=":material/add:"):
         return
+
     with ui.sentences(), st.spinner("Reading the model and measuring its loss ..."):
         if options and corpus == OWN_TEXTS:
             source = corpora.from_files({text.name: text.getvalue() for text in texts})

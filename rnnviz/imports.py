@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import re
 import threading
 import zipfile
 from collections.abc import Iterable
@@ -130,7 +131,8 @@ def read_model(raw: bytes, file: str) -> Found:
         key = key if isinstance(key, str) else ""
         part, _, rest = key.partition(".")
         if part not in PARTS or not rest:
-            what = "a transformer" if part in ("input_emb", "pos_encoder") else repr(key[:80])
+            what = repr(key[:80]) if key else "more than tensors by name"
+            what = "a transformer" if part in ("input_emb", "pos_encoder") else what
             raise RunError(
                 f"{file} holds {what}: an LSTM, GRU or RNN with encoder and decoder, or "
                 "embedding and projection, is read"
@@ -188,7 +190,7 @@ def _look(raw: bytes, file: str) -> None:
             raise RunError(f"{file} holds a transformer: an LSTM, GRU or RNN is read")
         if name not in PLAIN and name not in SHELLS:
             raise RunError(
-                f"{file} needs {name[:80]!r}, which is not run here; convert the file where "
+                f"{file} needs {name[:80]!r}, which is not read here; convert the file where "
                 f"it was made: {CONVERT}"
             )
 
@@ -233,7 +235,7 @@ def describe(found: Found, file: str, rnn_type: str | None = None) -> dict[str, 
         plain = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
         plain = plain and tensor.device.type == "cpu" and not tensor.is_quantized
         if not plain or tensor.nbytes > tensor.untyped_storage().nbytes():  # expanded
-            raise RunError(f"{file} has no plain numbers at {name[:80]!r}")
+            raise RunError(f"{file} has no plain numbers at {_theirs(found, name)}")
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     table, recurrent = shapes.get("embedding.weight", ()), shapes.get("rnn.weight_hh_l0", ())
     if len(table) != 2 or len(recurrent) != 2 or 0 in table + recurrent:
@@ -255,7 +257,7 @@ def describe(found: Found, file: str, rnn_type: str | None = None) -> dict[str, 
         )
     if told not in seen or found.rnn_type not in (None, told):
         raise RunError(f"{file} is no {told} but {found.rnn_type or ' or '.join(seen)}")
-    layers = sum(name.startswith("rnn.weight_hh_l") for name in shapes)
+    layers = sum(re.fullmatch(r"rnn\.weight_hh_l\d+", name) is not None for name in shapes)
     if max(vocab, embedding, hidden) >= MAX_SIZE or layers > MAX_LAYERS:
         raise RunError(
             f"{file} is too large: a vocabulary of {vocab:,}, {hidden:,} units and {layers} "
@@ -276,10 +278,17 @@ def describe(found: Found, file: str, rnn_type: str | None = None) -> dict[str, 
     if shapes != wanted:
         odd = sorted(set(wanted.items()) ^ set(shapes.items()))[0][0]
         raise RunError(
-            f"{file}: {odd[:80]!r} is {shapes.get(odd, 'not there')}, "
+            f"{file}: {_theirs(found, odd)} is {shapes.get(odd, 'not there')}, "
             f"{wanted.get(odd, 'nothing')} was expected"
         )
     return options
+
+
+def _theirs(found: Found, name: str) -> str:
+    """A tensor's name as it stands in the file."""
+    if found.examples:
+        name = name.replace("embedding.", "encoder.").replace("projection.", "decoder.")
+    return repr(name[:80])
 
 
 def _vocabulary(found: Found, source: Source) -> tuple[Vocab, int | None]:

@@ -263,6 +263,12 @@ def unzipped(raw: bytes) -> dict[str, bytes]:
         return {name: parts.read(name) for name in parts.namelist()}
 
 
+def test_a_wrong_tensor_is_called_as_in_the_file():
+    assert "'decoder.weight' is (3, 7)" in refused(ODD["other shape"]())
+    assert "'rnn.weight_hh_l0_reverse' is (28, 7), nothing" in refused(ODD["both ways"]())
+    assert "not finite" in refused(ODD["not finite"]())
+
+
 @pytest.mark.parametrize("what", ODD)
 def test_what_is_no_model_is_refused_in_one_sentence(what):
     refused(ODD[what]())
