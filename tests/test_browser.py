@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -25,6 +26,10 @@ def open_page(page: Page, url: str) -> None:
     page.goto(url)
     page.locator(".token, [data-testid=stDataFrame] canvas").first.wait_for()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+def upload(page: Page, label: str, *files: Path | dict) -> None:
+    page.get_by_label(label).locator("input[type=file]").set_input_files(files)
 
 
 def write(page: Page, text: str) -> None:
@@ -176,7 +181,7 @@ def test_a_model_is_taken_along_brought_back_renamed_and_deleted(fresh_server, p
     file = tmp_path / download.value.suggested_filename
     assert file.name == "mine.safetensors"
     download.value.save_as(file)
-    page.get_by_label("A model: .safetensors or .pt").set_input_files(file)
+    upload(page, "A model: .safetensors or .pt", file)
     page.get_by_role("button", name="Add to your models").click()
     chosen = page.get_by_role("combobox", name="Model", exact=True)
     expect(chosen).to_have_value("mine-2")
@@ -222,12 +227,16 @@ def test_the_models_page_fits_its_width_with_all_its_parts(fresh_server, page, w
     page.set_viewport_size({"width": width, "height": 900})
     open_page(page, f"{fresh_server.url}/models")
     model = {"name": "m.pt", "mimeType": "", "buffer": b"no model"}
-    page.get_by_label("A model: .safetensors or .pt").set_input_files(model)
-    page.get_by_role("combobox", name="Trained on").click()
-    page.get_by_role("option", name="Texts of your own").click()
+    upload(page, "A model: .safetensors or .pt", model)
+    expect(page.get_by_role("button", name="Add to your models")).to_be_visible()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    corpus = page.get_by_role("combobox", name="Trained on")
+    corpus.press("ArrowDown")
+    page.get_by_role("option", name="Texts of your own").wait_for()
+    corpus.press("Enter")
     expect(page.get_by_label("train.txt, valid.txt and test.txt")).to_be_attached()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    texts = [{"name": "train.txt", "mimeType": "", "buffer": b"a b\n" * 9}]
-    page.get_by_label("train.txt, valid.txt and test.txt").set_input_files(texts)
+    text = {"name": "train.txt", "mimeType": "", "buffer": b"a b\n" * 9}
+    upload(page, "train.txt, valid.txt and test.txt", text)
     page.get_by_role("button", name="Add to your models").click()
     expect(page.get_by_test_id("stAlert")).to_contain_text("m.pt is no model")
