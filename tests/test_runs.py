@@ -338,7 +338,7 @@ def test_whatever_is_saved_can_be_read_again(tmp_path, loss):
         assert load_run(tmp_path / "made").info.valid_loss == 1.0
 
 
-@pytest.mark.parametrize("module_name", ["rnnviz", "rnnviz.runs", "rnnviz.views", "rnnviz.ui"])
+@pytest.mark.parametrize("module_name", ["rnnviz", "rnnviz.imports", "rnnviz.views", "rnnviz.ui"])
 def test_torch_is_not_imported_before_it_is_needed(module_name):
     code = f"import sys, {module_name}; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
