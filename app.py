@@ -23,5 +23,6 @@ pages = [
     st.Page(
         "pages/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"
     ),
+    st.Page("pages/models.py", title="Models", icon=":material/inventory_2:", url_path="models"),
 ]
 st.navigation(pages, position="top").run()

@@ -125,23 +125,24 @@ influence()
 laboratory()
 
 st.subheader("During training")
-runs = []
-for view in shown:
-    history = view.info.history
-    color = plots.color(view.info.rnn_type, dark)
-    steps = np.array([record["step"] for record in history])
-    runs.append((name(view), color, steps, np.array([r["grad_norm"] for r in history])))
-clips = {view.info.config.get("clip") for view in shown}
-figure = plots.training_norms(
-    runs, clips.pop() if len(clips) == 1 else None, "Norm of the gradient over training"
-)
-st.plotly_chart(figure)
-shares = ", ".join(
-    f"{name(view)} {np.mean([r['clipped'] for r in view.info.history]):.0%}"
-    for view in shown
-    if view.info.history
-)
-st.caption(
-    "Norm over all parameters before clipping, the mean of 20 steps; this is the gradient of the "
-    f"mean loss of a batch, not of one prediction. Share of clipped steps: {shares}."
-)
+trained = [view for view in shown if view.info.history]
+if trained:
+    runs = []
+    for view in trained:
+        steps, norms = np.array([(r["step"], r["grad_norm"]) for r in view.info.history]).T  # (N,)
+        runs.append((name(view), plots.color(view.info.rnn_type, dark), steps, norms))
+    clips = {view.info.config.get("clip") for view in trained}
+    figure = plots.training_norms(
+        runs, clips.pop() if len(clips) == 1 else None, "Norm of the gradient over training"
+    )
+    st.plotly_chart(figure)
+    shares = ", ".join(
+        f"{name(view)} {np.mean([r['clipped'] for r in view.info.history]):.0%}" for view in trained
+    )
+    st.caption(
+        "Norm over all parameters before clipping, the mean of 20 steps; this is the gradient of "
+        f"the mean loss of a batch, not of one prediction. Share of clipped steps: {shares}."
+    )
+unrecorded = [view.info.name for view in shown if not view.info.history]
+if unrecorded:
+    st.caption(f"Without a record of their training: {', '.join(unrecorded)}.")

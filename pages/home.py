@@ -33,6 +33,7 @@ LINKS = {
     "sampling": (":material/casino:", "**Sampling**: what models write, under a live temperature"),
     "gradients": (":material/trending_down:", "**Gradients**: how far back learning reaches"),
     "compare": (":material/compare_arrows:", "**Compare**: cell types under matched conditions"),
+    "models": (":material/inventory_2:", "**Models**: yours to name, take along and bring"),
 }
 for page, (icon, text) in LINKS.items():
     st.page_link(f"pages/{page}.py", label=text, icon=icon)

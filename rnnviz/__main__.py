@@ -1,4 +1,4 @@
-"""python -m rnnviz train | eval | sample | trace | runs"""
+"""python -m rnnviz train | import | eval | sample | trace | runs"""
 
 from __future__ import annotations
 
@@ -58,6 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, metavar="DIR", help="default: RNNVIZ_RUNS or runs/")
     train.add_argument("--half", action="store_true", help="store the weights as float16")
     train.add_argument("--resume", action="store_true", help="go on with what is in DIR")
+
+    take = commands.add_parser("import", help="make a run of another program's model")
+    take.set_defaults(run=_import)
+    take.add_argument("file", type=Path, metavar="FILE", help="of torch.save, or .safetensors")
+    take.add_argument("--corpus", metavar="SPEC", help="what it was trained on: folder or name")
+    take.add_argument("--rnn-type", choices=rnnviz.RNN_TYPES, help="of a bare RNN: tanh or relu")
+    take.add_argument("--name", default="", help="default: by corpus and cell type")
+    take.add_argument("--out", type=Path, metavar="DIR", help="default: RNNVIZ_RUNS or runs/")
 
     evaluate = commands.add_parser("eval", help="loss of a run on its corpus or another")
     evaluate.set_defaults(run=_eval)
@@ -188,12 +196,34 @@ def pick_device(name: str):
         raise ValueError(f"no device {name!r} here: {str(error).splitlines()[0]}") from None
 
 
+def _import(options: argparse.Namespace) -> None:
+    from rnnviz.corpora import read
+    from rnnviz.imports import bring_in
+    from rnnviz.runs import runs_folder
+
+    info = bring_in(
+        options.file.read_bytes(),
+        options.file.name,
+        options.out or runs_folder(),
+        read(options.corpus) if options.corpus else None,
+        spec=options.corpus or "",
+        rnn_type=options.rnn_type,
+        name=options.name,
+        command=options.command_line,
+    )
+    loss = "" if info.valid_loss is None else f", valid {info.valid_loss:.4f} nats"
+    print(f"{info.rnn_type}, {info.parameters:,} parameters{loss}")
+    print(f"saved: {info.path}")
+
+
 def _eval(options: argparse.Namespace) -> None:
     from rnnviz import load_run
     from rnnviz.corpora import read
     from rnnviz.training import score
 
     run = load_run(options.name)
+    if not (options.corpus or run.info.spec):
+        raise ValueError(f"{run.name} does not say where its corpus is: give --corpus")
     source = read(options.corpus or run.info.spec)
     for part, text in zip(("valid", "test"), source.texts[1:], strict=True):
         ids = run.ids(text)

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from rnnviz import RNN_TYPES, flows, heatmaps, plots, views
 from rnnviz.comparison import groups, settings
+from rnnviz.data import writable
 from rnnviz.flows import Flow
 from rnnviz.runs import RunInfo
 from rnnviz.views import View
@@ -174,7 +175,7 @@ def write(run: Run, text: str, temperature: float, seed: int) -> str:
     from rnnviz.sampling import generate
 
     ids = generate(run.model, run.ids(text), SAMPLE, temperature, seed=seed)
-    return run.vocab.decode(ids.tolist())
+    return writable(run.vocab.decode(ids.tolist()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ import random
 import sysconfig
 import tokenize
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +74,18 @@ def from_text(text: str, name: str) -> Source:
     held_out = min(len(text) // 20, MAX_HELD_OUT)
     first, second = len(text) - 2 * held_out, len(text) - held_out
     return Source(name, (text[:first], text[first:second], text[second:]))
+
+
+def from_files(files: Mapping[str, bytes]) -> Source:
+    """Files that were handed over: train.txt, valid.txt and perhaps test.txt, or one text."""
+    texts = {name: decode(raw, name) for name, raw in files.items()}
+    if len(texts) == 1:
+        name, text = texts.popitem()
+        return from_text(text, Path(name).stem)
+    parts = [texts.pop(f"{part}.txt", None) for part in ("train", "valid", "test")]
+    if texts or None in parts[:2]:
+        raise CorpusError("give one text, or files named train.txt, valid.txt and test.txt")
+    return Source("uploaded", (parts[0], parts[1], parts[2] or ""), spaced=True)
 
 
 def decode(raw: bytes, name: str) -> str:

@@ -101,6 +101,11 @@ class Vocab:
         return [match.span() for match in islice(found, most)]
 
 
+def writable(text: str) -> str:
+    """A text that any file and browser takes: half a character of UTF-16 becomes `?`."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def tokenize(text: str, split: str) -> list[str]:
     """Tokens of a text: split is "char", "word" or "space" (see `Vocab`)."""
     if split == "char":
@@ -166,9 +171,14 @@ def make_corpus(
             f"{source.name} is too short: {len(train)} tokens to train on and {len(valid)} to "
             "evaluate on, at least 2 of each are needed"
         )
-    digest = hashlib.sha256("\x1f".join(source.texts).encode("utf-8", "surrogatepass"))
     cue = None if source.cue is None else vocab.token2id[source.cue]
-    return Corpus(source.name, vocab, train, valid, test, digest.hexdigest()[:16], spec, cue)
+    return Corpus(source.name, vocab, train, valid, test, fingerprint(source), spec, cue)
+
+
+def fingerprint(source: corpora.Source) -> str:
+    """A hash of the three texts."""
+    texts = "\x1f".join(source.texts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(texts).hexdigest()[:16]
 
 
 def bptt_batchify(

@@ -32,6 +32,7 @@ MAX_JSON = 20 * 2**20  # bytes
 MAX_SIZE, MAX_LAYERS = 65_536, 64
 SIZES = ("vocab_size", "embedding_size", "hidden_size", "num_hidden_layers")
 MODEL_KEYS = ("rnn_type", *SIZES, "dropout", "tie_weights")
+RECORD_KEYS = ("step", "loss", "grad_norm", "clipped")  # of a history, what figures need
 
 
 class RunError(ValueError):
@@ -66,6 +67,14 @@ class RunInfo:
     @property
     def rnn_type(self) -> str:
         return self.model["rnn_type"]
+
+    @property
+    def parameters(self) -> int:
+        """How many weights the model has; a tied matrix counts once."""
+        v, d, h, layers = (self.model[key] for key in SIZES)
+        blocks = {"LSTM": 4, "GRU": 3}.get(self.rnn_type, 1)
+        recurrent = blocks * h * (d + h + 2 + (layers - 1) * 2 * (h + 1))
+        return recurrent + v * (d + h + 1) - v * h * self.model["tie_weights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +199,9 @@ def _info(raw: Any, path: Path) -> RunInfo:
         _check(type(raw[key]) is str, key)
     for record in raw["history"]:
         _check(all(v is None or math.isfinite(v) for v in record.values()), "history")
+        _check(None not in map(record.get, RECORD_KEYS), "history")
+    clip = raw["config"].get("clip")
+    _check(clip is None or math.isfinite(clip), "clip")
     _check(raw["cue"] is None or 0 <= raw["cue"] < len(tokens), "cue")
     return RunInfo(
         name=path.name,
@@ -223,9 +235,9 @@ def load_run(path: Path | str) -> Run:
     """
     info = read_info(find_run(str(path)))
     file = info.path / "weights.safetensors"
-    model = _new_model(info, file)
-    tensors, _ = _read_tensors(file, model)
-    _fill(model, tensors, info.path)
+    model = new_model(info, file)
+    tensors, _ = read_tensors(file, model)
+    fill(model, tensors, info.path)
     return Run(info, model.eval())
 
 
@@ -237,14 +249,14 @@ def load_resume(run: Run) -> TrainState:
     if not path.exists():
         raise RunError(f"{run.info.path} cannot go on: its training is complete")
     best = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
-    tensors, metadata = _read_tensors(path, run.model, copies=4)
+    tensors, metadata = read_tensors(path, run.model, copies=4)
     groups: dict[str, dict[str, Any]] = {"model": {}, "moments": {}, "hidden": {}, "rng": {}}
     try:
         for name, tensor in tensors.items():
             group, _, rest = name.partition("/")
             groups[group][rest] = tensor.clone()  # aligned as torch aligns: sums stay bitwise equal
         scalars = json.loads(metadata["state"])
-        _fill(run.model, groups["model"], run.info.path)
+        fill(run.model, groups["model"], run.info.path)
         return TrainState(
             step=int(scalars["step"]),
             seconds=float(scalars["seconds"]),
@@ -259,19 +271,15 @@ def load_resume(run: Run) -> TrainState:
         raise RunError(f"{path} is not what training left ({error})") from None
 
 
-def _new_model(info: RunInfo, file: Path) -> RNNModel:
+def new_model(info: RunInfo, file: Path) -> RNNModel:
     """The model of a run; no memory is taken for sizes that its weight file does not hold."""
     from rnnviz.model import RNNModel
 
-    v, d, h, layers = (info.model[key] for key in SIZES)
-    blocks = {"LSTM": 4, "GRU": 3}.get(info.rnn_type, 1)
-    elements = v * (d + h + 1) - v * h * info.model["tie_weights"]
-    elements += blocks * h * (d + h + 2 + (layers - 1) * 2 * (h + 1))
     try:
         size = file.stat().st_size
     except OSError as error:
         raise RunError(f"{file} cannot be read: {error.strerror}") from None
-    if size < 2 * elements:  # float16
+    if size < 2 * info.parameters:  # float16
         raise RunError(f"{file} is damaged or of another model: {size:,} bytes are too few")
     return RNNModel(**info.model)
 
@@ -296,14 +304,14 @@ def save_run(run: Run, folder: Path | str, state: TrainState | None = None, half
         raise RunError(f"{info.name} has a loss that is not finite") from None
     try:
         info.path.mkdir(parents=True, exist_ok=True)
-        weights = _flat({"": weights}, run.model)
+        weights = flat({"": weights}, run.model)
         if half:
             weights = {name: tensor.half() for name, tensor in weights.items()}
-        _write(info.path / "weights.safetensors", save(weights))
-        _write(info.path / "run.json", text.encode())
+        write(info.path / "weights.safetensors", save(weights))
+        write(info.path / "run.json", text.encode())
         resume = info.path / "resume.safetensors"
         if going_on:
-            _write(resume, _resume_bytes(run.model, state))
+            write(resume, _resume_bytes(run.model, state))
         else:
             resume.unlink(missing_ok=True)
     except OSError as error:
@@ -324,10 +332,10 @@ def _resume_bytes(model: RNNModel, state: TrainState) -> bytes:
     best_valid = None if state.best_valid == math.inf else state.best_valid
     scalars = {"step": state.step, "seconds": state.seconds, "anneal": state.anneal}
     metadata = {"state": json.dumps(scalars | {"best_valid": best_valid})}
-    return save(_flat(groups, model), metadata)
+    return save(flat(groups, model), metadata)
 
 
-def _flat(groups: dict[str, dict[str, Any]], model: RNNModel) -> dict[str, Any]:
+def flat(groups: dict[str, dict[str, Any]], model: RNNModel) -> dict[str, Any]:
     """Tensors by prefixed name, a tied matrix once."""
     return {
         prefix + name: tensor.detach().cpu().contiguous()
@@ -337,7 +345,7 @@ def _flat(groups: dict[str, dict[str, Any]], model: RNNModel) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
     """All of a file or nothing: a temporary name in the same folder, then a rename."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -347,7 +355,7 @@ def _write(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _read_tensors(path: Path, model: RNNModel, copies: int = 1) -> tuple[dict, dict]:
+def read_tensors(path: Path, model: RNNModel, copies: int = 1) -> tuple[dict, dict]:
     """Tensors and metadata of a safetensors file no larger than `copies` of the model."""
     from safetensors import SafetensorError, safe_open
 
@@ -366,7 +374,7 @@ def _read_tensors(path: Path, model: RNNModel, copies: int = 1) -> tuple[dict, d
         raise RunError(f"{path} is damaged or is no safetensors file ({error})") from None
 
 
-def _fill(model: RNNModel, tensors: dict[str, Any], path: Path) -> None:
+def fill(model: RNNModel, tensors: dict[str, Any], path: Path) -> None:
     """Put weights into a model; they must be its own by name, shape and be finite."""
     if model.tie_weights and "embedding.weight" in tensors:
         tensors = {**tensors, "projection.weight": tensors["embedding.weight"]}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rnnviz import plots
-from rnnviz.data import EOS
+from rnnviz.data import EOS, writable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,7 +227,7 @@ def frame(said: Said) -> pd.DataFrame:
         {
             "temperature": np.repeat(TEMPERATURES, count),
             "position": np.tile(np.arange(1, count + 1), rows),
-            "token": [vocab.id2token[i] for i in sweep.tokens.flatten().tolist()],
+            "token": [writable(vocab.id2token[i]) for i in sweep.tokens.flatten().tolist()],
             "log_prob": sweep.log_prob.flatten(),
             "rank": sweep.rank.flatten(),
             "entropy": sweep.entropy.flatten(),
@@ -242,7 +242,8 @@ def words(run: Run, prompt: str, count: int, temperature: float, cuts: Cuts = Cu
     chars = run.vocab.level == "char"
     n_tokens = count * 12 if chars else count
     options = (temperature, cuts.top_k, cuts.top_p, cuts.seed)
-    text = run.vocab.decode(generate(run.model, run.ids(prompt), n_tokens, *options).tolist())
+    ids = generate(run.model, run.ids(prompt), n_tokens, *options)
+    text = writable(run.vocab.decode(ids.tolist()))
     return "".join(re.findall(r"\s*\S+", text)[:count]) if chars else text
 
 

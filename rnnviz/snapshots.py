@@ -32,7 +32,7 @@ def keep(run: Run, folder: Path | str, step: int) -> None:
     from safetensors.torch import save
 
     path = Path(folder) / runs.safe_name(run.info.name) / "snapshots"
-    weights = runs._flat({"": run.model.state_dict()}, run.model)
+    weights = runs.flat({"": run.model.state_dict()}, run.model)
     weights = {name: tensor.half() for name, tensor in weights.items()}
     content = save(weights)
     room = min(MAX_SNAPSHOTS, MAX_BYTES // len(content))
@@ -44,7 +44,7 @@ def keep(run: Run, folder: Path | str, step: int) -> None:
         before = [old for old in there if old < step]  # later ones are of a training given up
         for old in set(there) - set(thinned([*before, step], room)):
             _file(path, old).unlink(missing_ok=True)
-        runs._write(_file(path, step), content)
+        runs.write(_file(path, step), content)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror}") from None
 
@@ -64,12 +64,20 @@ def steps(info: RunInfo) -> tuple[int, ...]:
     return () if info.path is None else _steps(info.path / "snapshots")
 
 
+def delete(info: RunInfo) -> None:
+    """Remove all snapshots of a run. Raises OSError."""
+    for step in steps(info):
+        _file(info.path / "snapshots", step).unlink(missing_ok=True)
+    if (info.path / "snapshots").is_dir():
+        (info.path / "snapshots").rmdir()
+
+
 def load(info: RunInfo, step: int) -> Run:
     """The run as it was after a step. Raises RunError as `load_run` does."""
     file = _file(info.path / "snapshots", step)
-    model = runs._new_model(info, file)
-    tensors, _ = runs._read_tensors(file, model)
-    runs._fill(model, tensors, file)
+    model = runs.new_model(info, file)
+    tensors, _ = runs.read_tensors(file, model)
+    runs.fill(model, tensors, file)
     return Run(info, model.eval())
 
 

@@ -6,10 +6,12 @@ after the first elements are drawn.
 
 from __future__ import annotations
 
+import contextlib
 import html
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -255,7 +257,7 @@ def _read_address(known: dict[str, RunInfo], also: Sequence[Field]) -> None:
     if layer.isdecimal() and len(layer) < 4:
         state["layer"] = int(layer)
     for field in also:
-        with suppress(ValueError):
+        with contextlib.suppress(ValueError):
             if field.name in address:
                 state[field.key] = field.parse(address[field.name][0])
 
@@ -293,6 +295,33 @@ def say_unknown(tokens: Iterable[str]) -> None:
     some = " ".join(visible(token)[:20] for token in sorted(tokens)[:8])
     if some:
         say_once(f"Not in the vocabulary, shown as <unk>: {some}")
+
+
+def plain(text: str) -> str:
+    """Text of others for Streamlit's Markdown: nothing in it is markup."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+
+
+@contextlib.contextmanager
+def sentences() -> Iterator[None]:
+    """What goes wrong inside becomes the sentence of the next `show_sentence`."""
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError, MemoryError) as error:
+        st.session_state["sentence"] = str(error)[:500] or "There is not enough memory for this"
+
+
+def show_sentence() -> None:
+    if sentence := st.session_state.pop("sentence", ""):
+        st.error(f"{plain(sentence)}.")
+
+
+def saved_at(info: RunInfo) -> datetime | None:
+    """When a run was written, None once it is gone."""
+    try:
+        return datetime.fromtimestamp((info.path / "run.json").stat().st_mtime)
+    except OSError:
+        return None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -7,7 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from rnnviz import RNNModel, RunInfo, Vocab, list_runs, runs, samples, ui, ui_sampling
+from rnnviz import (
+    RNNModel,
+    RunInfo,
+    Vocab,
+    archive,
+    list_runs,
+    load_run,
+    runs,
+    samples,
+    save_run,
+    ui,
+    ui_sampling,
+)
+from tests import test_imports
+from tests.test_runs import some_run
 
 APP = str(Path(__file__).parent.parent / "app.py")
 PAGES = {
@@ -17,7 +31,9 @@ PAGES = {
     "pages/gradients.py": "Gradients through time",
     "pages/sampling.py": "Sampling",
     "pages/compare.py": "Compare",
+    "pages/models.py": "Models",
 }
+TEXT_PAGES = [page for page in PAGES if page not in ("pages/models.py", "pages/sampling.py")]
 
 
 def opened(page: str, **state) -> AppTest:
@@ -37,7 +53,8 @@ def test_each_page_shows_a_picture_of_the_shipped_models(page):
     app = opened(page)
     assert is_fine(app)
     assert app.title[0].value == PAGES[page]
-    assert app.session_state["runs"] == list(ui.DEFAULT_RUNS)
+    if page in TEXT_PAGES:
+        assert app.session_state["runs"] == list(ui.DEFAULT_RUNS)
     assert app.caption
 
 
@@ -119,7 +136,7 @@ def test_odd_prompts_are_gone_on_from(prompt):
 
 
 @pytest.mark.parametrize("text", ODD)
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "pages/sampling.py"])
+@pytest.mark.parametrize("page", TEXT_PAGES)
 def test_odd_texts_give_a_picture(page, text):
     app = opened(page, runs=["recall-lstm", "python-docs-gru"], text=text)
     assert is_fine(app)
@@ -218,3 +235,141 @@ def test_sampling_of_a_model_with_a_tiny_and_a_huge_vocabulary(size, tmp_path, m
     assert is_fine(app)
     assert app.session_state["prompt"] == "The "
     assert app.session_state["runs"] == ["odd", "recall-lstm"]
+
+
+@pytest.fixture
+def own_folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+def button(app: AppTest, label: str):
+    return next(b for b in app.button if b.label == label)
+
+
+@pytest.mark.parametrize("page", [*TEXT_PAGES, "pages/sampling.py"])
+def test_a_run_without_history_and_config_is_shown(own_folder, page):
+    run = some_run("brought", valid_loss=None)
+    assert (run.info.history, run.info.config) == ((), {})
+    save_run(run, own_folder)
+    for names in (["brought"], ["brought", "recall-lstm"]):
+        app = opened(page, runs=names, text="naïve a naïve")
+        assert is_fine(app)
+        if page == "pages/gradients.py":
+            assert app.subheader[-1].value == "During training"
+            assert any(c.value.endswith("of their training: brought.") for c in app.caption)
+            assert any("clipped steps: recall-lstm" in c.value for c in app.caption) == (
+                len(names) > 1
+            )
+
+
+def test_the_table_lists_every_run_with_its_size_and_whose_it_is(own_folder):
+    save_run(some_run("mine", valid_loss=1.5), own_folder)
+    app = opened("pages/models.py")
+    table = app.dataframe[0].value.set_index("Model")
+    assert set(table.index) == {"mine", *(info.name for info in list_runs([runs.ASSETS]))}
+    for info in list_runs([runs.ASSETS])[:3]:
+        model = load_run(info.path).model
+        assert table.Parameters[info.name] == sum(p.numel() for p in model.parameters())
+    assert table.From.value_counts().to_dict() == {"shipped": len(table) - 1, "own": 1}
+    assert table["Validation, nats"]["mine"] == 1.5
+
+
+def test_an_own_model_is_renamed_and_a_bad_name_is_one_sentence(own_folder):
+    save_run(some_run("mine"), own_folder)
+    save_run(some_run("other"), own_folder)
+    app = opened("pages/models.py")
+    for name in ("../../x", "<img src=x onerror=alert(1)>", "", "other", "recall-lstm"):
+        app.text_input(key="new_name").set_value(name)
+        button(app, "Rename").click().run()
+        assert not app.exception
+        assert len(app.error) == 1
+        assert app.text_input(key="new_name").value == name  # what was typed is still there
+    app.text_input(key="new_name").set_value(" new name ")
+    button(app, "Rename").click().run()
+    assert is_fine(app)
+    assert app.selectbox(key="own_run").value == app.text_input(key="new_name").value == "new name"
+    assert sorted(path.name for path in own_folder.iterdir()) == ["new name", "other"]
+
+
+def test_a_model_that_vanished_while_it_was_shown_is_one_sentence(own_folder):
+    info = save_run(some_run("mine"), own_folder).info
+    app = opened("pages/models.py")
+    archive.delete(info)
+    app.text_input(key="new_name").set_value("new")
+    button(app, "Rename").click().run()
+    assert not app.exception
+    assert "mine cannot be renamed" in app.error[0].value
+    assert "no model of your own" in app.info[0].value
+
+
+def models_alone() -> AppTest:
+    """The page without app.py, with which AppTest starts every run again (see ui.begin): a
+    pressed button would be forgotten."""
+    return AppTest.from_file(str(Path(APP).parent / "pages/models.py"), default_timeout=60).run()
+
+
+def test_deleting_asks_first(own_folder):
+    save_run(some_run("mine"), own_folder)
+    app = models_alone()
+    button(app, "Delete").click().run()
+    assert list(own_folder.iterdir())
+    asked = app._tree[2].get("button")  # where the dialog is
+    assert [b.label for b in asked] == ["Keep it", "Delete it"]
+
+
+TRUE = test_imports.example().state_dict
+TEXTS = dict(zip(("train.txt", "valid.txt", "test.txt"), test_imports.TEXTS, strict=True))
+
+
+def brought(file: str, raw: bytes, corpus: str | None = None, texts: dict | None = None) -> AppTest:
+    app = models_alone()
+    app.file_uploader[0].set_value((file, raw, "application/octet-stream")).run()
+    if corpus:
+        app.selectbox(key="trained_on").set_value(corpus).run()
+    if texts:
+        files = [(name, text.encode(), "text/plain") for name, text in texts.items()]
+        app.file_uploader[1].set_value(files).run()
+    return button(app, "Add to your models").click().run()
+
+
+def test_a_model_of_the_example_is_brought_with_its_texts(own_folder):
+    app = brought("m.pt", test_imports.saved(TRUE()), "Texts of your own", TEXTS)
+    assert is_fine(app)
+    assert app.selectbox(key="own_run").value == "uploaded-lstm"
+    assert load_run("uploaded-lstm").info.valid_loss > 0
+    assert is_fine(opened("pages/gates.py", runs=["uploaded-lstm"], text="the cat sat"))
+
+
+def test_a_downloaded_run_is_brought_back_without_a_question(own_folder):
+    raw = archive.pack(load_run("recall-lstm").info)
+    app = brought("x.safetensors", raw)
+    assert is_fine(app)
+    assert app.selectbox(key="own_run").value == "recall-lstm-2"
+
+
+@pytest.mark.parametrize(
+    ("raw", "corpus", "texts", "sentence"),
+    [
+        (b"no model", None, None, "is no model"),
+        (test_imports.saved(TRUE()), None, None, "no vocabulary"),
+        (test_imports.saved(TRUE()), "counting", None, "trained on another text"),
+        (test_imports.saved(TRUE()), "Texts of your own", {"a.txt": "b", "c.txt": "d"}, "named"),
+        (test_imports.saved(TRUE()), "Texts of your own", None, "named"),
+    ],
+)
+def test_what_cannot_be_brought_is_one_sentence(own_folder, raw, corpus, texts, sentence):
+    app = brought("![x](y) <b>.pt", raw, corpus, texts)
+    assert not app.exception
+    assert sentence in app.error[0].value.replace("\\", "")
+    assert "![" not in app.error[0].value
+    assert not own_folder.exists() or not list(own_folder.iterdir())
+
+
+def test_the_choice_of_models_and_text_survives_a_visit_to_models():
+    app = opened("pages/gates.py", runs=["recall-lstm"], text="Aab?A")
+    app.switch_page("pages/models.py").run()
+    for page in ("pages/states.py", "pages/models.py", "pages/gates.py"):
+        app.switch_page(page).run()
+    assert is_fine(app)
+    assert (app.session_state["runs"], app.session_state["text"]) == (["recall-lstm"], "Aab?A")

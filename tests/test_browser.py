@@ -1,12 +1,15 @@
 """What only a real browser shows."""
 
 import re
+import shutil
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from rnnviz import list_runs, load_run, trace_model
+from rnnviz.runs import ASSETS
 
 PAGES = {
     "": "See inside a recurrent network",
@@ -15,14 +18,21 @@ PAGES = {
     "gradients": "Gradients through time",
     "sampling": "Sampling",
     "compare": "Compare",
+    "models": "Models",
 }
+TEXT_PAGES = [page for page in PAGES if page not in ("models", "sampling")]
 CHART = "canvas, .text, .js-plotly-plot"
 
 
 def open_page(page: Page, url: str) -> None:
     page.goto(url)
     page.locator(".token, .generated").first.wait_for()
+    page.locator(".token, [data-testid=stDataFrame] canvas").first.wait_for()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+def upload(page: Page, label: str, *files: Path | dict) -> None:
+    page.get_by_label(label).locator("input[type=file]").set_input_files(files)
 
 
 def write(page: Page, text: str) -> None:
@@ -35,7 +45,7 @@ def write(page: Page, text: str) -> None:
 def test_a_deep_link_works_on_a_fresh_server(fresh_server, page, path):
     open_page(page, f"{fresh_server.url}/{path}?runs=recall-lstm&text=Aab%3FA")
     expect(page.locator("h1")).to_have_text(PAGES[path])
-    if path != "sampling":
+    if path in TEXT_PAGES:
         expect(page.get_by_label("Text", exact=True)).to_have_value("Aab?A")
     expect(page.get_by_role("link", name="Gates").first).to_be_visible()
     assert "Page not found" not in page.content()
@@ -163,3 +173,73 @@ def test_a_row_of_the_influence_matrix_colours_the_text_and_a_click_sets_the_tar
     expect(page.get_by_label("Target: the loss after token", exact=True)).to_have_value("4")
     token.nth(1).click()
     expect(page.get_by_label("Target: the loss after token", exact=True)).to_have_value("2")
+
+
+def test_a_model_is_taken_along_brought_back_renamed_and_deleted(fresh_server, page, tmp_path):
+    folder = fresh_server.log.parent / "runs"
+    shutil.copytree(ASSETS / "recall-lstm", folder / "mine")
+    open_page(page, f"{fresh_server.url}/models")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as one file").click()
+    file = tmp_path / download.value.suggested_filename
+    assert file.name == "mine.safetensors"
+    download.value.save_as(file)
+    upload(page, "A model: .safetensors or .pt", file)
+    page.get_by_role("button", name="Add to your models").click()
+    chosen = page.get_by_role("combobox", name="Model", exact=True)
+    expect(chosen).to_have_value("mine-2")
+    expect(page.get_by_role("button", name="Add to your models")).to_have_count(0)
+    one, two = ((folder / name / "weights.safetensors").read_bytes() for name in ("mine", "mine-2"))
+    assert one == two
+    field = page.get_by_label("Name", exact=True)
+    bad = "![x](y) <img src=x onerror=alert(1)> :red[z] $a$ *b*"
+    for name, sentence in (
+        ("mine", "there is a run 'mine' already."),
+        (bad, f"{bad!r} is no name"),
+    ):
+        field.fill(name)
+        page.get_by_role("button", name="Rename").click()
+        expect(page.get_by_test_id("stAlert")).to_contain_text(sentence)
+        expect(field).to_have_value(name)
+    field.fill("other")
+    field.press("Enter")
+    expect(chosen).to_have_value("other")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert sorted(path.name for path in folder.iterdir()) == ["mine", "other"]
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(chosen).to_have_value("mine")
+    assert [path.name for path in folder.iterdir()] == ["mine"]
+
+
+def test_the_choice_and_the_address_come_back_from_models(server, page):
+    open_page(page, f"{server.url}/gates?runs=recall-lstm&text=Bab%3FB")
+    page.get_by_role("link", name="Models").first.click()
+    expect(page.locator("h1")).to_have_text("Models")
+    page.get_by_role("link", name="Cell state").first.click()
+    expect(page.locator("h1")).to_have_text("Cell state")
+    expect(page.get_by_label("Text", exact=True)).to_have_value("Bab?B")
+    page.wait_for_url(re.compile(r"states\?runs=recall-lstm&text=Bab"))
+
+
+@pytest.mark.parametrize("width", [1440, 420])
+def test_the_models_page_fits_its_width_with_all_its_parts(fresh_server, page, width):
+    shutil.copytree(ASSETS / "recall-lstm", fresh_server.log.parent / "runs" / "mine")
+    page.set_viewport_size({"width": width, "height": 900})
+    open_page(page, f"{fresh_server.url}/models")
+    model = {"name": "m.pt", "mimeType": "", "buffer": b"no model"}
+    upload(page, "A model: .safetensors or .pt", model)
+    expect(page.get_by_role("button", name="Add to your models")).to_be_visible()
+    page.wait_for_timeout(1500)  # what is drawn again while its list is open closes the list
+    corpus = page.get_by_role("combobox", name="Trained on")
+    corpus.press("ArrowDown")
+    page.get_by_role("option", name="Texts of your own").wait_for()
+    corpus.press("Enter")
+    expect(page.get_by_label("train.txt, valid.txt and test.txt")).to_be_attached()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    text = {"name": "train.txt", "mimeType": "", "buffer": b"a b\n" * 9}
+    upload(page, "train.txt, valid.txt and test.txt", text)
+    page.get_by_role("button", name="Add to your models").click()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("m.pt is no model")
