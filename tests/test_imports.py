@@ -227,6 +227,7 @@ ODD = {
     "one number": lambda: changed(**{"rnn.weight_hh_l0": torch.tensor(1.0)}),
     "no rows": lambda: changed(**{"rnn.weight_hh_l0": torch.zeros(0, 0)}),
     "five blocks": lambda: changed(**{"rnn.weight_hh_l0": torch.zeros(35, 7)}),
+    "no decoder": lambda: save(dict(list(example().state_dict().items())[:-2])),
     "a layer left out": lambda: changed(**{"rnn.weight_hh_l5": torch.zeros(28, 7)}),
     "both ways": lambda: changed(**{"rnn.weight_hh_l0_reverse": torch.zeros(28, 7)}),
     "more": lambda: changed(**{"decoder.more": torch.zeros(1)}),
@@ -267,6 +268,8 @@ def test_a_wrong_tensor_is_called_as_in_the_file():
     assert "'decoder.weight' is (3, 7)" in refused(ODD["other shape"]())
     assert "'rnn.weight_hh_l0_reverse' is (28, 7), nothing" in refused(ODD["both ways"]())
     assert "not finite" in refused(ODD["not finite"]())
+    expanded = changed(**{"encoder.weight": wide(60_000, 60_000)})  # 14 GB from one number
+    assert "no plain numbers at 'encoder.weight'" in refused(expanded)
 
 
 @pytest.mark.parametrize("what", ODD)
@@ -345,7 +348,7 @@ def test_a_zip_that_grows_is_refused_before_it_is_read(monkeypatch):
     files = unzipped(saved(example().state_dict()))
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("was read"))
     files[next(iter(files)).split("/")[0] + "/data/0"] = bytes(50 * 2**20)
-    assert "compressed" in refused(zipped(files, zipfile.ZIP_DEFLATED))
+    assert "grows" in refused(zipped(files, zipfile.ZIP_DEFLATED))
     name = next(name for name in files if name.endswith("data.pkl"))
     assert "none that torch.save wrote" in refused(zipped({name: bytes(2**20 + 1)}))
 
