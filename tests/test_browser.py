@@ -22,12 +22,12 @@ PAGES = {
 }
 TEXT_PAGES = [page for page in PAGES if page not in ("models", "sampling")]
 CHART = "canvas, .text, .js-plotly-plot"
+READY = ".token, .generated, [data-testid=stDataFrame] canvas"
 
 
 def open_page(page: Page, url: str) -> None:
     page.goto(url)
-    page.locator(".token, .generated").first.wait_for()
-    page.locator(".token, [data-testid=stDataFrame] canvas").first.wait_for()
+    page.locator(READY).first.wait_for()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
 
 
