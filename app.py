@@ -14,5 +14,6 @@ pages = [
         icon=":material/trending_down:",
         url_path="gradients",
     ),
+    st.Page("pages/train.py", title="Train", icon=":material/model_training:", url_path="train"),
 ]
 st.navigation(pages, position="top").run()

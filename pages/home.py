@@ -31,6 +31,7 @@ LINKS = {
     "gates": (":material/grid_on:", "**Gates**: every gate of every unit at every token"),
     "states": (":material/memory:", "**Cell state**: what is held, and for how long"),
     "gradients": (":material/trending_down:", "**Gradients**: how far back learning reaches"),
+    "train": (":material/model_training:", "**Train**: models of your own text"),
 }
 for page, (icon, text) in LINKS.items():
     st.page_link(f"pages/{page}.py", label=text, icon=icon)
