@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rnnviz.corpora import Source
-from rnnviz.runs import runs_folder
+from rnnviz.runs import MAX_SIZE, runs_folder
 
 if TYPE_CHECKING:
     from rnnviz.data import Corpus
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SAMPLE_TOKENS = {"char": 300, "word": 60}
 SAMPLE_TEMPERATURE = 0.8
 MAX_FINISHED = 5  # jobs kept after their end, with their texts
+MAX_BYTES = 4 * 2**30  # of a training, estimated
 EXPECTED = (ValueError, OSError, RuntimeError, MemoryError)  # RuntimeError: a device's memory
 
 
@@ -44,6 +45,53 @@ class Plan:
     model: dict[str, Any]
     config: TrainConfig
     spec: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A text that can be trained on; `unknown` is the share of `<unk>` in its training text."""
+
+    source: Source
+    min_count: int
+    corpus: Corpus
+    unknown: float
+
+
+def prepare(source: Source, level: str, min_count: int, spec: str = "") -> Prepared:
+    """Raises CorpusError."""
+    from rnnviz.data import UNK, make_corpus
+
+    corpus = make_corpus(source, level, min_count, spec)
+    unknown = (corpus.train == corpus.vocab.token2id[UNK]).float().mean().item()
+    return Prepared(source, min_count, corpus, unknown)
+
+
+def against(corpus: Corpus, models: Sequence[dict[str, Any]], config: TrainConfig) -> str:
+    """Why these models cannot be trained so, one sentence; "" where they can."""
+    if not models:
+        return "Choose at least one cell type."
+    batch, length, vocab = config.batch_size, config.sequence_length, len(corpus.vocab)
+    if len(corpus.train) <= batch * length:
+        return (
+            f"The text is too short: it has {len(corpus.train):,} tokens to train on, and one "
+            f"batch of {batch} rows by {length} steps needs {batch * length + 1:,}. Take a longer "
+            "text, a smaller batch or a shorter BPTT length."
+        )
+    if vocab > MAX_SIZE:
+        return (
+            f"The vocabulary has {vocab:,} tokens, at most {MAX_SIZE:,} can be: raise the minimum "
+            "count or train on characters."
+        )
+    hidden, layers = models[0]["hidden_size"], models[0]["num_hidden_layers"]
+    weights = 2 * vocab * hidden + 8 * layers * hidden**2
+    size = 4 * (batch * length * (3 * vocab + 12 * layers * hidden) + 4 * weights)
+    if size > MAX_BYTES:
+        return (
+            f"This would need about {size / 2**30:,.0f} GB of memory, at most "
+            f"{MAX_BYTES >> 30} GB are allowed: make the batch, the BPTT length, the hidden size "
+            "or the vocabulary smaller."
+        )
+    return ""
 
 
 @dataclass

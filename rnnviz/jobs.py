@@ -58,7 +58,7 @@ def claim(name: str, folder: Path) -> Path:
         except OSError as error:
             raise RunError(f"{path} cannot be written: {error.strerror}") from None
         number += 1
-        path = folder / f"{name}-{number}"
+        path = folder / f"{name[:70]}-{number}"
 
 
 def new_run(
