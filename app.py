@@ -20,6 +20,7 @@ pages = [
         icon=":material/trending_down:",
         url_path="gradients",
     ),
+    st.Page("pages/train.py", title="Train", icon=":material/model_training:", url_path="train"),
     st.Page(
         "pages/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"
     ),

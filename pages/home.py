@@ -32,6 +32,7 @@ LINKS = {
     "states": (":material/memory:", "**Cell state**: what is held, and for how long"),
     "sampling": (":material/casino:", "**Sampling**: what models write, under a live temperature"),
     "gradients": (":material/trending_down:", "**Gradients**: how far back learning reaches"),
+    "train": (":material/model_training:", "**Train**: models of your own text"),
     "compare": (":material/compare_arrows:", "**Compare**: cell types under matched conditions"),
     "models": (":material/inventory_2:", "**Models**: yours to name, take along and bring"),
 }

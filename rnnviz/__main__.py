@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(options: argparse.Namespace) -> int:
     from rnnviz import TrainConfig, load_corpus
-    from rnnviz.jobs import fit, new_run, resumed_run
+    from rnnviz.jobs import fit, new_run, pick_device, resumed_run
     from rnnviz.runs import run_name, runs_folder
 
     if options.minutes is options.epochs is options.steps is None:
@@ -180,20 +180,6 @@ def _free(path: Path) -> Path:
         number += 1
         free = path.with_name(f"{path.name}-{number}")
     return free
-
-
-def pick_device(name: str):
-    """auto: the GPU when there is one. Raises ValueError for a device that is not there."""
-    import torch
-
-    if name == "auto":
-        accelerator = torch.accelerator.current_accelerator(check_available=True)
-        return accelerator or torch.device("cpu")
-    try:
-        torch.zeros(1, device=name)
-        return torch.device(name)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"no device {name!r} here: {str(error).splitlines()[0]}") from None
 
 
 def _import(options: argparse.Namespace) -> None:

@@ -14,11 +14,52 @@ import torch
 from rnnviz import snapshots
 from rnnviz.data import Corpus
 from rnnviz.model import RNNModel
-from rnnviz.runs import Run, RunError, RunInfo, load_resume, load_run, save_run, versions
+from rnnviz.runs import (
+    ASSETS,
+    Run,
+    RunError,
+    RunInfo,
+    load_resume,
+    load_run,
+    safe_name,
+    save_run,
+    versions,
+)
 from rnnviz.training import StepRecord, TrainConfig, TrainingError, TrainState, score, train
 
 SAVE_SECONDS = 30.0
 PROBE = Path(__file__).resolve().parent.parent / "tests" / "probe.txt"
+
+
+def pick_device(name: str) -> torch.device:
+    """auto: the GPU when there is one. Raises ValueError for a device that is not there."""
+    if name == "auto":
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        return accelerator or torch.device("cpu")
+    try:
+        torch.zeros(1, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"no device {name!r} here: {str(error).splitlines()[0]}") from None
+
+
+def claim(name: str, folder: Path) -> Path:
+    """An empty folder for a new run: name, name-2, name-3, ..., the first that no run has.
+
+    Names of the runs that ship are taken too, theirs come first in every list. Raises RunError.
+    """
+    number, path = 1, folder / safe_name(name)
+    while True:
+        try:
+            if not (ASSETS / path.name).exists():
+                path.mkdir(parents=True)
+                return path
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise RunError(f"{path} cannot be written: {error.strerror}") from None
+        number += 1
+        path = folder / f"{name[:70]}-{number}"
 
 
 def new_run(

@@ -191,19 +191,96 @@ def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:
     return figure
 
 
+@dataclass(frozen=True)
+class Learning:
+    """One model in training, all (N,): losses in nats a token, NaN where none was taken."""
+
+    label: str
+    color: str
+    step: np.ndarray
+    loss: np.ndarray
+    valid_loss: np.ndarray
+
+
+def learning(runs: Sequence[Learning], title: str) -> go.Figure:
+    """Training (thin) and validation loss (with markers); the right axis says their exp."""
+    figure = go.Figure()
+    for run in runs:
+        there = np.isfinite(run.valid_loss)
+        lines = [
+            ("training", run.step, run.loss, "lines", 1.2, 0.6),
+            ("validation", run.step[there], run.valid_loss[there], "lines+markers", 2.2, 1.0),
+        ]
+        for what, x, y, mode, width, opacity in lines:
+            figure.add_scatter(
+                x=x.astype(np.int32),
+                y=y.astype(np.float32),
+                customdata=np.exp(y).astype(np.float32),
+                name=f"{run.label} {what}",
+                mode=mode if len(x) > 1 else "markers",
+                line={"color": run.color, "width": width},
+                opacity=opacity,
+                hovertemplate="step %{x}: %{y:.3f} nats, perplexity %{customdata:.3g}",
+            )
+    found = np.concatenate([np.zeros(0), *(r.loss for r in runs), *(r.valid_loss for r in runs)])
+    found = found[np.isfinite(found)]
+    low, high = (found.min(), found.max()) if len(found) else (0.0, 5.0)
+    low, high = low - 0.05 * (high - low + 0.1), high + 0.05 * (high - low + 0.1)
+    # Both axes keep their range: the right one is the exp of the left one, and shown by this trace.
+    figure.add_scatter(x=[None], y=[None], yaxis="y2", showlegend=False, hoverinfo="skip")
+    figure.update_xaxes(title_text="training step", showgrid=False)
+    figure.update_layout(
+        title_text=title,
+        yaxis={"title_text": "loss, nats a token", "range": [low, high], "fixedrange": True},
+        yaxis2={
+            "title_text": "perplexity (log)",
+            "type": "log",
+            "range": [low / np.log(10), high / np.log(10)],
+            "overlaying": "y",
+            "side": "right",
+            "showgrid": False,
+            "fixedrange": True,
+            "dtick": "D2",
+        },
+        height=380,
+        margin={"l": 60, "r": 60, "t": 40, "b": 50},
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.22},
+    )
+    return figure
+
+
+def learning_rates(runs: Sequence[tuple[str, str, np.ndarray, np.ndarray]], title: str):
+    """The learning rate over training: (label, colour, steps (N,), rates (N,))."""
+    figure = _over_training(runs, title)
+    figure.update_yaxes(title_text="learning rate", rangemode="tozero", exponentformat="power")
+    return figure
+
+
 def training_norms(
     runs: Sequence[tuple[str, str, np.ndarray, np.ndarray]], clip: float | None, title: str
 ) -> go.Figure:
     """Gradient norms before clipping over training: (label, colour, steps (N,), norms (N,))."""
-    figure = go.Figure()
-    for label, color, steps, norms in runs:
-        figure.add_scatter(
-            x=steps, y=norms, name=label, mode="lines", line={"color": color, "width": 1.5}
-        )
+    figure = _over_training(runs, title)
     if clip is not None:
         figure.add_hline(y=clip, line={"dash": "dot", "color": "#888888"}, annotation_text="clip")
-    figure.update_xaxes(title_text="training step")
     figure.update_yaxes(title_text="gradient norm (log)", type="log")
+    return figure
+
+
+def _over_training(
+    runs: Sequence[tuple[str, str, np.ndarray, np.ndarray]], title: str
+) -> go.Figure:
+    figure = go.Figure()
+    for label, color, steps, values in runs:
+        figure.add_scatter(
+            x=steps,
+            y=values,
+            name=label,
+            mode="lines" if len(steps) > 1 else "markers",
+            line={"color": color, "width": 1.5},
+        )
+    figure.update_xaxes(title_text="training step")
     figure.update_layout(
         title_text=title,
         height=340,

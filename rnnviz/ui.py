@@ -1,7 +1,7 @@
 """What every page shares: its sidebar, the address, caches, the heatmap component.
 
-The one module of the package that imports streamlit. torch is imported inside functions,
-after the first elements are drawn.
+With ui_train.py the one module of the package that imports streamlit. torch is imported inside
+functions, after the first elements are drawn.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -21,6 +21,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
 from rnnviz import corpora, flows, runs, views
+from rnnviz.background import Jobs
 from rnnviz.flows import Flow
 from rnnviz.runs import RunInfo
 from rnnviz.views import View, visible
@@ -114,6 +115,22 @@ def run_list() -> dict[str, RunInfo]:
 @st.cache_resource(max_entries=100, show_spinner=False)
 def _info(path: str, changed: int) -> RunInfo:
     return runs.read_info(path)
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> Jobs:
+    """The trainings of this server, one registry for all sessions."""
+    return Jobs()
+
+
+def show_on(page: str, names: Sequence[str]) -> NoReturn:
+    """Go to a page with these models chosen, and with the example that suits them."""
+    state, names = st.session_state, list(names)[:MAX_RUNS]
+    _, text = state.get("kept_text", ("", ""))
+    state["kept_runs"] = (state["page"], names)
+    if not text or text in {example for _, example in PRESETS.values()}:
+        state["kept_text"] = (state["page"], _preset(run_list(), names))
+    st.switch_page(f"pages/{page}.py")
 
 
 def label(info: RunInfo) -> str:

@@ -1,0 +1,417 @@
+"""The controls and panels of the Train page: its text, its settings, the trainings in line.
+
+With ui.py the one module of the package that imports streamlit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from rnnviz import RNN_TYPES, corpora, plots, runs, ui
+from rnnviz.background import Job, Plan, Prepared, Speed, against, measure_speed, prepare
+from rnnviz.corpora import CorpusError, Source
+from rnnviz.views import visible
+
+if TYPE_CHECKING:
+    from rnnviz.training import TrainConfig
+
+KEEP = {"persist_state": "session"}  # a control keeps its value while other pages are shown
+SAMPLE = 400  # characters of a text that are shown
+WAYS = {"built-in": "Built in", "upload": "Upload a file", "paste": "Paste a text"}
+BUILT_IN = {
+    "python-source": "Python: the standard library's own sources",
+    "python-docs": "English: Python's language reference",
+    "recall": "Made: recall a symbol after 30 fillers",
+    "brackets": "Made: nested brackets",
+    "counting": "Made: n times a, then n times b",
+    "tiny-shakespeare": "tiny-shakespeare (1 MB, downloaded once)",
+    "wikitext-2": "WikiText-2 (12 MB, downloaded once)",
+}
+RECIPES = {
+    "adamw": "AdamW: warm-up, then a cosine decay over the budget",
+    "sgd": "SGD as in the lecture notes: lr / 4 when validation stops improving",
+}
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the text …")
+def _built_in(spec: str) -> Source:
+    return corpora.read(spec)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the text …")
+def _uploaded(raw: bytes, name: str) -> Source:
+    return corpora.from_text(corpora.decode(raw, name), Path(name).stem)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Counting the tokens …", hash_funcs={Source: hash})
+def _prepared(source: Source, level: str, min_count: int, spec: str) -> Prepared:
+    return prepare(source, level, min_count, spec)
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _speed(vocab_size: int, model: dict[str, Any], numbers: tuple, _prepared, _config) -> Speed:
+    return measure_speed(_prepared.corpus, model, _config)
+
+
+def pick_source() -> tuple[Source, str]:
+    """The text chosen and what `load_corpus` finds it by; stops the page where there is none."""
+    state = st.session_state
+    way = st.segmented_control(
+        "Text to learn",
+        WAYS,
+        format_func=WAYS.get,
+        default="built-in",
+        required=True,
+        key="train_way",
+        **KEEP,
+    )
+    try:
+        if way == "built-in":
+            spec = st.selectbox(
+                "Corpus", BUILT_IN, format_func=BUILT_IN.get, key="train_spec", **KEEP
+            )
+            return _built_in(spec), spec
+        if way == "upload":
+            file = st.file_uploader("A text file, UTF-8, up to 20 MB", type="txt", key="train_file")
+            if file is not None:
+                state.pop("train_uploaded", None)
+                state["train_uploaded"] = _uploaded(file.getvalue(), file.name)
+            if "train_uploaded" not in state:
+                st.info("Choose a file: plain text, UTF-8, up to 20 MB.")
+                st.stop()
+            return state["train_uploaded"], ""
+        text = st.text_area("Your text", key="train_text", height=180, **KEEP)
+    except CorpusError as error:
+        st.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        st.stop()
+    if not text:
+        st.info("Paste a text: some hundred thousand characters make a model that writes.")
+        st.stop()
+    return corpora.from_text(text, "pasted"), ""
+
+
+def pick_tokens(source: Source, spec: str) -> Prepared:
+    """The text as tokens, by these two controls; stops the page where it is too short."""
+    left, right = st.columns(2)
+    level = left.segmented_control(
+        "Tokens",
+        ["char", "word"],
+        default="char",
+        required=True,
+        key="train_level",
+        format_func={"char": "Characters", "word": "Words"}.get,
+        **KEEP,
+    )
+    min_count = right.number_input(
+        "Minimum count",
+        1,
+        10_000,
+        2,
+        key="train_min_count",
+        **KEEP,
+        help="Tokens that the training text has fewer times become <unk>.",
+    )
+    try:
+        return _prepared(source, level, min_count, spec)
+    except CorpusError as error:
+        st.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        st.stop()
+
+
+def show_text(prepared: Prepared) -> None:
+    """Its size, its beginning and its vocabulary."""
+    corpus = prepared.corpus
+    what = "characters" if corpus.level == "char" else "words"
+    st.markdown(f"**{len(corpus.train):,}** {what} to train on")
+    st.code(prepared.source.texts[0][:SAMPLE], None, wrap_lines=True, height=170)
+    tokens = " ".join(visible(token)[:20] for token in corpus.vocab.id2token[:40])
+    st.caption(
+        f"{len(corpus.valid):,} {what} for validation, {len(corpus.test):,} for the test. "
+        f"{prepared.unknown:.2%} of the training text is `<unk>`. "
+        f"Vocabulary: {len(corpus.vocab):,} tokens, the most frequent first:"
+    )
+    st.code(tokens, None, wrap_lines=True)
+
+
+def settings() -> tuple[list[dict[str, Any]], TrainConfig]:
+    """The models (arguments of RNNModel) and how they are trained, alike for all."""
+    types = st.pills(
+        "Cell types",
+        RNN_TYPES,
+        selection_mode="multi",
+        default=["LSTM"],
+        key="train_types",
+        **KEEP,
+        help="Several are trained one after the other, under the same conditions.",
+    )
+    one, two, three = st.columns(3)
+    hidden = one.number_input("Hidden size", 4, 2048, 256, 4, key="train_hidden", **KEEP)
+    layers = two.number_input("Layers", 1, 8, 1, key="train_layers", **KEEP)
+    minutes = three.number_input(
+        "Minutes, each", 0.05, 600.0, 3.0, 0.5, format="%g", key="train_minutes", **KEEP
+    )
+    with st.expander("More settings"):
+        one, two, three = st.columns(3)
+        embedding = one.number_input("Embedding size", 4, 2048, 128, 4, key="train_embed", **KEEP)
+        dropout = two.number_input("Dropout", 0.0, 0.9, 0.0, 0.05, key="train_dropout", **KEEP)
+        seed = three.number_input("Seed", 0, 2**31 - 1, 0, key="train_seed", **KEEP)
+        batch = one.number_input("Batch, rows", 1, 512, 32, key="train_batch", **KEEP)
+        length = two.number_input(
+            "BPTT length, tokens",
+            1,
+            1024,
+            64,
+            key="train_length",
+            **KEEP,
+            help="Gradients reach back at most so far (truncated BPTT).",
+        )
+        clip = three.number_input(
+            "Clip",
+            0.001,
+            1000.0,
+            0.25,
+            0.05,
+            format="%g",
+            key="train_clip",
+            **KEEP,
+            help="Bound of the norm of the gradient over all parameters.",
+        )
+        recipe = st.selectbox(
+            "Optimizer and recipe", RECIPES, format_func=RECIPES.get, key="train_recipe", **KEEP
+        )
+        from rnnviz.training import DEFAULT_LR, TrainConfig
+
+        usual = ", ".join(f"{kind} {lr:g}" for kind, lr in DEFAULT_LR[recipe].items())
+        lr = st.number_input(
+            "Learning rate",
+            1e-6,
+            1e6,
+            None,
+            format="%g",
+            key="train_lr",
+            **KEEP,
+            placeholder=f"by cell type: {usual}",
+        )
+        tied = st.toggle(
+            "Tie the weights of embedding and projection",
+            key="train_tied",
+            **KEEP,
+            disabled=embedding != hidden,
+            help="Needs an embedding of the hidden size.",
+        )
+    config = TrainConfig(
+        recipe, lr, clip, batch, length, minutes=minutes, seed=seed, log_every=20, eval_every=500
+    )
+    shape = {
+        "embedding_size": embedding,
+        "hidden_size": hidden,
+        "num_hidden_layers": layers,
+        "dropout": dropout,
+        "tie_weights": tied and embedding == hidden,
+    }
+    return [{"rnn_type": kind, **shape} for kind in RNN_TYPES if kind in types], config
+
+
+def begin(prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainConfig) -> None:
+    """The button that begins, and before it what to expect, measured on this device."""
+    reason = against(prepared.corpus, models, config)
+    if reason:
+        st.warning(reason)
+    expected = st.empty()
+    pressed = st.button("Train", type="primary", disabled=bool(reason), key="train_begin")
+    if reason:
+        return
+    if any(job.active for job in ui.jobs().list()):
+        expected.caption("The speed is measured when no training runs.")
+    else:
+        config = _expect(expected, prepared, models, config)
+    if pressed:
+        corpus = prepared.corpus
+        ui.jobs().submit(
+            [
+                Plan(
+                    runs.run_name(corpus.name, model["rnn_type"]),
+                    prepared.source,
+                    corpus.level,
+                    prepared.min_count,
+                    model,
+                    config,
+                    corpus.spec,
+                )
+                for model in models
+            ]
+        )
+        st.rerun()
+
+
+def _expect(place, prepared: Prepared, models, config: TrainConfig) -> TrainConfig:
+    """Show parameters, speed and time; the config with records and evaluations to suit them."""
+    from dataclasses import replace
+
+    numbers = (config.batch_size, config.sequence_length, config.optimizer)
+    tokens, rows, slowest = len(prepared.corpus.train), [], math.inf
+    with place, st.spinner("Measuring some steps of this shape …"):
+        for model in models:
+            speed = _speed(len(prepared.corpus.vocab), model, numbers, prepared, config)
+            slowest = min(slowest, speed.steps_per_second)
+            seen = speed.tokens_per_second * 60 * config.minutes
+            rows.append(
+                {
+                    "": model["rnn_type"],
+                    "Parameters": f"{sum(speed.parameters.values()):,}",
+                    "Tokens/s": f"{speed.tokens_per_second:,.0f}",
+                    f"Passes in {config.minutes:g} min": f"{seen / tokens:.2g}",
+                }
+            )
+    with place.container():
+        st.table(rows, hide_index=True)
+        st.caption(
+            f"{config.minutes * len(models):g} minutes in all. The speed is that of a few real "
+            f"steps of this shape on {speed.device}, just measured."
+        )
+    steps = slowest * 60 * config.minutes
+    return replace(
+        config,
+        log_every=min(20, max(1, round(slowest))),
+        eval_every=int(min(500, max(10, steps / 10))),
+    )
+
+
+def show_jobs() -> None:
+    """The trainings that run or wait, and the last one that ended; alive while one is active."""
+    active = any(job.active for job in ui.jobs().list())
+
+    @st.fragment(run_every=1.0 if active else None)
+    def panels() -> None:
+        jobs = ui.jobs().list()
+        if active and not any(job.active for job in jobs):
+            st.rerun()
+        ended = [job for job in jobs if not job.active][-1:]
+        for job in [job for job in jobs if job.active] or ended:
+            _panel(job)
+        if active and ended:
+            with st.expander(f"Before: {_name(ended[0])}"):
+                _result(ended[0])
+
+    panels()
+
+
+def _name(job: Job) -> str:
+    kinds = ", ".join(plan.model["rnn_type"] for plan in job.plans)
+    return f"{kinds} on {job.plans[0].source.name}"
+
+
+def _panel(job: Job) -> None:
+    with st.container(border=True):
+        left, right = st.columns([5, 1], vertical_alignment="center")
+        left.markdown(f"**{'Training ' if job.active else ''}{_name(job)}**")
+        if job.active:
+            right.button(
+                "Stopping …" if job.stopping else "Stop",
+                key=f"stop_{id(job)}",
+                on_click=job.stop,
+                disabled=job.stopping,
+                width="stretch",
+                help="What is learned by then is kept.",
+            )
+        if job.state == "waiting":
+            st.caption("Waits in line: it begins when the training before it has ended.")
+        elif job.state == "running":
+            st.progress(*_progress(job))
+        else:
+            _result(job)
+        if any(p.records for p in job.progress):
+            _pictures(job)
+
+
+def _progress(job: Job) -> tuple[float, str]:
+    """Share of all that is to be done, and a line about it."""
+    shares = [p.records[-1].progress if p.records else 0.0 for p in job.progress]
+    place = max((i for i, p in enumerate(job.progress) if p.run), default=0)
+    now = job.progress[place]
+    if not now.records:
+        return sum(shares) / len(shares), f"{now.run or 'The first model'}: first steps …"
+    last, ahead = now.records[-1], len(shares) - place - 1
+    if job.plans[place].config.minutes:
+        left = 60 * job.plans[place].config.minutes * (1 - last.progress + ahead)
+    else:
+        left = last.seconds / last.progress * (1 - last.progress + ahead)
+    ppl = math.exp(min(last.loss, 80))
+    return (place + last.progress) / len(shares), (
+        f"{now.run}: {last.progress:.0%}, {left // 60:.0f}:{left % 60:02.0f} left, "
+        f"{last.tokens / last.seconds:,.0f} tokens/s on {now.device}, "
+        f"loss {last.loss:.3f} nats, perplexity {ppl:.3g}"
+    )
+
+
+def _result(job: Job) -> None:
+    """How a training ended, and the way to its models."""
+    saved = [p.run for p in job.progress if p.saved]
+    valid = [
+        f"{p.run}: validation loss {best:.3f} nats, perplexity {math.exp(min(best, 80)):.3g}."
+        for p in job.progress
+        if p.saved and (best := _best(p.records)) is not None
+    ]
+    kept = " What was learned is kept." if job.state == "stopped" and saved else ""
+    if job.message:
+        st.error(job.message[0].upper() + job.message[1:])
+    if valid or kept:
+        st.markdown(f"{'Stopped.' if job.state == 'stopped' else 'Done.'}{kept} " + " ".join(valid))
+    if saved and st.button("Show on the Gates page", key=f"show_{id(job)}", type="primary"):
+        ui.show_on("gates", saved)
+
+
+def _best(records) -> float | None:
+    return min((r.valid_loss for r in records if r.valid_loss is not None), default=None)
+
+
+def _pictures(job: Job) -> None:
+    dark, curves, norms, rates = ui.is_dark(), [], [], []
+    for plan, progress in zip(job.plans, job.progress, strict=True):
+        kind, records = plan.model["rnn_type"], list(progress.records)
+        if not records:
+            continue
+        color = plots.color(kind, dark)
+        step, loss, valid, norm, lr = np.array(
+            [
+                (
+                    r.step,
+                    r.loss,
+                    r.valid_loss if r.valid_loss is not None else np.nan,
+                    r.grad_norm,
+                    r.lr,
+                )
+                for r in records
+            ],
+            np.float64,
+        ).T
+        curves.append(plots.Learning(kind, color, step, loss, valid))
+        norms.append((kind, color, step, norm))
+        rates.append((kind, color, step, lr))
+    st.plotly_chart(plots.learning(curves, "Loss and perplexity"), key=f"learning_{id(job)}")
+    left, right = st.columns(2)
+    figure = plots.training_norms(norms, job.plans[0].config.clip, "Norm of the gradient")
+    left.plotly_chart(figure, key=f"norms_{id(job)}")
+    right.plotly_chart(plots.learning_rates(rates, "Learning rate"), key=f"rates_{id(job)}")
+    st.caption(
+        "Thin: the loss of the batches, the mean since the point before. Thick: validation. Where "
+        "validation rises and training falls on, the model learns its text by heart. The norm is "
+        "that of all parameters before clipping; above the dotted line it is cut."
+    )
+    written = [p for p in job.progress if p.samples]
+    for column, progress in ui.side_by_side(written):
+        with column:
+            step, text = progress.samples[-1]
+            st.markdown(f"**{progress.run}** writes at step {step:,}, temperature 0.8")
+            st.code(text, None, wrap_lines=True, height=240)
+            if len(progress.samples) > 1:
+                with st.expander("What it wrote before"):
+                    for step, text in progress.samples[-2::-1]:
+                        st.caption(f"Step {step:,}")
+                        st.code(text, None, wrap_lines=True)
