@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from rnnviz import ui, ui_train
+from rnnviz import ui, ui_jobs, ui_train
 
 ui.begin("train")
 st.title("Train")
@@ -10,7 +10,7 @@ st.markdown(
     "Choose a text and one or more cell types. A training goes on when you look at other pages or "
     "close this one; its models appear in the list of every page."
 )
-ui_train.show_jobs()
+ui_jobs.show()
 
 text, sizes = st.columns(2, gap="large")
 with text:

@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(options: argparse.Namespace) -> int:
     from rnnviz import TrainConfig, load_corpus
-    from rnnviz.jobs import fit, new_run, pick_device, resumed_run
+    from rnnviz.jobs import begun, claim, fit, new_run, pick_device, resumed_run
     from rnnviz.runs import run_name, runs_folder
 
     if options.minutes is options.epochs is options.steps is None:
@@ -116,14 +116,15 @@ def _train(options: argparse.Namespace) -> int:
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.append(1))
     try:
         for rnn_type in options.rnn_type:
-            path = folder / run_name(corpus.name, rnn_type)
-            if options.resume and (path / "run.json").exists():
+            name = run_name(corpus.name, rnn_type)
+            path = begun(name, folder) if options.resume else None
+            if path is not None:
                 if not (path / "resume.safetensors").exists():
                     print(f"{path}: complete")
                     continue
                 run, state = resumed_run(path, corpus)
             else:
-                path, state = _free(path), None
+                path, state = claim(name, folder), None
                 run = new_run(
                     path.name,
                     corpus,
@@ -171,15 +172,6 @@ def _show(records, name: str) -> None:
 def perplexity(loss: float) -> float:
     """exp of nats a token; infinite where that is larger than a float."""
     return math.exp(loss) if loss < 700 else math.inf
-
-
-def _free(path: Path) -> Path:
-    """The path, or the first of path-2, path-3, ... that is not taken."""
-    number, free = 1, path
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.name}-{number}")
-    return free
 
 
 def _import(options: argparse.Namespace) -> None:

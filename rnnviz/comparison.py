@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Container, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,12 +101,10 @@ def plans(
     models: dict[str, dict[str, Any]],
     seeds: int,
     config: dict[str, Any],
-    taken: Container[str] = (),
 ) -> list[dict[str, Any]]:
     """What to train, as fields of a Plan: each of the models with seeds 0, 1, ... on one corpus.
 
-    `models`: those of `matched`; `config`: fields of TrainConfig, the budget among them. No plan
-    has a name that is `taken`.
+    `models`: those of `matched`; `config`: fields of TrainConfig, the budget among them.
     """
     from rnnviz.training import TrainConfig
 
@@ -115,10 +112,9 @@ def plans(
     for rnn_type, model in models.items():
         for seed in range(seeds):
             name = f"{run_name(source.name, rnn_type)}-{model['hidden_size']}-seed{seed}"
-            names = (name if n == 1 else f"{name}-{n}" for n in count(1))
             made.append(
                 {
-                    "name": next(name for name in names if name not in taken),
+                    "name": name,
                     "source": source,
                     "level": level,
                     "min_count": min_count,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -21,6 +22,7 @@ from rnnviz.runs import (
     RunInfo,
     load_resume,
     load_run,
+    runs_folder,
     safe_name,
     save_run,
     versions,
@@ -46,12 +48,12 @@ def pick_device(name: str) -> torch.device:
 def claim(name: str, folder: Path) -> Path:
     """An empty folder for a new run: name, name-2, name-3, ..., the first that no run has.
 
-    Names of the runs that ship are taken too, theirs come first in every list. Raises RunError.
+    Names of the runs that ship are taken too where the app lists both. Raises RunError.
     """
     number, path = 1, folder / safe_name(name)
     while True:
         try:
-            if not (ASSETS / path.name).exists():
+            if folder != runs_folder() or not (ASSETS / path.name).exists():
                 path.mkdir(parents=True)
                 return path
         except FileExistsError:
@@ -60,6 +62,17 @@ def claim(name: str, folder: Path) -> Path:
             raise RunError(f"{path} cannot be written: {error.strerror}") from None
         number += 1
         path = folder / f"{name[:70]}-{number}"
+
+
+def begun(name: str, folder: Path) -> Path | None:
+    """The run that `claim` made for this name: one that can be resumed first, else the last."""
+    made = [path.parent for path in folder.glob(f"{name}*/run.json")]
+    made = [path for path in made if re.fullmatch(r"(-\d+)?", path.name.removeprefix(name))]
+    return max(
+        made,
+        key=lambda path: ((path / "resume.safetensors").exists(), path.stat().st_mtime),
+        default=None,
+    )
 
 
 def new_run(

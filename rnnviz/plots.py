@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,6 +15,8 @@ from plotly.subplots import make_subplots
 # One colour a cell type on every page (Okabe and Ito 2008), lightened for the dark theme.
 COLORS = {"LSTM": "#0072B2", "GRU": "#E69F00", "RNN_TANH": "#009E73", "RNN_RELU": "#CC79A7"}
 DARK_COLORS = COLORS | {"LSTM": "#56B4E9", "RNN_TANH": "#35C79A"}
+
+MAX_NATS = 80.0  # whose exp, the perplexity, is a float32
 
 SYMBOLS = {
     "i": "input gate",
@@ -191,6 +194,15 @@ def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:
     return figure
 
 
+def _ticks(low: float, high: float) -> dict[str, Any]:
+    """Of a log axis, written out: 1, 2, 5, 10, ...; those of plotly leave out the zeros."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    digits = (1, 2, 5) if last - first < 4 else (1,)
+    powers = range(first, last + 1, max(1, (last - first) // 6))
+    values = [digit * 10.0**power for power in powers for digit in digits]
+    return {"tickvals": values, "ticktext": [f"{value:,.10g}" for value in values]}
+
+
 @dataclass(frozen=True)
 class Learning:
     """One model in training, all (N,): losses in nats a token, NaN where none was taken."""
@@ -215,7 +227,7 @@ def learning(runs: Sequence[Learning], title: str) -> go.Figure:
             figure.add_scatter(
                 x=x.astype(np.int32),
                 y=y.astype(np.float32),
-                customdata=np.exp(y).astype(np.float32),
+                customdata=np.exp(np.minimum(y, MAX_NATS)).astype(np.float32),
                 name=f"{run.label} {what}",
                 mode=mode if len(x) > 1 else "markers",
                 line={"color": run.color, "width": width},
@@ -240,7 +252,7 @@ def learning(runs: Sequence[Learning], title: str) -> go.Figure:
             "side": "right",
             "showgrid": False,
             "fixedrange": True,
-            "dtick": "D2",
+            **_ticks(np.exp(min(low, MAX_NATS)), np.exp(min(high, MAX_NATS))),
         },
         height=380,
         margin={"l": 60, "r": 60, "t": 40, "b": 50},
@@ -262,9 +274,11 @@ def training_norms(
 ) -> go.Figure:
     """Gradient norms before clipping over training: (label, colour, steps (N,), norms (N,))."""
     figure = _over_training(runs, title)
+    found = [clip or 1.0, *(n for *_, norms in runs for n in norms if n > 0)]
+    figure.update_yaxes(title_text="gradient norm (log)", type="log")
+    figure.update_yaxes(_ticks(min(found), max(found)))
     if clip is not None:
         figure.add_hline(y=clip, line={"dash": "dot", "color": "#888888"}, annotation_text="clip")
-    figure.update_yaxes(title_text="gradient norm (log)", type="log")
     return figure
 
 

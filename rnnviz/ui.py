@@ -1,7 +1,7 @@
 """What every page shares: its sidebar, the address, caches, the heatmap component.
 
-With ui_train.py the one module of the package that imports streamlit. torch is imported inside
-functions, after the first elements are drawn.
+With the modules ui_*.py, one a page, the only one of the package that imports streamlit. torch is
+imported inside functions, after the first elements are drawn.
 """
 
 from __future__ import annotations

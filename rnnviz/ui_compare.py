@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -191,9 +190,6 @@ def train_all() -> None:
         f"{number} models, about {number * minutes:g} minutes. Each cell type has a learning rate "
         "of its own. Equal minutes are not equal steps."
     )
-    if find_spec("rnnviz.background") is None:
-        st.info("There is no background trainer here: train with `python -m rnnviz train`.")
-        return
     st.button(
         "Train all four",
         type="primary",
@@ -211,7 +207,7 @@ def _submit(spec: str, level: str, sizes: dict, seeds: int, config: dict[str, An
 
     source = corpora.read(spec)
     recipe = (MIN_COUNT[level], sizes, seeds, config)
-    plans = comparison.plans(source, spec, level, *recipe, taken=ui.run_list())
+    plans = comparison.plans(source, spec, level, *recipe)
     ui.jobs().submit([Plan(**plan) for plan in plans])
     st.session_state["submitted"] = len(plans)
 

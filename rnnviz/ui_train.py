@@ -1,7 +1,4 @@
-"""The controls and panels of the Train page: its text, its settings, the trainings in line.
-
-With ui.py the one module of the package that imports streamlit.
-"""
+"""The controls of the Train page: its text, its models, and the button that begins."""
 
 from __future__ import annotations
 
@@ -10,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import streamlit as st
 
-from rnnviz import RNN_TYPES, corpora, plots, runs, ui
-from rnnviz.background import Job, Plan, Prepared, Speed, against, measure_speed, prepare
+from rnnviz import RNN_TYPES, corpora, runs, ui
+from rnnviz.background import Plan, Prepared, Speed, against, measure_speed, prepare
 from rnnviz.corpora import CorpusError, Source
 from rnnviz.views import visible
 
@@ -59,6 +55,11 @@ def _speed(vocab_size: int, model: dict[str, Any], numbers: tuple, _prepared, _c
     return measure_speed(_prepared.corpus, model, _config)
 
 
+def _refuse(error: CorpusError) -> None:
+    sentence = str(error)
+    st.error(ui.plain(f"{sentence[:1].upper()}{sentence[1:]}."))
+
+
 def pick_source() -> tuple[Source, str]:
     """The text chosen and what `load_corpus` finds it by; stops the page where there is none."""
     state = st.session_state
@@ -88,7 +89,7 @@ def pick_source() -> tuple[Source, str]:
             return state["train_uploaded"], ""
         text = st.text_area("Your text", key="train_text", height=180, **KEEP)
     except CorpusError as error:
-        st.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        _refuse(error)
         st.stop()
     if not text:
         st.info("Paste a text: some hundred thousand characters make a model that writes.")
@@ -120,7 +121,7 @@ def pick_tokens(source: Source, spec: str) -> Prepared:
     try:
         return _prepared(source, level, min_count, spec)
     except CorpusError as error:
-        st.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        _refuse(error)
         st.stop()
 
 
@@ -281,137 +282,3 @@ def _expect(place, prepared: Prepared, models, config: TrainConfig) -> TrainConf
         log_every=min(20, max(1, round(slowest))),
         eval_every=int(min(500, max(10, steps / 10))),
     )
-
-
-def show_jobs() -> None:
-    """The trainings that run or wait, and the last one that ended; alive while one is active."""
-    active = any(job.active for job in ui.jobs().list())
-
-    @st.fragment(run_every=1.0 if active else None)
-    def panels() -> None:
-        jobs = ui.jobs().list()
-        if active and not any(job.active for job in jobs):
-            st.rerun()
-        ended = [job for job in jobs if not job.active][-1:]
-        for job in [job for job in jobs if job.active] or ended:
-            _panel(job)
-        if active and ended:
-            with st.expander(f"Before: {_name(ended[0])}"):
-                _result(ended[0])
-
-    panels()
-
-
-def _name(job: Job) -> str:
-    kinds = ", ".join(plan.model["rnn_type"] for plan in job.plans)
-    return f"{kinds} on {job.plans[0].source.name}"
-
-
-def _panel(job: Job) -> None:
-    with st.container(border=True):
-        left, right = st.columns([5, 1], vertical_alignment="center")
-        left.markdown(f"**{'Training ' if job.active else ''}{_name(job)}**")
-        if job.active:
-            right.button(
-                "Stopping …" if job.stopping else "Stop",
-                key=f"stop_{id(job)}",
-                on_click=job.stop,
-                disabled=job.stopping,
-                width="stretch",
-                help="What is learned by then is kept.",
-            )
-        if job.state == "waiting":
-            st.caption("Waits in line: it begins when the training before it has ended.")
-        elif job.state == "running":
-            st.progress(*_progress(job))
-        else:
-            _result(job)
-        if any(p.records for p in job.progress):
-            _pictures(job)
-
-
-def _progress(job: Job) -> tuple[float, str]:
-    """Share of all that is to be done, and a line about it."""
-    shares = [p.records[-1].progress if p.records else 0.0 for p in job.progress]
-    place = max((i for i, p in enumerate(job.progress) if p.run), default=0)
-    now = job.progress[place]
-    if not now.records:
-        return sum(shares) / len(shares), f"{now.run or 'The first model'}: first steps …"
-    last, ahead = now.records[-1], len(shares) - place - 1
-    if job.plans[place].config.minutes:
-        left = 60 * job.plans[place].config.minutes * (1 - last.progress + ahead)
-    else:
-        left = last.seconds / last.progress * (1 - last.progress + ahead)
-    ppl = math.exp(min(last.loss, 80))
-    return (place + last.progress) / len(shares), (
-        f"{now.run}: {last.progress:.0%}, {left // 60:.0f}:{left % 60:02.0f} left, "
-        f"{last.tokens / last.seconds:,.0f} tokens/s on {now.device}, "
-        f"loss {last.loss:.3f} nats, perplexity {ppl:.3g}"
-    )
-
-
-def _result(job: Job) -> None:
-    """How a training ended, and the way to its models."""
-    saved = [p.run for p in job.progress if p.saved]
-    valid = [
-        f"{p.run}: validation loss {best:.3f} nats, perplexity {math.exp(min(best, 80)):.3g}."
-        for p in job.progress
-        if p.saved and (best := _best(p.records)) is not None
-    ]
-    kept = " What was learned is kept." if job.state == "stopped" and saved else ""
-    if job.message:
-        st.error(job.message[0].upper() + job.message[1:])
-    if valid or kept:
-        st.markdown(f"{'Stopped.' if job.state == 'stopped' else 'Done.'}{kept} " + " ".join(valid))
-    if saved and st.button("Show on the Gates page", key=f"show_{id(job)}", type="primary"):
-        ui.show_on("gates", saved)
-
-
-def _best(records) -> float | None:
-    return min((r.valid_loss for r in records if r.valid_loss is not None), default=None)
-
-
-def _pictures(job: Job) -> None:
-    dark, curves, norms, rates = ui.is_dark(), [], [], []
-    for plan, progress in zip(job.plans, job.progress, strict=True):
-        kind, records = plan.model["rnn_type"], list(progress.records)
-        if not records:
-            continue
-        color = plots.color(kind, dark)
-        step, loss, valid, norm, lr = np.array(
-            [
-                (
-                    r.step,
-                    r.loss,
-                    r.valid_loss if r.valid_loss is not None else np.nan,
-                    r.grad_norm,
-                    r.lr,
-                )
-                for r in records
-            ],
-            np.float64,
-        ).T
-        curves.append(plots.Learning(kind, color, step, loss, valid))
-        norms.append((kind, color, step, norm))
-        rates.append((kind, color, step, lr))
-    st.plotly_chart(plots.learning(curves, "Loss and perplexity"), key=f"learning_{id(job)}")
-    left, right = st.columns(2)
-    figure = plots.training_norms(norms, job.plans[0].config.clip, "Norm of the gradient")
-    left.plotly_chart(figure, key=f"norms_{id(job)}")
-    right.plotly_chart(plots.learning_rates(rates, "Learning rate"), key=f"rates_{id(job)}")
-    st.caption(
-        "Thin: the loss of the batches, the mean since the point before. Thick: validation. Where "
-        "validation rises and training falls on, the model learns its text by heart. The norm is "
-        "that of all parameters before clipping; above the dotted line it is cut."
-    )
-    written = [p for p in job.progress if p.samples]
-    for column, progress in ui.side_by_side(written):
-        with column:
-            step, text = progress.samples[-1]
-            st.markdown(f"**{progress.run}** writes at step {step:,}, temperature 0.8")
-            st.code(text, None, wrap_lines=True, height=240)
-            if len(progress.samples) > 1:
-                with st.expander("What it wrote before"):
-                    for step, text in progress.samples[-2::-1]:
-                        st.caption(f"Step {step:,}")
-                        st.code(text, None, wrap_lines=True)
