@@ -70,6 +70,7 @@ def own_models() -> None:
         state["own_run"] = next(iter(own))
     chosen, download, remove = st.columns([2, 1, 1], vertical_alignment="bottom")
     info = own[chosen.selectbox("Model", list(own), key="own_run")]
+    busy = ui.jobs().in_training(info.name)
     download.download_button(
         "Download as one file",
         lambda: archive.pack(info),
@@ -78,14 +79,18 @@ def own_models() -> None:
         icon=":material/download:",
         width="stretch",
     )
-    if remove.button("Delete", icon=":material/delete:", width="stretch"):
+    if remove.button("Delete", icon=":material/delete:", width="stretch", disabled=busy):
         ask_to_delete(info)
     if state.get("named") != info.name or "new_name" not in state:
         state["named"] = state["new_name"] = info.name
     with st.form("rename", border=False):
         field, apply, _ = st.columns([2, 1, 1], vertical_alignment="bottom")
         field.text_input("Name", key="new_name")
-        apply.form_submit_button("Rename", on_click=rename, args=(info,), width="stretch")
+        apply.form_submit_button(
+            "Rename", on_click=rename, args=(info,), width="stretch", disabled=busy
+        )
+    if busy:
+        st.caption("It is being trained: it can be renamed and deleted when that has ended.")
 
 
 def bring() -> None:

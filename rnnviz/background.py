@@ -5,6 +5,7 @@ A job outlives the page that began it: pages read it whenever they like, and nev
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import logging
@@ -13,7 +14,6 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,7 @@ class Progress:
     records: list[StepRecord] = field(default_factory=list)
     samples: list[tuple[int, str]] = field(default_factory=list)
     message: str = ""
+    active: bool = False
     saved: bool = False
 
 
@@ -180,6 +181,10 @@ class Jobs:
         with self._lock:
             return tuple(self._jobs)
 
+    def in_training(self, name: str) -> bool:
+        """Whether a run is written to by a training that goes on."""
+        return any(p.active and p.run == name for job in self.list() for p in job.progress)
+
     def _begin(self) -> None:
         """Start what may run now, and forget the oldest of what has ended."""
         with self._lock:
@@ -190,7 +195,9 @@ class Jobs:
             waiting = [job for job in self._jobs if job.state == "waiting"]
             for job in waiting[: max(0, _at_once() - running)]:
                 job.state = "running"
-                threading.Thread(target=self._run, args=(job,), daemon=True).start()
+                threading.Thread(
+                    target=self._run, args=(job,), name="training", daemon=True
+                ).start()
 
     def _run(self, job: Job) -> None:
         job.run()
@@ -204,7 +211,7 @@ def _usual_threads() -> int:
     return torch.get_num_threads()
 
 
-@contextmanager
+@contextlib.contextmanager
 def one_core_left() -> Iterator[None]:
     """Torch leaves a core to the pages. It counts for this thread and for those that begin
     meanwhile: two teams of threads on the same cores would wait for each other."""
@@ -240,14 +247,14 @@ def _train(plan: Plan, progress: Progress, stop: Callable[[], bool]) -> None:
         run = new_run(path.name, corpus, plan.config, **plan.model)
         device = pick_device("auto")
         run.model.to(device)
-        progress.run, progress.device = path.name, str(device)
+        progress.run, progress.device, progress.active = path.name, str(device), True
         for record in fit(run, corpus, folder, stop=stop):
             progress.records.append(record)
             if record.valid_loss is not None:
                 progress.samples.append((record.step, _sample(run, corpus)))
     finally:
-        progress.saved = (path / "run.json").exists()
-        if not progress.saved and not any(path.iterdir()):
+        progress.saved, progress.active = (path / "run.json").exists(), False
+        with contextlib.suppress(OSError):  # it holds something, or is gone
             path.rmdir()
 
 

@@ -276,9 +276,9 @@ def _expect(place, prepared: Prepared, models, config: TrainConfig) -> TrainConf
             f"{config.minutes * len(models):g} minutes in all. The speed is that of a few real "
             f"steps of this shape on {speed.device}, just measured."
         )
-    steps = slowest * 60 * config.minutes
+    seconds = max(6.0, min(60 * config.minutes / 10, 60.0))  # between evaluations
     return replace(
         config,
         log_every=min(20, max(1, round(slowest))),
-        eval_every=int(min(500, max(10, steps / 10))),
+        eval_every=max(1, round(slowest * seconds)),
     )

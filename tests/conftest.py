@@ -29,6 +29,11 @@ settings.register_profile(
 settings.load_profile("ci")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_runs_of_the_developer(tmp_path_factory) -> None:
+    os.environ["RNNVIZ_RUNS"] = str(tmp_path_factory.mktemp("own"))
+
+
 @dataclass(frozen=True)
 class Server:
     url: str

@@ -4,12 +4,9 @@ import csv
 import json
 import re
 import shutil
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -162,22 +159,9 @@ def test_without_snapshots_the_page_says_what_makes_them():
 
 
 def test_all_four_are_handed_to_the_trainer(monkeypatch):
-    @dataclass(frozen=True)
-    class Plan:
-        name: str
-        source: corpora.Source
-        level: str
-        min_count: int
-        model: dict
-        config: TrainConfig
-        spec: str = ""
-
     submitted, links = [], []
     jobs = SimpleNamespace(submit=submitted.append)
-    background = ModuleType("rnnviz.background")
-    background.Plan, background.__spec__ = Plan, ModuleSpec(background.__name__, None)
-    monkeypatch.setitem(sys.modules, background.__name__, background)
-    monkeypatch.setattr(ui, "jobs", lambda: jobs, raising=False)
+    monkeypatch.setattr(ui, "jobs", lambda: jobs)
     monkeypatch.setattr(ui_compare.st, "page_link", lambda page, **_: links.append(page))
     app = opened(PAGE, runs=["recall-lstm"], text="Ab?A")
     app.selectbox(key="train_corpus").set_value("brackets")
