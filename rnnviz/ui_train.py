@@ -224,40 +224,41 @@ def begin(prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainCon
     reason = against(prepared.corpus, models, config)
     if reason:
         st.warning(reason)
-    expected = st.empty()
-    pressed = st.button("Train", type="primary", disabled=bool(reason), key="train_begin")
-    if reason:
-        return
-    if any(job.active for job in ui.jobs().list()):
-        expected.caption("The speed is measured when no training runs.")
+    elif any(job.active for job in ui.jobs().list()):
+        st.caption("The speed is measured when no training runs.")
     else:
-        config = _expect(expected, prepared, models, config)
-    if pressed:
-        corpus = prepared.corpus
-        ui.jobs().submit(
-            [
-                Plan(
-                    runs.run_name(corpus.name, model["rnn_type"]),
-                    prepared.source,
-                    corpus.level,
-                    prepared.min_count,
-                    model,
-                    config,
-                    corpus.spec,
-                )
-                for model in models
-            ]
-        )
-        st.rerun()
+        config = _expect(prepared, models, config)
+    st.button(
+        "Train",
+        type="primary",
+        disabled=bool(reason),
+        key="train_begin",
+        on_click=_submit,
+        args=(prepared, models, config),
+    )
 
 
-def _expect(place, prepared: Prepared, models, config: TrainConfig) -> TrainConfig:
+def _submit(prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainConfig) -> None:
+    corpus = prepared.corpus
+    text = (prepared.source, corpus.level, prepared.min_count)
+    names = [runs.run_name(corpus.name, model["rnn_type"]) for model in models]
+    ui.jobs().submit(
+        [
+            Plan(name, *text, model, config, corpus.spec)
+            for name, model in zip(names, models, strict=True)
+        ]
+    )
+
+
+def _expect(
+    prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainConfig
+) -> TrainConfig:
     """Show parameters, speed and time; the config with records and evaluations to suit them."""
     from dataclasses import replace
 
     numbers = (config.batch_size, config.sequence_length, config.optimizer)
     tokens, rows, slowest = len(prepared.corpus.train), [], math.inf
-    with place, st.spinner("Measuring some steps of this shape …"):
+    with st.spinner("Measuring some steps of this shape …"):
         for model in models:
             speed = _speed(len(prepared.corpus.vocab), model, numbers, prepared, config)
             slowest = min(slowest, speed.steps_per_second)
@@ -270,12 +271,11 @@ def _expect(place, prepared: Prepared, models, config: TrainConfig) -> TrainConf
                     f"Passes in {config.minutes:g} min": f"{seen / tokens:.2g}",
                 }
             )
-    with place.container():
-        st.table(rows, hide_index=True)
-        st.caption(
-            f"{config.minutes * len(models):g} minutes in all. The speed is that of a few real "
-            f"steps of this shape on {speed.device}, just measured."
-        )
+    st.table(rows, hide_index=True)
+    st.caption(
+        f"{config.minutes * len(models):g} minutes in all. The speed is that of a few real "
+        f"steps of this shape on {speed.device}, just measured."
+    )
     seconds = max(6.0, min(60 * config.minutes / 10, 60.0))  # between evaluations
     return replace(
         config,

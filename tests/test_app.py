@@ -30,10 +30,12 @@ PAGES = {
     "pages/states.py": "Cell state",
     "pages/gradients.py": "Gradients through time",
     "pages/sampling.py": "Sampling",
+    "pages/train.py": "Train",
     "pages/compare.py": "Compare",
     "pages/models.py": "Models",
 }
-TEXT_PAGES = [page for page in PAGES if page not in ("pages/models.py", "pages/sampling.py")]
+OTHERS = ("pages/models.py", "pages/sampling.py", "pages/train.py")
+TEXT_PAGES = [page for page in PAGES if page not in OTHERS]
 
 
 def opened(page: str, **state) -> AppTest:

@@ -17,12 +17,13 @@ PAGES = {
     "states": "Cell state",
     "gradients": "Gradients through time",
     "sampling": "Sampling",
+    "train": "Train",
     "compare": "Compare",
     "models": "Models",
 }
-TEXT_PAGES = [page for page in PAGES if page not in ("models", "sampling")]
+TEXT_PAGES = [page for page in PAGES if page not in ("models", "sampling", "train")]
 CHART = "canvas, .text, .js-plotly-plot"
-READY = ".token, .generated, [data-testid=stDataFrame] canvas"
+READY = ".token, .generated, [data-testid=stDataFrame] canvas, [data-testid=stTable]"
 
 
 def open_page(page: Page, url: str) -> None:

@@ -1,0 +1,195 @@
+"""The Train page: its Python without a browser, then what only a browser shows."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from streamlit.testing.v1 import AppTest
+
+from rnnviz import list_runs, ui
+from tests.test_app import is_fine, opened
+from tests.test_background import LINE, wait
+
+PAGE = "pages/train.py"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "runs"))
+    yield tmp_path / "runs"
+    for job in ui.jobs().list():
+        job.stop()
+    wait(lambda: not any(job.active for job in ui.jobs().list()))
+
+
+def pasted(text: str, **state) -> AppTest:
+    """The page with a text and a small model that is trained for three seconds."""
+    small = {"train_hidden": 8, "train_embed": 8, "train_batch": 2, "train_length": 8}
+    small |= {"train_minutes": 0.05, "train_min_count": 1}
+    return opened(PAGE, train_way="paste", train_text=text, **small | state)
+
+
+def said(app: AppTest) -> str:
+    found = (*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.code)
+    return "\n".join(element.value for element in found)
+
+
+def button(app: AppTest, label: str):
+    (found,) = [button for button in app.button if button.label == label]
+    return found
+
+
+def test_the_text_is_shown_with_its_size_vocabulary_and_share_of_unk():
+    app = pasted(LINE * 400)
+    assert is_fine(app)
+    text = said(app)
+    assert "**6,120** characters to train on" in text
+    assert "0.00% of the training text is `<unk>`" in text
+    assert "Vocabulary: 4 tokens" in text
+    app.number_input(key="train_min_count").set_value(1100).run()
+    assert re.search(r"1[78]\.\d\d% of the training text is `<unk>`", said(app))
+    app.button_group(key="train_level").set_value("word").run()
+    assert "words to train on" in said(app)
+
+
+def test_what_to_expect_is_measured_before_the_start():
+    app = pasted(LINE * 400, train_types=["LSTM", "GRU"])
+    (table,) = app.table
+    rows = table.value
+    assert list(rows.iloc[:, 0]) == ["LSTM", "GRU"]
+    assert (rows["Tokens/s"].str.replace(",", "").astype(int) > 0).all()
+    assert rows["Parameters"].tolist() == ["644", "500"]
+
+
+def test_a_training_is_watched_to_its_end_and_its_models_are_listed(folder):
+    app = pasted(LINE * 400, train_types=["LSTM", "GRU"])
+    button(app, "Train").click().run()
+    assert is_fine(app)
+    (job,) = [job for job in ui.jobs().list() if job.active]
+    wait(lambda: bool(job.progress[0].records))
+    app.run()
+    assert is_fine(app)
+    assert any("left" in bar.proto.text for bar in app.get("progress"))
+    wait(lambda: not job.active)
+    app.run()
+    assert is_fine(app)
+    assert "pasted\\-lstm: validation loss" in said(app)
+    assert [info.name for info in list_runs([folder])] == ["pasted-gru", "pasted-lstm"]
+
+
+def test_a_second_training_waits_in_line_and_says_so():
+    app = pasted(LINE * 400, train_minutes=10.0)
+    button(app, "Train").click().run()
+    button(app, "Train").click().run()
+    assert is_fine(app)
+    assert "Waits in line" in said(app)
+    first, second = [job for job in ui.jobs().list() if job.active]
+    wait(lambda: bool(first.progress[0].records))
+    stop = [button for button in app.button if button.label == "Stop"]
+    assert len(stop) == 2
+    stop[0].click().run()
+    wait(lambda: first.state == "stopped")
+    app.run()
+    assert is_fine(app)
+    second.stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "Paste a text"),
+        ("x", "too short"),
+        (LINE, "too short"),
+        ("a" * 5000 + "😀" * 3, "characters to train on"),
+        ("<script>alert(1)</script> שלום " * 50, "characters to train on"),
+    ],
+)
+def test_odd_texts_are_one_sentence_or_are_taken(text, sentence):
+    app = pasted(text, train_batch=32, train_length=64)
+    assert not app.exception
+    assert sentence in said(app)
+
+
+def test_no_cell_type_and_a_model_too_large_are_refused_before_the_start():
+    app = pasted(LINE * 400, train_types=[])
+    assert "at least one cell type" in said(app)
+    assert button(app, "Train").disabled
+    app = pasted(LINE * 400, train_hidden=2048, train_layers=8, train_batch=300, train_length=20)
+    assert "GB of memory" in said(app)
+    assert button(app, "Train").disabled
+
+
+def test_a_loss_that_is_not_finite_is_one_sentence():
+    app = pasted(LINE * 400, train_types=["RNN_RELU"], train_recipe="sgd", train_lr=1e6)
+    app.number_input(key="train_clip").set_value(1000.0).run()
+    button(app, "Train").click().run()
+    job = ui.jobs().list()[-1]
+    wait(lambda: not job.active)
+    app.run()
+    assert not app.exception
+    assert [error.value for error in app.error if "no longer finite" in error.value]
+
+
+# In a browser
+
+
+def open_train(page: Page, url: str) -> None:
+    page.goto(f"{url}/train")
+    page.get_by_text("characters to train on").wait_for()
+
+
+def upload(page: Page, name: str, raw: bytes) -> None:
+    page.get_by_test_id("stFileUploader").locator("input").set_input_files(
+        {"name": name, "mimeType": "text/plain", "buffer": raw}
+    )
+
+
+def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server, page, browser):
+    open_train(page, fresh_server.url)
+    page.get_by_role("radio", name="Paste a text").click()
+    page.get_by_label("Your text").fill(LINE * 800)
+    page.get_by_label("Your text").press("Control+Enter")
+    page.get_by_text("Vocabulary: 4 tokens").wait_for()
+    minutes = page.get_by_label("Minutes, each")
+    minutes.fill("5")
+    minutes.press("Enter")
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_text(re.compile("tokens/s on")).wait_for()
+    page.reload()
+    page.get_by_text(re.compile("tokens/s on")).wait_for()
+    other = browser.new_page()
+    other.goto(f"{fresh_server.url}/train")
+    other.get_by_text(re.compile("tokens/s on")).wait_for()
+    page.get_by_role("link", name="Gates").first.click()
+    expect(page.locator("h1")).to_have_text("Gates")
+    page.locator(".token").first.wait_for()
+    other.get_by_role("button", name="Stop").click()
+    other.get_by_text("what was learned is kept").wait_for()
+    other.get_by_role("button", name="See the gates").click()
+    expect(other.locator("h1")).to_have_text("Gates")
+    other.locator(".token").first.wait_for()
+    assert "pasted-lstm" in other.url
+    other.close()
+    assert "Traceback" not in fresh_server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "sentence"),
+    [
+        ("empty.txt", b"", "too short"),
+        ("binary.txt", bytes(range(256)) * 50, "UTF-8"),
+        ("latin.txt", "müde Straße ".encode("latin-1") * 500, "UTF-8"),
+        ("bomb.txt", b"PK\x03\x04" + b"\0" * 5000, "NUL bytes"),
+        ("<img src=x onerror=alert(1)>.txt", b"PK\x03\x04\xff", "<img src=x onerror=alert(1)>.txt"),
+        ("line.txt", b"abcd efgh " * 1_990_000, "characters to train on"),
+    ],
+)
+def test_odd_files_are_refused_in_a_sentence_or_taken(server, page, name, raw, sentence):
+    open_train(page, server.url)
+    page.get_by_role("radio", name="Upload a file").click()
+    page.get_by_text("Choose a file").wait_for()
+    upload(page, name, raw)
+    shown = page.get_by_test_id("stMain").get_by_text(sentence).last
+    shown.wait_for(timeout=60_000)
+    assert page.locator("img[src=x]").count() == 0
+    assert "Traceback" not in server.log.read_text()
