@@ -188,7 +188,7 @@ def settings() -> tuple[list[dict[str, Any]], TrainConfig]:
         )
         from rnnviz.training import DEFAULT_LR, TrainConfig
 
-        usual = ", ".join(f"{kind} {lr:g}" for kind, lr in DEFAULT_LR[recipe].items())
+        usual = ", ".join(f"{kind} {DEFAULT_LR[recipe][kind]:g}" for kind in types or RNN_TYPES)
         lr = st.number_input(
             "Learning rate",
             1e-6,
@@ -197,7 +197,8 @@ def settings() -> tuple[list[dict[str, Any]], TrainConfig]:
             format="%g",
             key="train_lr",
             **KEEP,
-            placeholder=f"by cell type: {usual}",
+            placeholder=usual,
+            help="Empty: the rate that serves each cell type well.",
         )
         tied = st.toggle(
             "Tie the weights of embedding and projection",
