@@ -113,9 +113,15 @@ def slopes(
 
 
 def carry_back(
-    kind: str, slopes: dict[str, Tensor], w: Tensor, dh: Tensor, dc: Tensor | None, into: str
+    kind: str,
+    slopes: dict[str, Tensor],
+    w: Tensor,
+    dh: Tensor,
+    dc: Tensor | None,
+    into: str,
+    out: Tensor | None = None,
 ) -> Tensor:
-    """dL/d(what a weight matrix reads) for R losses at once, (R,D).
+    """dL/d(what a weight matrix reads) for R losses at once, (R,D), in `out` where it is given.
 
     `slopes` of one step, each (H,); `w` (G*H,D) is W_ih with `into` = "x" or W_hh with "h"; `dh`,
     `dc` (R,H): dL/dh and all of dL/dc after the step. The gates' blocks are added up before the
@@ -130,23 +136,28 @@ def carry_back(
         return total  # (H,D)
 
     if kind == "LSTM":
-        return torch.addmm(dc @ summed("i", "f", "g"), dh, slopes["o"][:, None] * blocks[3])
+        through_c = torch.mm(dc, summed("i", "f", "g"), out=out)
+        return through_c.addmm_(dh, slopes["o"][:, None] * blocks[3])
     if kind == "GRU":
-        return dh @ summed("r", "z", "n" if into == "x" else "n_from_h")
-    return dh @ summed("a")
+        return torch.mm(dh, summed("r", "z", "n" if into == "x" else "n_from_h"), out=out)
+    return torch.mm(dh, summed("a"), out=out)
 
 
 def step_back(
-    kind: str, slopes: dict[str, Tensor], w_hh: Tensor, dh: Tensor, dc: Tensor | None
-) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """The adjoint of one step, for R losses at once.
+    kind: str,
+    slopes: dict[str, Tensor],
+    w_hh: Tensor,
+    dh: Tensor,
+    dc: Tensor | None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The adjoint of one step, for R losses at once: dL/dh before it (R,H), in `out` where given.
 
     `slopes` of the step, each (H,); `w_hh` (G*H,H); `dh`, `dc` (R,H): dL/dh and dL/dc after the
-    step, `dc` without its part through h. Returns dL/dh and dL/dc before the step (R,H), and
-    dL/dc after it with its part through h.
+    step. `dc` comes without its part through h, which is added in place. dL/dc before the step is
+    then `dc * slopes["keep"]`.
     """
     if kind == "LSTM":
-        dc = torch.addcmul(dc, dh, slopes["c_from_h"])
-        return carry_back(kind, slopes, w_hh, dh, dc, "h"), dc * slopes["keep"], dc
-    before = carry_back(kind, slopes, w_hh, dh, None, "h")
-    return (before.addcmul_(dh, slopes["keep"]) if kind == "GRU" else before), None, None
+        dc.addcmul_(dh, slopes["c_from_h"])
+    before = carry_back(kind, slopes, w_hh, dh, dc, "h", out)
+    return before.addcmul_(dh, slopes["keep"]) if kind == "GRU" else before

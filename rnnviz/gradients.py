@@ -60,7 +60,10 @@ class LayerSlopes:
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """Adjoints at step t of one layer, for the targets from t on, in units of exp(log_scale)."""
+    """Adjoints at step t of one layer, for the targets from t on, in units of exp(log_scale).
+
+    They are the scan's own arrays: it writes over them when it goes on.
+    """
 
     t: int
     layer: int
@@ -179,38 +182,41 @@ def _scan(
     the rows of the targets from t on are active. Each row of each layer has a scale of its own:
     layers may forget at very different speeds.
     """
-    size, active = direct.shape[1], 0
-    dh = direct.new_zeros(len(layers), len(targets), size)  # (L,R,H), carried from step t + 1
-    dc = torch.zeros_like(dh) if layers[0].kind == "LSTM" else None
+    shape, active = (len(targets), direct.shape[1]), 0
+    dh = [direct.new_zeros(shape) for _ in layers]  # (R,H) each, carried from step t + 1
+    dc = [direct.new_zeros(shape) if layer.kind == "LSTM" else None for layer in layers]
+    before = torch.empty_like(dh[0])  # changes places with dh of one layer after the other
     log_scale = direct.new_full((len(layers), len(targets)), -math.inf)
     for t in range(targets[0], first - 1, -1):
         if active < len(targets) and targets[active] == t:
-            dh[-1, active], log_scale[-1, active] = direct[t], 0
+            for carried in dh:
+                carried[active] = 0
+            dh[-1][active], log_scale[-1, active] = direct[t], 0
             active += 1
         rows = slice(active)
         above: tuple[Tensor, Tensor] | None = None  # what the layer above hands down, its scale
         for k in range(len(layers) - 1, -1, -1):
-            layer, scale = layers[k], log_scale[k, rows]
-            slopes = {name: slope[t] for name, slope in layer.slopes.items()}
-            here, carried = dh[k, rows].clone(), None if dc is None else dc[k, rows]  # (R,H)
+            layer, here = layers[k], dh[k][rows]  # (R,H)
+            dc_here = None if dc[k] is None else dc[k][rows]
             if above is not None:
-                common = torch.maximum(scale, above[1]).clamp(min=-1e300)
-                own = (scale - common).exp()[:, None]
-                here = here * own + above[0] * (above[1] - common).exp()[:, None]
-                carried = None if dc is None else carried * own
-                scale = common
-            dh[k, rows], before, dc_here = cells.step_back(
-                layer.kind, slopes, layer.w_hh, here, carried
-            )
-            if dc is not None:
-                dc[k, rows] = before
-            log_scale[k, rows] = scale
-            step = _Step(t, k, here, dc_here, scale)
+                common = torch.maximum(log_scale[k, rows], above[1]).clamp(min=-1e300)
+                own = (log_scale[k, rows] - common).exp()[:, None]
+                here.mul_(own).addcmul_(above[0], (above[1] - common).exp()[:, None])
+                if dc_here is not None:
+                    dc_here.mul_(own)
+                log_scale[k, rows] = common
+            slopes = {name: slope[t] for name, slope in layer.slopes.items()}
+            cells.step_back(layer.kind, slopes, layer.w_hh, here, dc_here, before[rows])
+            step = _Step(t, k, here, dc_here, log_scale[k, rows])
             if k > 0:
-                above = (_into_x(layer, step), scale)
+                above = (_into_x(layer, step), step.log_scale)
             yield step
+            dh[k], before = before, dh[k]
+            if dc_here is not None:
+                dc_here.mul_(slopes["keep"])
         if t % RESCALE_EVERY == 0:
-            _rescale(dh, dc, log_scale, rows)
+            for h, c, scale in zip(dh, dc, log_scale, strict=True):
+                _rescale(h[rows], None if c is None else c[rows], scale[rows])
 
 
 def _into_x(layer: LayerSlopes, step: _Step) -> Tensor:
@@ -219,16 +225,16 @@ def _into_x(layer: LayerSlopes, step: _Step) -> Tensor:
     return cells.carry_back(layer.kind, slopes, layer.w_ih, step.dh, step.dc, "x")
 
 
-def _rescale(dh: Tensor, dc: Tensor | None, log_scale: Tensor, rows: slice) -> None:
-    """Bring the largest adjoint of each row to 1, in place."""
-    largest = torch.linalg.vector_norm(dh[:, rows], math.inf, dim=-1)  # (L,R)
+def _rescale(dh: Tensor, dc: Tensor | None, log_scale: Tensor) -> None:
+    """Bring the largest adjoint of each row (R,H) to 1, in place."""
+    largest = torch.linalg.vector_norm(dh, math.inf, dim=-1)  # (R,)
     if dc is not None:
-        largest = torch.maximum(largest, torch.linalg.vector_norm(dc[:, rows], math.inf, dim=-1))
-    log_scale[:, rows] += largest.log()  # -inf for a row of zeros
-    largest = torch.where(largest > 0, largest, 1.0)[..., None]
-    dh[:, rows] /= largest
+        largest = torch.maximum(largest, torch.linalg.vector_norm(dc, math.inf, dim=-1))
+    log_scale += largest.log()  # -inf for a row of zeros
+    largest = torch.where(largest > 0, largest, 1.0)[:, None]
+    dh /= largest
     if dc is not None:
-        dc[:, rows] /= largest
+        dc /= largest
 
 
 def _log_norm(adjoint: Tensor, log_scale: Tensor) -> Tensor:
@@ -252,8 +258,9 @@ def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, bat
     dh, dc = rows[:, :h_size], rows[:, h_size:]
     if w_hr is not None:
         dh = dh @ w_hr  # through the projection of h
-    dh_before, dc_before, _ = cells.step_back(at.kind, slopes, at.w_hh, dh, dc)
-    return dh_before if dc_before is None else torch.cat([dh_before, dc_before], -1)
+    has_c, dc = recorded.c is not None, dc.clone()
+    before = cells.step_back(at.kind, slopes, at.w_hh, dh, dc)
+    return torch.cat([before, dc * slopes["keep"]], -1) if has_c else before
 
 
 def memory_half_life(trace: Trace, layer: int) -> Tensor:
