@@ -113,9 +113,7 @@ def influence(
         raise ValueError(f"of must be h, c or x, not {of!r}")
     if of == "c" and layers[0].kind != "LSTM":
         raise ValueError(f"a {layers[0].kind} has no cell state c")
-    if not -len(layers) <= layer < len(layers):
-        raise ValueError(f"layer must be below {len(layers)}, not {layer}")
-    steps, layer = len(direct), layer % len(layers)
+    steps, layer = len(direct), _within("layer", layer, len(layers))
     log_norms = direct.new_full((steps, steps), -math.inf)  # (T,T)
     for step in _scan(layers, direct, range(steps - 1, -1, -1), 0):
         if step.layer == layer:
@@ -127,9 +125,7 @@ def influence(
 
 def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerSlopes], Tensor]:
     """Slopes of each layer along ids (T+1,), and dL_t/dh_t (T,H) through the projection alone."""
-    ids = torch.as_tensor(ids, device=model.device)
-    if ids.dim() != 1 or len(ids) < 2:
-        raise ValueError(f"ids must be one sequence of at least 2 tokens, not {tuple(ids.shape)}")
+    ids = model.checked(ids, least=2).to(model.device)
     trace = trace_model(model, ids[:-1])
     if not all(layer.h.isfinite().all() for layer in trace.layers):
         raise ValueError("the states are no longer finite on this text: no gradient is defined")
@@ -242,12 +238,17 @@ def _log_norm(adjoint: Tensor, log_scale: Tensor) -> Tensor:
     return adjoint.norm(dim=-1).log() + log_scale
 
 
-def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, batch: int = 0):
+def recurrent_jacobian(
+    rnn: nn.RNNBase, trace: Trace, layer: int, step: int, batch: int = 0
+) -> Tensor:
     """d(state after a step) / d(state before it), (S,S), in closed form.
 
-    The state is (h, c) for the LSTM, h otherwise; `layer` counts `trace.layers`.
+    The state is (h, c) for the LSTM, h otherwise; `layer` counts `trace.layers`. Raises ValueError.
     """
+    layer = _within("layer", layer, len(trace.layers))
     recorded = trace.layers[layer]
+    step = _within("step", step, len(recorded.x))
+    batch = _within("batch", batch, recorded.x.shape[1])
     k = layer // (2 if rnn.bidirectional else 1)
     at = layer_slopes(rnn, recorded, k, batch)
     w_hr = _weights(rnn, recorded, k)[-1]
@@ -263,16 +264,23 @@ def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, bat
     return torch.cat([before, dc * slopes["keep"]], -1) if has_c else before
 
 
+def _within(name: str, index: int, size: int) -> int:
+    """An index that may count from the end, from 0 on. Raises ValueError."""
+    if not -size <= index < size:
+        raise ValueError(f"{name} must be below {size}, not {index}")
+    return index % size
+
+
 def memory_half_life(trace: Trace, layer: int) -> Tensor:
     """Tokens after which a unit's memory has halved (H,): ln 0.5 / mean ln f.
 
     The product of forget gates decays as exp(mean ln f); for the GRU z keeps. Raises
     ValueError for an RNN, which has no gate that keeps.
     """
-    gates = trace.layers[layer].gates
-    keep = gates.get("f", gates.get("z"))
+    recorded = trace.layers[_within("layer", layer, len(trace.layers))]
+    keep = recorded.gates.get("f", recorded.gates.get("z"))
     if keep is None:
-        raise ValueError(f"a {trace.layers[layer].kind} has no gate that keeps its state")
+        raise ValueError(f"a {recorded.kind} has no gate that keeps its state")
     return math.log(2) / keep.double().log().mean((0, 1)).abs()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -66,6 +68,23 @@ class RNNModel(nn.Module):
     @property
     def device(self) -> torch.device:
         return self.projection.weight.device
+
+    def checked(self, ids: Tensor | Sequence[int], least: int = 0) -> Tensor:
+        """Ids (T,) as int64. Raises ValueError for what is no sequence of ids of the vocabulary."""
+        try:
+            ids = torch.as_tensor(ids)
+        except (TypeError, ValueError, RuntimeError, OverflowError):
+            raise ValueError("ids must be one sequence of whole numbers") from None
+        whole = not (ids.dtype.is_floating_point or ids.dtype.is_complex or ids.dtype == torch.bool)
+        if ids.dim() != 1 or (len(ids) and not whole):
+            what = f"{ids.dtype} of shape {tuple(ids.shape)}"
+            raise ValueError(f"ids must be one sequence of whole numbers, not {what}")
+        if len(ids) < least:
+            raise ValueError(f"ids must have at least {least} tokens, not {len(ids)}")
+        last = self.projection.out_features - 1
+        if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) <= last:
+            raise ValueError(f"ids must lie between 0 and {last}, the vocabulary of the model")
+        return ids.long()
 
     def init_hidden(self, batch_size: int) -> Hidden:
         """Zeros (L,B,H) for h, and for the LSTM as many for c."""

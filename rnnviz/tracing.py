@@ -6,7 +6,7 @@ every h, one batched product gives every gate, and an elementwise scan gives c.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -272,10 +272,11 @@ def record(model: nn.Module) -> Iterator[dict[str, list[Trace]]]:
             hook.remove()
 
 
-def trace_model(model, ids: Tensor) -> Trace:
-    """Trace of an RNNModel's recurrent layers on ids (T,), dropout left out."""
+def trace_model(model, ids: Tensor | Sequence[int]) -> Trace:
+    """Trace of an RNNModel's recurrent layers on ids (T,), dropout left out. Raises ValueError."""
+    ids = model.checked(ids, least=1).to(model.device)
     with torch.no_grad():
-        embedded = model.embedding(torch.as_tensor(ids, device=model.device))  # (T,D)
+        embedded = model.embedding(ids)  # (T,D)
     was_training = model.rnn.training
     try:
         return trace(model.rnn.eval(), embedded)

@@ -5,6 +5,7 @@ Models in float32 are held to a float64 chain along their own recorded x, h and 
 """
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -302,3 +303,34 @@ def test_half_lives_of_gates_and_of_a_row_of_norms():
     assert fit(decay.flip(0)) == fit(torch.ones(9)) == math.inf
     assert all(math.isnan(fit(torch.tensor(norms))) for norms in ([], [2.0], [0.0, 3.0, 0.0]))
     assert isinstance(fit(decay), float)
+
+
+@pytest.mark.parametrize(
+    "ids", [[0, 99], [-1, 0], [0.5, 1.0], [True, False], [[0, 1]], [[0], [1, 2]], "ab", [], [1]]
+)
+@pytest.mark.parametrize("function", [gradient_flow, influence, trace_model])
+def test_what_is_no_sequence_of_known_ids_is_one_sentence(function, ids):
+    model, _ = build("LSTM", dtype=torch.float32)
+    if function is trace_model and ids == [1]:
+        assert len(trace_model(model, ids).layers[0].x) == 1
+        return
+    with pytest.raises(ValueError, match=r"\Aids must [^\n]{10,120}\Z"):
+        function(model, ids)
+
+
+def test_layers_steps_and_rows_that_are_not_there_are_one_sentence():
+    model, ids = build("LSTM", dtype=torch.float32)
+    seen = trace_model(model, ids)
+    layers, steps = len(seen.layers), len(ids)
+    jacobian = partial(rnnviz.recurrent_jacobian, model.rnn, seen)
+    for layer, step, batch in ((layers, 0, 0), (0, steps, 0), (0, -steps - 1, 0), (0, 0, 1)):
+        with pytest.raises(
+            ValueError, match=r"\A(layer|step|batch) must be below \d+, not -?\d+\Z"
+        ):
+            jacobian(layer, step, batch)
+    assert torch.equal(jacobian(-1, -1, -1), jacobian(layers - 1, steps - 1, 0))
+    for layer in (layers, -layers - 1):
+        with pytest.raises(ValueError, match="layer must be below"):
+            rnnviz.memory_half_life(seen, layer)
+        with pytest.raises(ValueError, match="layer must be below"):
+            influence(model, ids, layer=layer)
