@@ -1,0 +1,95 @@
+"""python -m tests.kills [N]: a training is killed N times (default 50) at random moments.
+
+After each SIGKILL the folder of runs lists cleanly, the newest snapshot and the weights load, and
+the next training goes on from what was saved, at no later a step than the one that was killed.
+"""
+
+import itertools
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import torch
+
+from rnnviz import TrainConfig, jobs, list_runs, load_run, runs, snapshots
+from rnnviz.corpora import Source
+from rnnviz.data import Corpus, make_corpus
+
+LINE = "aabb\naaaabbbb\nab\n"
+NAME = "killed"
+
+
+def main(kills: int) -> None:
+    import safetensors.torch
+
+    torch.set_num_threads(1)  # a fork has one thread
+    torch.optim.AdamW([torch.zeros(1)], fused=True)  # its imports take a second
+    jobs.SAVE_SECONDS = 0.0  # a save at each record: most kills hit one
+    corpus = make_corpus(Source("made", (LINE * 400, LINE * 40, LINE * 40)))
+    rng, steps, left = random.Random(0), [], 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for _ in range(kills):
+            child = os.fork()
+            if not child:
+                _train(corpus, folder)
+            time.sleep(rng.uniform(0.02, 0.5))
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            steps.append(_check(folder, corpus, steps[-1] if steps else 0))
+            left += sum(path.name.startswith(".") for path in folder.glob(f"{NAME}/**/*"))
+    resumed = sum(after > before for before, after in itertools.pairwise(steps))
+    print(
+        f"{kills} kills: {steps[-1]:,} steps in all, {resumed} times a training went on from its "
+        f"last save; {left} half-written files lay about, none under a run's name"
+    )
+
+
+def _train(corpus: Corpus, folder: Path) -> None:
+    """In the child: begin or go on, until it is killed."""
+    try:
+        _fit(corpus, folder)
+    except BaseException:
+        traceback.print_exc()
+    os._exit(1)
+
+
+def _fit(corpus: Corpus, folder: Path) -> None:
+    config = TrainConfig(minutes=60, batch_size=4, sequence_length=8, log_every=3, eval_every=9)
+    sizes = {"rnn_type": "LSTM", "embedding_size": 8, "hidden_size": 16, "num_hidden_layers": 1}
+    if (folder / NAME / "run.json").exists():
+        run, state = jobs.resumed_run(folder / NAME, corpus)
+    else:
+        run, state = jobs.new_run(NAME, corpus, config, dropout=0.0, **sizes), None
+    for _ in jobs.fit(run, corpus, folder, state):
+        pass
+
+
+def _check(folder: Path, corpus: Corpus, before: int) -> int:
+    """The step that the run can go on from; everything in the folder is whole."""
+    found = list_runs([folder])
+    if not found:
+        if before:
+            sys.exit("the run is gone")
+        return 0
+    (info,) = found
+    run = load_run(info.path)
+    kept = snapshots.steps(info)
+    for step in kept[-1:]:
+        snapshots.load(info, step)
+    state = runs.load_resume(run) if (info.path / "resume.safetensors").exists() else None
+    if state is None:
+        return before
+    if state.step < before:
+        sys.exit(f"step {state.step} after step {before}")
+    jobs.resumed_run(info.path, corpus)
+    return state.step
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50)
