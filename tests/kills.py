@@ -25,7 +25,6 @@ NAME = "killed"
 
 
 def main(kills: int) -> None:
-    import safetensors.torch
 
     torch.set_num_threads(1)  # a fork has one thread
     torch.optim.AdamW([torch.zeros(1)], fused=True)  # its imports take a second

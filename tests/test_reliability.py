@@ -1,0 +1,90 @@
+"""Nothing is lost: killed, without room, without leave to write, two at once."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rnnviz import list_runs, load_run
+from tests.test_background import LINE
+
+ROOT = Path(__file__).resolve().parent.parent
+SIZES = ["--embedding-size", "8", "--layers", "1", "--batch-size", "4", "--sequence-length", "8"]
+
+
+@pytest.fixture
+def text(tmp_path) -> Path:
+    file = tmp_path / "text.txt"
+    file.write_text(LINE * 300)
+    return file
+
+
+def training(text: Path, folder: Path, *options: str, room: int | None = None) -> subprocess.Popen:
+    """A training in a process of its own, no file of which may grow beyond `room` bytes."""
+
+    def limit() -> None:
+        if room is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    command = [sys.executable, "-m", "rnnviz", "train", "--corpus", str(text), "--out", str(folder)]
+    return subprocess.Popen(
+        [*command, *SIZES, "--steps", "40", *options],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=limit,
+    )
+
+
+def sentence(process: subprocess.Popen) -> str:
+    """What a command that failed said last, in one line."""
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "Traceback" not in error
+    return error.strip().splitlines()[-1]
+
+
+def test_fifty_kills_leave_a_run_that_goes_on():
+    command = [sys.executable, "-m", "tests.kills", "50"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("50 kills")
+    assert int(done.stdout.split()[2].replace(",", "")) > 0
+
+
+def test_a_disk_without_room_is_one_sentence_and_what_was_there_stays(text, tmp_path):
+    folder = tmp_path / "runs"
+    first = training(text, folder, "--hidden-size", "16")
+    first.communicate(timeout=120)
+    assert first.returncode == 0
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    said = sentence(training(text, folder, "--hidden-size", "256", room=100_000))
+    assert "cannot be written" in said
+    assert "File too large" in said
+    assert {path: path.read_bytes() for path in before} == before
+    assert [info.name for info in list_runs([folder])] == ["text-lstm"]
+    load_run(folder / "text-lstm")
+    left = {path for path in folder.rglob("*") if path.is_file()} - before.keys()
+    assert not left
+
+
+def test_a_folder_that_nobody_can_write_is_one_sentence(text):
+    said = sentence(training(text, Path("/proc/runs"), "--hidden-size", "16"))
+    assert "/proc/runs" in said
+    assert "cannot be written" in said
+
+
+def test_two_trainings_into_one_folder_at_once_give_two_runs(text, tmp_path):
+    both = [training(text, tmp_path / "runs", "--hidden-size", "16") for _ in range(2)]
+    for process in both:
+        process.communicate(timeout=120)
+        assert process.returncode == 0
+    runs = list_runs([tmp_path / "runs"])
+    assert [info.name for info in runs] == ["text-lstm", "text-lstm-2"]
+    for info in runs:
+        assert load_run(info.path).info.history[-1]["step"] == 40
