@@ -1,14 +1,10 @@
 """The router: `streamlit run app.py` (or `make app`)."""
 
-import os
-
 import streamlit as st
 
-st.set_page_config(page_title="rnnviz", page_icon="assets/icon.svg", layout="wide")
+import rnnviz.process  # noqa: F401, before torch is loaded
 
-# Before torch is loaded: threads that spin while they wait take the cores from other sessions and
-# from a training in the background.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+st.set_page_config(page_title="rnnviz", page_icon="assets/icon.svg", layout="wide")
 
 pages = [
     st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
