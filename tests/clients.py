@@ -59,10 +59,21 @@ class Session:
         return done and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY  # not to rerun
 
 
+def address(server: Server) -> dict:
+    url = server.url.replace("http", "ws") + "/_stcore/stream"
+    return {"uri": url, "max_size": None, "subprotocols": ["streamlit"]}
+
+
+async def look(server: Server) -> None:
+    """One person has seen every page with four models."""
+    async with connect(**address(server)) as socket:
+        for page in PAGES:
+            await Session(socket, -1).ask(page, len(MODELS))
+
+
 async def person(number: int, server: Server, end: float, found: list[float]) -> int:
     """Looks, types, goes on; how often another's text was received."""
-    url = server.url.replace("http", "ws") + "/_stcore/stream"
-    async with connect(url, max_size=None, subprotocols=["streamlit"]) as socket:
+    async with connect(**address(server)) as socket:
         session, rng, count = Session(socket, number), random.Random(number), 0
         page, models = "gates", 1
         await session.ask(page, models)
@@ -80,7 +91,7 @@ async def person(number: int, server: Server, end: float, found: list[float]) ->
 
 async def crowd(sessions: int, seconds: float, server: Server) -> None:
     found: list[float] = []
-    await person(99, server, time.monotonic() + 10, [])
+    await look(server)
     before, worked, highest = resident(server), busy(server), 0.0
     end = time.monotonic() + seconds
     people = [asyncio.create_task(person(n, server, end, found)) for n in range(sessions)]
