@@ -13,7 +13,7 @@ from rnnviz import samples, ui
 from rnnviz.runs import RunInfo
 from rnnviz.samples import Cuts, Said
 
-KEPT = 24  # sweeps that are kept, some megabytes each
+KEPT = 12  # sweeps that are kept, some megabytes each
 LENGTHS = (50, 1000)
 MAX_PROMPT = 20_000
 
