@@ -46,15 +46,12 @@ def together(command: Callable[[], int]) -> int:
     try:
         if number == 0:
             atexit.register(store.set, ENDED, "")
-            return command()
+            return _to_the_end(command)
         failure, code = None, 2
         try:
-            with (
-                open(os.devnull, "w") as nowhere,
-                redirect_stdout(nowhere),
-                redirect_stderr(nowhere),
-            ):
-                code = command()
+            with open(os.devnull, "w") as nowhere:
+                with redirect_stdout(nowhere), redirect_stderr(nowhere):
+                    code = _to_the_end(command)
         except (Exception, SystemExit) as error:
             failure = error
         try:
@@ -65,6 +62,14 @@ def together(command: Callable[[], int]) -> int:
         return code
     finally:
         dist.destroy_process_group()
+
+
+def _to_the_end(command: Callable[[], int]) -> int:
+    """Gloo's threads need the interpreter to drop what they sent, and abort if it ends first:
+    at the barrier they have the time (pytorch/pytorch#190489)."""
+    code = command()
+    dist.barrier()
+    return code
 
 
 def rows(batch_size: int) -> slice:

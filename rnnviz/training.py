@@ -315,11 +315,11 @@ def _means(losses: list[Tensor], norms: list[Tensor], clip: float) -> tuple[floa
 
 def _go_on_with_noise(seed: int, state: TrainState) -> None:
     """Random numbers as a state left them; fresh ones if other processes than these left it."""
-    fits = state.rng is not None
-    if fits and len(state.rng) == distributed.size() * len(torch.get_rng_state()):
-        torch.set_rng_state(state.rng.chunk(distributed.size())[distributed.rank()])
+    ranks, rank = distributed.size(), distributed.rank()
+    if state.rng is not None and len(state.rng) == ranks * len(torch.get_rng_state()):
+        torch.set_rng_state(state.rng.chunk(ranks)[rank].clone())  # it crashes on a view
     else:
-        torch.manual_seed(seed + state.step + distributed.rank())
+        torch.manual_seed(seed + state.step + rank)
 
 
 def _keep_noise_and_hidden(state: TrainState, hidden: Hidden) -> None:
