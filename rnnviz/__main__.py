@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import shlex
 import signal
 import sys
@@ -14,14 +15,23 @@ import rnnviz
 
 def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser().parse_args(arguments)
-    kept = [a for n, a in enumerate(arguments) if "--out" not in (a, arguments[n - 1] if n else "")]
-    options.command_line = "python -m rnnviz " + shlex.join(kept)  # where to is not how
     try:
-        return options.run(options) or 0
+        if "TORCHELASTIC_RUN_ID" not in os.environ:
+            return _command("python", arguments)
+        from rnnviz.distributed import together
+
+        launcher = f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']}"
+        return together(lambda: _command(launcher, arguments))
     except (ValueError, OSError, RuntimeError) as error:  # RuntimeError: memory, mostly
         print(f"rnnviz: {' '.join(str(error).split())[:500]}", file=sys.stderr)
         return 2
+
+
+def _command(launcher: str, arguments: list[str]) -> int:
+    options = _parser().parse_args(arguments)
+    kept = [a for n, a in enumerate(arguments) if "--out" not in (a, arguments[n - 1] if n else "")]
+    options.command_line = f"{launcher} -m rnnviz {shlex.join(kept)}"  # where to is not how
+    return options.run(options) or 0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -97,17 +107,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(options: argparse.Namespace) -> int:
     from rnnviz import TrainConfig, load_corpus
-    from rnnviz.jobs import begun, claim, fit, new_run, pick_device, resumed_run
-    from rnnviz.runs import run_name, runs_folder
+    from rnnviz.distributed import first, rows
+    from rnnviz.jobs import fit, pick_device
+    from rnnviz.runs import runs_folder
 
     if options.minutes is options.epochs is options.steps is None:
         options.minutes = 3.0
     fields = ("optimizer", "lr", "clip", "batch_size", "sequence_length")
     fields += ("minutes", "epochs", "steps", "seed")
     config = TrainConfig(**{name: getattr(options, name) for name in fields})
+    rows(config.batch_size)
     folder = options.out or runs_folder()
     device = pick_device(options.device)
-    corpus = load_corpus(options.corpus, options.level, options.min_count)
+    corpus = first(load_corpus, options.corpus, options.level, options.min_count)
     print(
         f"{corpus.name}: {len(corpus.train):,} tokens to train on, {len(corpus.valid):,} for "
         f"validation, vocabulary {len(corpus.vocab):,}; device {device}"
@@ -116,37 +128,46 @@ def _train(options: argparse.Namespace) -> int:
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.append(1))
     try:
         for rnn_type in options.rnn_type:
-            name = run_name(corpus.name, rnn_type)
-            path = begun(name, folder) if options.resume else None
-            if path is not None:
-                if not (path / "resume.safetensors").exists():
-                    print(f"{path}: complete")
-                    continue
-                run, state = resumed_run(path, corpus)
-            else:
-                path, state = claim(name, folder), None
-                run = new_run(
-                    path.name,
-                    corpus,
-                    config,
-                    options.command_line,
-                    rnn_type=rnn_type,
-                    embedding_size=options.embedding_size or min(options.hidden_size, 128),
-                    hidden_size=options.hidden_size,
-                    num_hidden_layers=options.layers,
-                    dropout=options.dropout,
-                    tie_weights=options.tie_weights,
-                )
+            run, state = first(_begin, options, corpus, config, rnn_type, folder)
+            if run is None:
+                continue
             run.model.to(device)
             records = fit(run, corpus, folder, state, lambda: bool(interrupted), options.half)
-            _show(records, path.name)
-            print(f"saved: {path}")
-            if interrupted:
+            _show(records, run.name)
+            print(f"saved: {folder / run.name}")
+            if first(bool, interrupted):
                 print("interrupted; the same command with --resume goes on", file=sys.stderr)
                 return 130
     finally:
         signal.signal(signal.SIGINT, before)
     return 0
+
+
+def _begin(options: argparse.Namespace, corpus, config, rnn_type: str, folder: Path):
+    """A new run and no state, one to go on with and its state, or neither if it is complete."""
+    from rnnviz.jobs import begun, claim, new_run, resumed_run
+    from rnnviz.runs import run_name
+
+    name = run_name(corpus.name, rnn_type)
+    path = begun(name, folder) if options.resume else None
+    if path is None:
+        run = new_run(
+            claim(name, folder).name,
+            corpus,
+            config,
+            options.command_line,
+            rnn_type=rnn_type,
+            embedding_size=options.embedding_size or min(options.hidden_size, 128),
+            hidden_size=options.hidden_size,
+            num_hidden_layers=options.layers,
+            dropout=options.dropout,
+            tie_weights=options.tie_weights,
+        )
+        return run, None
+    if not (path / "resume.safetensors").exists():
+        print(f"{path}: complete")
+        return None, None
+    return resumed_run(path, corpus)
 
 
 def _show(records, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import re
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from rnnviz import snapshots
+from rnnviz import distributed, snapshots
 from rnnviz.data import Corpus
 from rnnviz.model import RNNModel
 from rnnviz.runs import (
@@ -133,9 +134,15 @@ def fit(
     Yields the records of `train`. `half` rounds the final weights to float16, and the
     losses that are saved are those of the rounded weights. Raises what `train` and
     `save_run` raise; after a TrainingError the last good weights are saved. Snapshots of the
-    weights are kept at first, at log-spaced steps and at last (see `snapshots`).
+    weights are kept at first, at log-spaced steps and at last (see `snapshots`). Under torchrun
+    rank 0 alone yields, writes and raises.
     """
-    state = TrainState() if state is None else state
+    state, config = TrainState() if state is None else state, TrainConfig(**run.info.config)
+    if distributed.rank():
+        with contextlib.suppress(TrainingError):
+            for _ in train(run.model, corpus, config, state):
+                pass
+        return
     history, saved = list(run.info.history), time.monotonic()
 
     def stopping() -> bool:  # asked between two steps, the model being what the last one left
@@ -149,7 +156,7 @@ def fit(
         save_run(Run(info, run.model), folder, going_on, half=half)
 
     try:
-        for record in train(run.model, corpus, TrainConfig(**run.info.config), state, stopping):
+        for record in train(run.model, corpus, config, state, stopping):
             history.append(asdict(record))
             if state.done:
                 snapshots.keep(run, folder, state.step)

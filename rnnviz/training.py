@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rnnviz import distributed
 from rnnviz.data import Corpus, bptt_batchify
 from rnnviz.model import Hidden, RNNModel, detach
 
@@ -115,6 +116,26 @@ class TrainState:
     done: bool = False
 
 
+class WindowLoss(nn.Module):
+    """Nats of a window over a count of tokens; one module, so that DDP sees all of it."""
+
+    def __init__(self, model: RNNModel, cue: int | None) -> None:
+        super().__init__()
+        self.model, self.cue = model, cue
+
+    def forward(
+        self, input: Tensor, target: Tensor, hidden: Hidden, count: float
+    ) -> tuple[Tensor, Hidden]:
+        """Ids (B,T), next ids (B,T) -> loss, hidden; with a cue, what follows it counts alone."""
+        output, hidden = self.model.states(input, hidden)  # (B,T,H)
+        if self.cue is not None:
+            counted = input == self.cue
+            output, target = output[counted], target[counted]  # (N,H), (N,)
+        logits = self.model.projection(output)  # (B,T,V)
+        nats = F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="sum")
+        return nats / count, hidden
+
+
 def score(model: RNNModel, ids: Tensor, cue: int | None = None) -> tuple[float, float]:
     """Mean nats and accuracy of every next token of ids (N,), read as one stream.
 
@@ -165,15 +186,22 @@ def train(
     validation loss. `state` is brought up to date before each record: save it to go on
     later, give it back to do so. `stop` is asked between two steps.
     Raises ValueError for a corpus shorter than one batch, and TrainingError when the loss
-    is no longer finite, after the last good weights were put back.
+    is no longer finite, after the last good weights were put back. Under torchrun all
+    processes call it alike (see `distributed`); `stop` and the clock are those of rank 0.
     """
     config = config.resolved(model.rnn_type)
     state = TrainState() if state is None else state
     device, parameters = model.device, list(model.parameters())
     shape = (config.batch_size, config.sequence_length)
-    inputs = bptt_batchify(corpus.train[:-1], *shape).to(device)  # (S,B,T)
-    targets = bptt_batchify(corpus.train[1:], *shape).to(device)  # (S,B,T)
+    rows = distributed.rows(config.batch_size)
+    inputs = bptt_batchify(corpus.train[:-1], *shape)  # (S,B,T)
+    targets = bptt_batchify(corpus.train[1:], *shape)  # (S,B,T)
     per_epoch, per_step = len(inputs), config.batch_size * config.sequence_length
+    counts = torch.full((per_epoch,), per_step, dtype=torch.float64)
+    if corpus.cue is not None:
+        counts = (inputs == corpus.cue).sum((1, 2)).double().clamp(min=1)  # there may be none
+    counts = (counts / distributed.size()).tolist()  # as gradients are means over processes
+    inputs, targets = inputs[:, rows].to(device), targets[:, rows].to(device)  # B: its own rows
     last_step = config.steps or (config.epochs or 0) * per_epoch
     eval_every = min(config.eval_every, per_epoch)
     adamw = _adamw(model, state) if config.optimizer == "adamw" else None
@@ -181,14 +209,12 @@ def train(
     state.last = model.state_dict()
     state.best = state.best or _copy(model)
     unproven = state.best
-    if state.rng is None:
-        torch.manual_seed(config.seed)
-    else:
-        torch.set_rng_state(state.rng)
-    hidden: Hidden = model.init_hidden(config.batch_size)
+    _go_on_with_noise(config.seed, state)
+    hidden: Hidden = model.init_hidden(inputs.shape[1])
     if state.hidden:
-        kept = [h.to(device) for h in state.hidden]
+        kept = [h.to(device)[:, rows].contiguous() for h in state.hidden]  # (L,B,H)
         hidden = (kept[0], kept[1]) if len(kept) == 2 else kept[0]
+    window_loss = distributed.averaged(WindowLoss(model, corpus.cue))
     model.train()
     model.zero_grad(set_to_none=True)
     started = time.perf_counter() - state.seconds
@@ -201,25 +227,18 @@ def train(
             return min(1.0, state.seconds / 60 / config.minutes)
         return min(1.0, state.step / last_step)
 
-    progress = spent()
-    state.rng = torch.get_rng_state()
-    state.hidden = hidden if isinstance(hidden, tuple) else (hidden,)
+    _keep_noise_and_hidden(state, hidden)
     try:
-        stopping = stop()
+        progress, stopping = distributed.agree(spent(), stop())
         while progress < 1.0 and not stopping:
             epoch, window = divmod(state.step, per_epoch)
             if window == 0:
-                hidden = model.init_hidden(config.batch_size)
+                hidden = model.init_hidden(inputs.shape[1])
             lr = config.lr * (state.anneal if adamw is None else _schedule(state.step, progress))
 
-            output, hidden = model.states(inputs[window], detach(hidden))  # (B,T,H)
-            target = targets[window]  # (B,T)
-            if corpus.cue is not None:
-                counted = inputs[window] == corpus.cue
-                output, target = output[counted], target[counted]  # (N,H), (N,)
-            logits = model.projection(output)  # (B,T,V)
-            nats = F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="sum")
-            loss = nats / max(1, target.numel())  # a window may hold no cue
+            loss, hidden = window_loss(
+                inputs[window], targets[window], detach(hidden), counts[window]
+            )
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip)
             if adamw is None:
@@ -235,15 +254,16 @@ def train(
 
             state.step += 1
             state.seconds = time.perf_counter() - started
-            progress = spent()
-            stopping = stop()
+            progress, stopping = distributed.agree(spent(), stop())
             evaluating = progress == 1.0 or 0 in (state.step % eval_every, state.step % per_epoch)
             if not (evaluating or state.step % config.log_every == 0 or stopping):
                 continue
 
             loss_mean, norm_mean, clipped = _means(losses, norms, config.clip)
             losses, norms = [], []
-            valid = evaluate(model, corpus.valid, corpus.cue) if evaluating else None
+            valid = None
+            if evaluating:
+                valid = distributed.first(evaluate, model, corpus.valid, corpus.cue)
             if not math.isfinite(loss_mean + norm_mean + (valid or 0.0)):
                 state.done = True
                 raise TrainingError(
@@ -257,8 +277,8 @@ def train(
                 state.best_valid, state.best = valid, _copy(model)
             elif adamw is None and state.step % per_epoch == 0:
                 state.anneal /= 4
-            state.hidden = hidden if isinstance(hidden, tuple) else (hidden,)
-            state.rng, state.done = torch.get_rng_state(), progress == 1.0
+            _keep_noise_and_hidden(state, hidden)
+            state.done = progress == 1.0
             if adamw is not None:
                 state.moments = _moments(model, adamw)
             state.seconds = time.perf_counter() - started
@@ -290,7 +310,23 @@ def _means(losses: list[Tensor], norms: list[Tensor], clip: float) -> tuple[floa
     """Mean loss, mean gradient norm and share of clipped steps: one wait for the device."""
     norm = torch.stack(norms)
     means = torch.stack([torch.stack(losses).mean(), norm.mean(), (norm > clip).float().mean()])
-    return tuple(means.tolist())
+    return tuple(distributed.mean(means).tolist())
+
+
+def _go_on_with_noise(seed: int, state: TrainState) -> None:
+    """Random numbers as a state left them; fresh ones if other processes than these left it."""
+    ranks, rank = distributed.size(), distributed.rank()
+    if state.rng is not None and len(state.rng) == ranks * len(torch.get_rng_state()):
+        torch.set_rng_state(state.rng.chunk(ranks)[rank].clone())  # it crashes on a view
+    else:
+        torch.manual_seed(seed + state.step + rank)
+
+
+def _keep_noise_and_hidden(state: TrainState, hidden: Hidden) -> None:
+    """Those of all processes: rng (bytes), and h (L,B,H) of the whole batch."""
+    parts = hidden if isinstance(hidden, tuple) else (hidden,)
+    state.hidden = tuple(distributed.gather(h, 1) for h in parts)
+    state.rng = distributed.gather(torch.get_rng_state(), 0)
 
 
 def _copy(model: RNNModel) -> dict[str, Tensor]:
