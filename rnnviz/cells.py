@@ -11,8 +11,7 @@ RNN (Elman 1990): a = W x + U h + b,  h' = tanh(a) or relu(a)
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import NamedTuple
 
 import torch
@@ -96,8 +95,13 @@ class Slopes(NamedTuple):
     keep: Tensor | None = None
     c_from_h: Tensor | None = None
 
-    def map(self, function: Callable[[Tensor], Tensor]) -> Slopes:
-        return Slopes(*(None if slope is None else function(slope) for slope in self))
+    def to(self, dtype: torch.dtype) -> Slopes:
+        return Slopes(*(None if slope is None else slope.to(dtype) for slope in self))
+
+    def steps(self) -> list[Slopes]:
+        """The slopes (T,...) of each step."""
+        parts = (repeat(None) if slope is None else slope.unbind() for slope in self)
+        return [Slopes(*step) for step in zip(*parts, strict=False)]
 
 
 def slopes(
@@ -142,10 +146,12 @@ def carry_back(kind: str, slopes: Tensor, w: Tensor, adjoint: Tensor) -> Tensor:
     blocks are multiplied and added up first: one product with (S,D) instead of G with (H,D).
     """
     through = w.new_empty(w.shape[1], adjoint.shape[-1])  # (D,S)
-    for part, (first, *others) in zip(through.split(w.shape[2], -1), ACTS_ON[kind], strict=True):
-        torch.mul(w[first], slopes[first], out=part)
+    gates = list(zip(w.unbind(), slopes.unbind(), strict=True))
+    parts = through.chunk(len(ACTS_ON[kind]), -1)  # each (D,H)
+    for part, (first, *others) in zip(parts, ACTS_ON[kind], strict=True):
+        torch.mul(*gates[first], out=part)
         for gate in others:
-            part.addcmul_(w[gate], slopes[gate])
+            part.addcmul_(*gates[gate])
     return product(adjoint, through)
 
 
@@ -156,15 +162,18 @@ def complete(slopes: Slopes, adjoint: Tensor) -> None:
         dc.addcmul_(dh, slopes.c_from_h)
 
 
-def step_back(kind: str, slopes: Slopes, w_hh: Tensor, adjoint: Tensor) -> tuple[Tensor, ...]:
-    """The adjoints before a step, for R losses at once: dh, and for the LSTM dc.
+def step_back(
+    kind: str, slopes: Slopes, w_hh: Tensor, adjoint: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    """The adjoints before a step, for R losses at once: dh (R,H), and dc for the LSTM.
 
-    `slopes` of the step; `w_hh` (G,H,H), see `blocks`; `adjoint` (R,S): those after it, complete.
+    `slopes` of the step; `w_hh` (G,H,H), see `blocks`; `adjoint` (R,S): those after it,
+    complete. Its dc is changed in place.
     """
-    before = carry_back(kind, slopes.h, w_hh, adjoint)  # (R,H)
+    dh = carry_back(kind, slopes.h, w_hh, adjoint)
     if kind == "LSTM":
-        return before, adjoint.chunk(2, -1)[1] * slopes.keep
-    return (before.addcmul_(adjoint, slopes.keep) if kind == "GRU" else before,)
+        return dh, adjoint.chunk(2, -1)[1].mul_(slopes.keep)
+    return (dh.addcmul_(adjoint, slopes.keep) if kind == "GRU" else dh), None
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

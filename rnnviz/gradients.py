@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -59,12 +60,11 @@ class LayerSlopes:
     w_hh: Tensor
 
     def to(self, dtype: torch.dtype) -> LayerSlopes:
-        slopes = self.slopes.map(lambda slope: slope.to(dtype))
-        return LayerSlopes(self.kind, slopes, self.w_ih.to(dtype), self.w_hh.to(dtype))
+        w_ih, w_hh = self.w_ih.to(dtype), self.w_hh.to(dtype)
+        return LayerSlopes(self.kind, self.slopes.to(dtype), w_ih, w_hh)
 
 
-@dataclass(frozen=True, eq=False)
-class _Step:
+class _Step(NamedTuple):
     """Adjoints at step t of one layer, for the targets from t on, in units of exp(log_scale).
 
     `adjoint` (R,S): [dh] or [dh, dc], valid until the next step is asked for; `slopes` of t.
@@ -135,7 +135,7 @@ def _norms(
     layers: list[LayerSlopes], direct: Tensor, targets: Sequence[int], of: str, layer: int
 ) -> tuple[Tensor, Tensor]:
     """Norms (R,T) of ||dL_t/d(of)_s|| for R targets t, in units of exp(log_scale) (R,T)."""
-    shape = (len(direct), len(targets))
+    shape = (len(direct), len(targets))  # (T,R), rows that have not joined included
     norms, log_scale = direct.new_ones(shape), direct.new_full(shape, -math.inf)  # zero for s > t
     size = direct.shape[1]
     for step in _scan(layers, direct, targets, 0):
@@ -213,29 +213,30 @@ def _scan(
     log_scale = direct.new_full(adjoints.shape[:2], -math.inf)
     largest = direct.abs().amax(-1, keepdim=True)
     joining = (direct / torch.where(largest > 0, largest, 1.0)).to(w.dtype)  # (T,H)
+    slopes = [layer.slopes.steps() for layer in layers]
     for t in range(targets[0], first - 1, -1):
         if active < len(targets) and targets[active] == t:
             adjoints[-1, active, :size] = joining[t]
             log_scale[-1, active] = largest[t, 0].log()
             active += 1
+        rows = min(active + -active % 16, len(targets))  # few sizes: oneDNN prepares each anew
         above: tuple[Tensor, Tensor] | None = None  # what the layer above hands down, its scale
         for k in range(len(layers) - 1, -1, -1):
-            layer, adjoint, scale = layers[k], adjoints[k, :active], log_scale[k, :active]
-            slopes = layer.slopes.map(lambda slope: slope[t])
+            layer, adjoint, scale = layers[k], adjoints[k, :rows], log_scale[k, :rows]
             if above is not None:
                 common = torch.maximum(scale, above[1]).clamp(min=-1e300)
                 own, other = ((s - common).exp()[:, None].to(w.dtype) for s in (scale, above[1]))
                 adjoint.mul_(own)[:, :size].addcmul_(above[0], other)
                 scale.copy_(common)
-            cells.complete(slopes, adjoint)
-            step = _Step(t, k, adjoint, slopes, scale)
+            cells.complete(slopes[k][t], adjoint)
+            step = _Step(t, k, adjoint, slopes[k][t], scale)
             yield step
             if k > 0:
                 above = _into_x(layer, step), scale
-            before = cells.step_back(layer.kind, slopes, layer.w_hh, adjoint)
-            torch.cat(before, -1, out=adjoint)
+            dh, _ = cells.step_back(layer.kind, step.slopes, layer.w_hh, adjoint)
+            adjoint[:, :size] = dh
         if t % RESCALE_EVERY == 0:
-            _rescale(adjoints[:, :active], log_scale[:, :active])
+            _rescale(adjoints[:, :rows], log_scale[:, :rows])
 
 
 def _into_x(layer: LayerSlopes, step: _Step) -> Tensor:
@@ -259,14 +260,15 @@ def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, bat
     k = layer // (2 if rnn.bidirectional else 1)
     at = layer_slopes(rnn, recorded, k, batch)
     w_hr = _weights(rnn, recorded, k)[-1]
-    slopes = at.slopes.map(lambda slope: slope[step])
+    slopes = at.slopes.steps()[step]
     h_size = recorded.h.shape[-1]
     size = h_size + (0 if recorded.c is None else recorded.c.shape[-1])
     rows = torch.eye(size, dtype=torch.float64, device=recorded.h.device)  # (S,S)
     if w_hr is not None:  # through the projection of h
         rows = torch.cat([rows[:, :h_size] @ w_hr, rows[:, h_size:]], -1)
     cells.complete(slopes, rows)
-    return torch.cat(cells.step_back(at.kind, slopes, at.w_hh, rows), -1)
+    dh, dc = cells.step_back(at.kind, slopes, at.w_hh, rows)
+    return dh if dc is None else torch.cat([dh, dc], -1)
 
 
 def memory_half_life(trace: Trace, layer: int) -> Tensor:
