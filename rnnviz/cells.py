@@ -95,9 +95,6 @@ class Slopes(NamedTuple):
     keep: Tensor | None = None
     c_from_h: Tensor | None = None
 
-    def to(self, dtype: torch.dtype) -> Slopes:
-        return Slopes(*(None if slope is None else slope.to(dtype) for slope in self))
-
     def steps(self) -> list[Slopes]:
         """The slopes (T,...) of each step."""
         parts = (repeat(None) if slope is None else slope.unbind() for slope in self)

@@ -23,7 +23,6 @@ from rnnviz.tracing import LayerTrace, Trace, trace_model
 
 BLOCK = 4_000_000  # logits that are held at once
 RESCALE_EVERY = 8  # steps: float64 has room for a factor of 1e38 in each of them
-FEW, PROVED = 64, 32  # influence in float32: from so many steps on, every so many rows are proved
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +58,6 @@ class LayerSlopes:
     w_ih: Tensor
     w_hh: Tensor
 
-    def to(self, dtype: torch.dtype) -> LayerSlopes:
-        w_ih, w_hh = self.w_ih.to(dtype), self.w_hh.to(dtype)
-        return LayerSlopes(self.kind, self.slopes.to(dtype), w_ih, w_hh)
-
 
 class _Step(NamedTuple):
     """Adjoints at step t of one layer, for the targets from t on, in units of exp(log_scale).
@@ -74,7 +69,7 @@ class _Step(NamedTuple):
     layer: int
     adjoint: Tensor
     slopes: cells.Slopes
-    log_scale: Tensor  # (R,) float64
+    log_scale: Tensor  # (R,)
 
 
 def gradient_flow(
@@ -119,34 +114,17 @@ def influence(
         raise ValueError(f"a {layers[0].kind} has no cell state c")
     if not -len(layers) <= layer < len(layers):
         raise ValueError(f"layer must be below {len(layers)}, not {layer}")
-    layer, targets = layer % len(layers), range(len(direct) - 1, -1, -1)
-    if model.projection.weight.dtype == torch.float32 and len(direct) >= FEW:
-        norms, log_scale = _norms([k.to(torch.float32) for k in layers], direct, targets, of, layer)
-        proof, proof_scale = _norms(layers, direct, targets[::PROVED], of, layer)
-        found, proof = norms.log() + log_scale, proof.log() + proof_scale
-        held = (norms.abs().log() < math.log(1e15)).all()
-        if held and torch.allclose(found[::PROVED], proof, rtol=0, atol=1e-6):
-            return found.exp().flip(0)
-    norms, log_scale = _norms(layers, direct, targets, of, layer)
-    return (norms.log() + log_scale).exp().flip(0)
-
-
-def _norms(
-    layers: list[LayerSlopes], direct: Tensor, targets: Sequence[int], of: str, layer: int
-) -> tuple[Tensor, Tensor]:
-    """Norms (R,T) of ||dL_t/d(of)_s|| for R targets t, in units of exp(log_scale) (R,T)."""
-    shape = (len(direct), len(targets))  # (T,R), rows that have not joined included
-    norms, log_scale = direct.new_ones(shape), direct.new_full(shape, -math.inf)  # zero for s > t
-    size = direct.shape[1]
-    for step in _scan(layers, direct, targets, 0):
+    (steps, size), layer = direct.shape, layer % len(layers)
+    log_norms = direct.new_full((steps, steps), -math.inf)  # (T,T), column t the loss
+    for step in _scan(layers, direct, range(steps - 1, -1, -1), 0):
         if step.layer == layer:
             if of == "x":
                 adjoint = _into_x(layers[layer], step)
             else:
                 adjoint = step.adjoint[:, :size] if of == "h" else step.adjoint[:, size:]
-            at = step.t, slice(len(adjoint))
-            norms[at], log_scale[at] = adjoint.norm(dim=-1), step.log_scale
-    return norms.T, log_scale.T
+            norms = torch.linalg.vector_norm(adjoint, dim=-1)
+            log_norms[step.t, : len(norms)] = norms.log_().add_(step.log_scale)
+    return log_norms.exp_().T.flip(0)
 
 
 def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerSlopes], Tensor]:
@@ -205,27 +183,23 @@ def _scan(
 
     `targets` falls; row r belongs to targets[r] and joins the scan at its step, so at step t
     the rows of the targets from t on are active. Each row of each layer has a scale of its own:
-    layers may forget at very different speeds. Adjoints have the dtype of `layers`.
+    layers may forget at very different speeds.
     """
-    size, active, w = direct.shape[1], 0, layers[0].w_hh
+    size, active = direct.shape[1], 0
     states = 2 * size if layers[0].kind == "LSTM" else size
-    adjoints = w.new_zeros(len(layers), len(targets), states)  # (L,R,S), carried from step t + 1
+    adjoints = direct.new_zeros(len(layers), len(targets), states)  # (L,R,S), from step t + 1
     log_scale = direct.new_full(adjoints.shape[:2], -math.inf)
-    largest = direct.abs().amax(-1, keepdim=True)
-    joining = (direct / torch.where(largest > 0, largest, 1.0)).to(w.dtype)  # (T,H)
     slopes = [layer.slopes.steps() for layer in layers]
     for t in range(targets[0], first - 1, -1):
         if active < len(targets) and targets[active] == t:
-            adjoints[-1, active, :size] = joining[t]
-            log_scale[-1, active] = largest[t, 0].log()
+            adjoints[-1, active, :size], log_scale[-1, active] = direct[t], 0
             active += 1
-        rows = min(active + -active % 16, len(targets))  # few sizes: oneDNN prepares each anew
         above: tuple[Tensor, Tensor] | None = None  # what the layer above hands down, its scale
         for k in range(len(layers) - 1, -1, -1):
-            layer, adjoint, scale = layers[k], adjoints[k, :rows], log_scale[k, :rows]
+            layer, adjoint, scale = layers[k], adjoints[k, :active], log_scale[k, :active]
             if above is not None:
                 common = torch.maximum(scale, above[1]).clamp(min=-1e300)
-                own, other = ((s - common).exp()[:, None].to(w.dtype) for s in (scale, above[1]))
+                own, other = ((s - common).exp()[:, None] for s in (scale, above[1]))
                 adjoint.mul_(own)[:, :size].addcmul_(above[0], other)
                 scale.copy_(common)
             cells.complete(slopes[k][t], adjoint)
@@ -236,7 +210,7 @@ def _scan(
             dh, _ = cells.step_back(layer.kind, step.slopes, layer.w_hh, adjoint)
             adjoint[:, :size] = dh
         if t % RESCALE_EVERY == 0:
-            _rescale(adjoints[:, :rows], log_scale[:, :rows])
+            _rescale(adjoints[:, :active], log_scale[:, :active])
 
 
 def _into_x(layer: LayerSlopes, step: _Step) -> Tensor:
@@ -247,7 +221,7 @@ def _into_x(layer: LayerSlopes, step: _Step) -> Tensor:
 def _rescale(adjoints: Tensor, log_scale: Tensor) -> None:
     """Bring the largest adjoint of each row (L,R,S) to 1, in place."""
     largest = torch.linalg.vector_norm(adjoints, math.inf, dim=-1)  # (L,R)
-    log_scale += largest.double().log()  # -inf for a row of zeros
+    log_scale += largest.log()  # -inf for a row of zeros
     adjoints /= torch.where(largest > 0, largest, 1.0)[..., None]
 
 
