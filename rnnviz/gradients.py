@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnviz import cells
-from rnnviz.model import RNNModel
+from rnnviz.model import RNNModel, checked_ids
 from rnnviz.tracing import LayerTrace, Trace, trace_model
 
 BLOCK = 4_000_000  # logits that are held at once
@@ -93,7 +93,8 @@ def gradient_flow(
     h, c = direct.new_zeros(shape), direct.new_zeros(shape)
     h_log, c_log = (direct.new_full(shape[:2], -math.inf) for _ in range(2))
     for step in _scan(layers, direct, [target], first):
-        for found, log, adjoint in zip((h, c), (h_log, c_log), step.adjoint.split(size, -1)):
+        parts = step.adjoint.split(size, -1)  # (1,H) each
+        for found, log, adjoint in zip((h, c), (h_log, c_log), parts, strict=False):
             found[step.layer, step.t] = adjoint[0] * step.log_scale.exp()
             log[step.layer, step.t] = adjoint.norm().log() + step.log_scale[0]
     return GradientFlow(h, c if has_c else None, h_log, c_log if has_c else None, target)
@@ -112,9 +113,7 @@ def influence(
         raise ValueError(f"of must be h, c or x, not {of!r}")
     if of == "c" and layers[0].kind != "LSTM":
         raise ValueError(f"a {layers[0].kind} has no cell state c")
-    if not -len(layers) <= layer < len(layers):
-        raise ValueError(f"layer must be below {len(layers)}, not {layer}")
-    (steps, size), layer = direct.shape, layer % len(layers)
+    (steps, size), layer = direct.shape, _index("layer", layer, len(layers))
     log_norms = direct.new_full((steps, steps), -math.inf)  # (T,T), column t the loss
     for step in _scan(layers, direct, range(steps - 1, -1, -1), 0):
         if step.layer == layer:
@@ -129,9 +128,7 @@ def influence(
 
 def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerSlopes], Tensor]:
     """Slopes of each layer along ids (T+1,), and dL_t/dh_t (T,H) through the projection alone."""
-    ids = torch.as_tensor(ids, device=model.device)
-    if ids.dim() != 1 or len(ids) < 2:
-        raise ValueError(f"ids must be one sequence of at least 2 tokens, not {tuple(ids.shape)}")
+    ids = checked_ids(ids, model.embedding.num_embeddings, least=2).to(model.device)
     trace = trace_model(model, ids[:-1])
     if not all(layer.h.isfinite().all() for layer in trace.layers):
         raise ValueError("the states are no longer finite on this text: no gradient is defined")
@@ -148,6 +145,13 @@ def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerS
         p.scatter_(-1, at, -p.sum(-1, keepdim=True))  # d(-log p)/d logits: p - 1, not cancelled
         direct[part] = p @ weight
     return layers, direct
+
+
+def _index(name: str, index: int, count: int) -> int:
+    """An index as Python takes it, negative ones from the end, as one from 0."""
+    if isinstance(index, bool) or not hasattr(index, "__index__") or not -count <= index < count:
+        raise ValueError(f"{name} must be a number from {-count} to {count - 1}, not {index!r}")
+    return index % count
 
 
 def _weights(rnn: nn.RNNBase, trace: LayerTrace, k: int) -> list[Tensor | None]:
@@ -228,9 +232,13 @@ def _rescale(adjoints: Tensor, log_scale: Tensor) -> None:
 def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, batch: int = 0):
     """d(state after a step) / d(state before it), (S,S), in closed form.
 
-    The state is (h, c) for the LSTM, h otherwise; `layer` counts `trace.layers`.
+    The state is (h, c) for the LSTM, h otherwise; `layer` counts `trace.layers`. Raises
+    ValueError for a layer, step or row of the batch that the trace does not have.
     """
+    layer = _index("layer", layer, len(trace.layers))
     recorded = trace.layers[layer]
+    step = _index("step", step, recorded.x.shape[0])
+    batch = _index("batch", batch, recorded.x.shape[1])
     k = layer // (2 if rnn.bidirectional else 1)
     at = layer_slopes(rnn, recorded, k, batch)
     w_hr = _weights(rnn, recorded, k)[-1]
@@ -249,9 +257,9 @@ def memory_half_life(trace: Trace, layer: int) -> Tensor:
     """Tokens after which a unit's memory has halved (H,): ln 0.5 / mean ln f.
 
     The product of forget gates decays as exp(mean ln f); for the GRU z keeps. Raises
-    ValueError for an RNN, which has no gate that keeps.
+    ValueError for an RNN, which has no gate that keeps, and for a layer that there is not.
     """
-    gates = trace.layers[layer].gates
+    gates = trace.layers[_index("layer", layer, len(trace.layers))].gates
     keep = gates.get("f", gates.get("z"))
     if keep is None:
         raise ValueError(f"a {trace.layers[layer].kind} has no gate that keeps its state")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rnnviz.model import RNNModel
+from rnnviz.model import RNNModel, checked_ids
 
 TOP = 10  # likeliest tokens that a sweep keeps of each step
 BLOCK = 4_000_000  # logits that a sweep holds at once
@@ -215,7 +215,7 @@ def _walk(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Logits (K,V) and chosen tokens (K,) of one step after the other, on the CPU."""
     vocab_size, rows = model.projection.out_features, len(temperatures)
-    ids = _checked(ids, vocab_size)
+    ids = checked_ids(ids, vocab_size)
     if n_tokens < 0:
         raise ValueError(f"n_tokens must be at least 0, not {n_tokens}")
     if not len(ids):
@@ -255,15 +255,3 @@ def _repeated(hidden, rows: int):
 
 def _column(temperatures: Sequence[float]) -> Tensor:
     return torch.tensor(list(temperatures), dtype=torch.float64)[:, None]  # (K,1)
-
-
-def _checked(ids: Tensor | Sequence[int], vocab_size: int) -> Tensor:
-    """Ids (T,) as int64. Raises ValueError for what is no sequence of known ids."""
-    ids = torch.as_tensor(ids)
-    if ids.dim() != 1 or (len(ids) and ids.is_floating_point()):
-        raise ValueError(f"ids must be one sequence of whole numbers, not {tuple(ids.shape)}")
-    if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < vocab_size:
-        raise ValueError(
-            f"ids must lie between 0 and {vocab_size - 1}, the vocabulary of the model"
-        )
-    return ids.long()

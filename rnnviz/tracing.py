@@ -6,7 +6,7 @@ every h, one batched product gives every gate, and an elementwise scan gives c.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnviz import cells
+from rnnviz.model import RNNModel, checked_ids
 
 KERNELS = {
     "LSTM": torch.lstm,
@@ -209,7 +210,8 @@ def _layer(
         gates = cells.gates(kind, cells.product(x, w_ih, b_ih), cells.product(h_prev, w_hh, b_hh))
     else:  # one product of both spares the large arrays of two
         seen, weight = torch.cat([x, h_prev], -1), torch.cat([w_ih, w_hh], -1)  # (T,B,D+H)
-        gates = cells.gates(kind, cells.product(seen, weight, b_ih + b_hh if rnn.bias else None), None)
+        bias = b_ih + b_hh if rnn.bias else None
+        gates = cells.gates(kind, cells.product(seen, weight, bias), None)
     if c0 is not None:
         in_time = {name: gates[name].flip(0) for name in "ifg"} if reverse else gates
         c = cells.cell_states(in_time, c0[n])  # (T+1,B,H)
@@ -262,10 +264,11 @@ def record(model: nn.Module) -> Iterator[dict[str, list[Trace]]]:
             hook.remove()
 
 
-def trace_model(model, ids: Tensor) -> Trace:
-    """Trace of an RNNModel's recurrent layers on ids (T,), dropout left out."""
+def trace_model(model: RNNModel, ids: Tensor | Sequence[int]) -> Trace:
+    """Trace of an RNNModel's recurrent layers on ids (T,), dropout left out. Raises ValueError."""
+    ids = checked_ids(ids, model.embedding.num_embeddings, least=1)
     with torch.no_grad():
-        embedded = model.embedding(torch.as_tensor(ids, device=model.device))  # (T,D)
+        embedded = model.embedding(ids.to(model.device))  # (T,D)
     was_training = model.rnn.training
     try:
         return trace(model.rnn.eval(), embedded)
