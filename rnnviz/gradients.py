@@ -139,7 +139,7 @@ def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerS
     rows = max(1, BLOCK // len(weight))
     for start in range(0, len(top), rows):
         part = slice(start, start + rows)
-        p = (top[part] @ weight.T + bias).softmax(-1)  # (T,V)
+        p = nn.functional.linear(top[part], weight, bias).softmax(-1)  # (T,V)
         at = ids[1:][part, None]
         p.scatter_(-1, at, 0)
         p.scatter_(-1, at, -p.sum(-1, keepdim=True))  # d(-log p)/d logits: p - 1, not cancelled
