@@ -3,14 +3,14 @@
 The baseline is an honest one: one unrolled forward, then one `autograd.grad` a target on its
 retained graph, without gradients of weights.
 
-What remains is arithmetic: T^2 H^2 multiply-adds twice over, one product a step in float64, which
-is timed alone beside it as the floor; at T=256 that floor is itself about 23 times as fast as
-the baseline. In float32 the scan takes half the time, but on trained models single entries
-are then wrong by 1e-5 to 2e-4 of themselves, and a sample of rows proved in float64 does not
-find them: of rows that passed at 1e-6 others were wrong by 2e-5.
+What remains is arithmetic: one product a step in float64, 2 T^2 H^2 flops in all, timed
+alone as the floor. At T=256 it was itself 20 times as fast as the baseline (84 ms; MKL reaches
+105 GFLOPS on the AMD processor measured). In float32 the scan takes half the time, but on
+trained models single entries are then wrong by 1e-5 to 2e-4 of themselves, and a sample of rows
+proved in float64 does not find them: beside rows that passed at 1e-6 others were wrong by 2e-5.
 
-Memory is that of a fresh process which ran `influence` above one which ran it on a few tokens.
-It grows with T*H, T*T and V, in blocks of V, never with T*T*H or T*V.
+Memory is the peak of a fresh process above what it held before (Linux). It grows with T*H and T*T;
+of the logits (T,V) a block is held at a time, beside the projection (V,H) in float64.
 """
 
 import statistics
@@ -49,9 +49,9 @@ def rows() -> Iterator[tuple[str, str, str]]:
         yield "    floor: its products alone", f"{least * 1000:.0f} ms", ""
         yield "    ratio of the floor", f"{other / least:.1f}", ""
     for steps, vocab in MEMORY:
-        megabytes = _growth(steps, vocab) - _growth(2, vocab)
-        # float64: (T,T) norms, their turned copy; (T,H) slopes, gates, states, adjoints; logits
-        held = 3 * steps**2 + 48 * steps * HIDDEN + 3 * min(steps * vocab, BLOCK)
+        megabytes = _growth(steps, vocab)
+        # (T,T) norms and a turned copy; (T,H) slopes, gates, states, adjoints; logits; projection
+        held = 3 * steps**2 + 48 * steps * HIDDEN + 3 * min(steps * vocab, BLOCK) + vocab * HIDDEN
         bound = 8 * held / 1e6
         everything = 8 * steps**2 * HIDDEN / 1e6
         yield (
@@ -71,12 +71,15 @@ def _floor(steps: int) -> float:
 
 
 def _growth(steps: int, vocab: int) -> float:
-    """MB at the peak of a fresh process that runs `influence` once."""
+    """MB of a fresh process at its peak, above what it held before, having read two tokens."""
     code = (
         "import resource, torch; from rnnviz import RNNModel, influence\n"
         f"model = RNNModel('LSTM', {vocab}, {HIDDEN}, {HIDDEN}, 1).eval()\n"
+        "influence(model, [0, 1, 2])\n"
+        "before = next(int(line.split()[1]) for line in open('/proc/self/status')"
+        " if line.startswith('VmRSS'))\n"
         f"influence(model, torch.randint({vocab}, ({steps + 1},)))\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     command = [sys.executable, "-c", code]
     kilobytes = subprocess.run(command, capture_output=True, check=True, text=True).stdout

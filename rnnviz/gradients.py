@@ -21,7 +21,7 @@ from rnnviz import cells
 from rnnviz.model import RNNModel, checked_ids
 from rnnviz.tracing import LayerTrace, Trace, trace_model
 
-BLOCK = 4_000_000  # logits that are held at once
+BLOCK = 1_000_000  # logits that are held at once
 RESCALE_EVERY = 8  # steps: float64 has room for a factor of 1e38 in each of them
 
 
