@@ -11,7 +11,8 @@ RNN (Elman 1990): a = W x + U h + b,  h' = tanh(a) or relu(a)
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, repeat
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,12 @@ GATES = {
     "GRU": ("r", "z", "n"),
     "RNN_TANH": ("a",),
     "RNN_RELU": ("a",),
+}
+ACTS_ON = {  # by their places: the gates that act on h after a step at once, those that do on c
+    "LSTM": ((3,), (0, 1, 2)),
+    "GRU": ((0, 1, 2),),
+    "RNN_TANH": ((0,),),
+    "RNN_RELU": ((0,),),
 }
 
 
@@ -75,6 +82,25 @@ def output(kind: str, gates: dict[str, Tensor], h_prev: Tensor, c: Tensor | None
     return gates["a"].tanh() if kind == "RNN_TANH" else gates["a"].relu()
 
 
+class Slopes(NamedTuple):
+    """What adjoints are multiplied with on their way back through steps.
+
+    `x`, `h` (...,G,H): how the states after a step change with each gate's W x and with its
+    U h; `keep` (...,H): how they change with the state before it where no matrix is between;
+    `c_from_h` (...,H): how the LSTM's h changes with the c of the same step.
+    """
+
+    x: Tensor
+    h: Tensor
+    keep: Tensor | None = None
+    c_from_h: Tensor | None = None
+
+    def steps(self) -> list[Slopes]:
+        """The slopes (T,...) of each step."""
+        parts = (repeat(None) if slope is None else slope.unbind() for slope in self)
+        return [Slopes(*step) for step in zip(*parts, strict=False)]
+
+
 def slopes(
     kind: str,
     gates: dict[str, Tensor],
@@ -82,82 +108,75 @@ def slopes(
     c_prev: Tensor | None,
     c: Tensor | None,
     n_from_h: Tensor | None,
-) -> dict[str, Tensor]:
-    """What `step_back` multiplies adjoints with, each (..., H), from what a step recorded.
+) -> Slopes:
+    """The slopes of steps from what they recorded, each (..., H).
 
     `n_from_h`: the GRU's W_hn h_prev + b_hn, which its reset gate scales.
     """
     if kind == "LSTM":
         i, f, g, o = (gates[name] for name in "ifgo")
         tanh_c = c.tanh()
-        return {
-            "c_from_h": o * (1 - tanh_c**2),
-            "i": g * i * (1 - i),
-            "f": c_prev * f * (1 - f),
-            "g": i * (1 - g**2),
-            "o": tanh_c * o * (1 - o),
-            "keep": f,
-        }
+        of_c = g * i * (1 - i), c_prev * f * (1 - f), i * (1 - g**2)
+        of_gates = torch.stack([*of_c, tanh_c * o * (1 - o)], -2)  # (...,4,H)
+        return Slopes(of_gates, of_gates, f, o * (1 - tanh_c**2))
     if kind == "GRU":
         r, z, n = (gates[name] for name in "rzn")
         into_n = (1 - z) * (1 - n**2)
-        return {
-            "r": into_n * n_from_h * r * (1 - r),
-            "z": (h_prev - n) * z * (1 - z),
-            "n": into_n,
-            "n_from_h": into_n * r,
-            "keep": z,
-        }
+        of_r, of_z = into_n * n_from_h * r * (1 - r), (h_prev - n) * z * (1 - z)
+        from_x, from_h = ([of_r, of_z, of_n] for of_n in (into_n, into_n * r))
+        return Slopes(torch.stack(from_x, -2), torch.stack(from_h, -2), z)  # (...,3,H)
     a = gates["a"]
-    return {"a": 1 - a.tanh() ** 2 if kind == "RNN_TANH" else (a > 0).to(a.dtype)}
+    of_a = 1 - a.tanh() ** 2 if kind == "RNN_TANH" else (a > 0).to(a.dtype)
+    return Slopes(of_a[..., None, :], of_a[..., None, :])  # (...,1,H)
 
 
-def carry_back(
-    kind: str,
-    slopes: dict[str, Tensor],
-    w: Tensor,
-    dh: Tensor,
-    dc: Tensor | None,
-    into: str,
-    out: Tensor | None = None,
-) -> Tensor:
-    """dL/d(what a weight matrix reads) for R losses at once, (R,D), in `out` where it is given.
+def blocks(kind: str, w: Tensor) -> Tensor:
+    """W_ih or W_hh (G*H,D) as `carry_back` takes it: one transposed block a gate, (G,D,H)."""
+    return w.unflatten(0, (len(GATES[kind]), -1)).transpose(1, 2).contiguous()
 
-    `slopes` of one step, each (H,); `w` (G*H,D) is W_ih with `into` = "x" or W_hh with "h"; `dh`,
-    `dc` (R,H): dL/dh and all of dL/dc after the step. The gates' blocks are added up before the
-    product, which then has one (H,D) matrix instead of G.
+
+def carry_back(kind: str, slopes: Tensor, w: Tensor, adjoint: Tensor) -> Tensor:
+    """dL/d(what a weight matrix reads) for R losses at once, (R,D).
+
+    `slopes` (G,H) of one step, `Slopes.x` with the `blocks` of W_ih or `Slopes.h` with those of
+    W_hh, (G,D,H); `adjoint` (R,S): dL/d(the state after the step), [dh] or [dh, dc]. Slopes and
+    blocks are multiplied and added up first: one product with (S,D) instead of G with (H,D).
     """
-    blocks = w.unflatten(0, (-1, dh.shape[-1]))  # (G,H,D)
+    through = w.new_empty(w.shape[1], adjoint.shape[-1])  # (D,S)
+    gates = list(zip(w.unbind(), slopes.unbind(), strict=True))
+    parts = through.chunk(len(ACTS_ON[kind]), -1)  # each (D,H)
+    for part, (first, *others) in zip(parts, ACTS_ON[kind], strict=True):
+        torch.mul(*gates[first], out=part)
+        for gate in others:
+            part.addcmul_(*gates[gate])
+    return product(adjoint, through)
 
-    def summed(*names: str) -> Tensor:
-        total = slopes[names[0]][:, None] * blocks[0]
-        for name, block in zip(names[1:], blocks[1:], strict=False):
-            total.addcmul_(slopes[name][:, None], block)
-        return total  # (H,D)
 
-    if kind == "LSTM":
-        through_c = torch.mm(dc, summed("i", "f", "g"), out=out)
-        return through_c.addmm_(dh, slopes["o"][:, None] * blocks[3])
-    if kind == "GRU":
-        return torch.mm(dh, summed("r", "z", "n" if into == "x" else "n_from_h"), out=out)
-    return torch.mm(dh, summed("a"), out=out)
+def complete(slopes: Slopes, adjoint: Tensor) -> None:
+    """Add to dc its part through h = o * tanh(c), in place. `slopes` of a step; (R,S)."""
+    if slopes.c_from_h is not None:
+        dh, dc = adjoint.chunk(2, -1)
+        dc.addcmul_(dh, slopes.c_from_h)
 
 
 def step_back(
-    kind: str,
-    slopes: dict[str, Tensor],
-    w_hh: Tensor,
-    dh: Tensor,
-    dc: Tensor | None,
-    out: Tensor | None = None,
-) -> Tensor:
-    """The adjoint of one step, for R losses at once: dL/dh before it (R,H), in `out` where given.
+    kind: str, slopes: Slopes, w_hh: Tensor, adjoint: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    """The adjoints before a step, for R losses at once: dh (R,H), and dc for the LSTM.
 
-    `slopes` of the step, each (H,); `w_hh` (G*H,H); `dh`, `dc` (R,H): dL/dh and dL/dc after the
-    step. `dc` comes without its part through h, which is added in place. dL/dc before the step is
-    then `dc * slopes["keep"]`.
+    `slopes` of the step; `w_hh` (G,H,H), see `blocks`; `adjoint` (R,S): those after it,
+    complete. Its dc is changed in place.
     """
+    dh = carry_back(kind, slopes.h, w_hh, adjoint)
     if kind == "LSTM":
-        dc.addcmul_(dh, slopes["c_from_h"])
-    before = carry_back(kind, slopes, w_hh, dh, dc, "h", out)
-    return before.addcmul_(dh, slopes["keep"]) if kind == "GRU" else before
+        return dh, adjoint.chunk(2, -1)[1].mul_(slopes.keep)
+    return (dh.addcmul_(adjoint, slopes.keep) if kind == "GRU" else dh), None
+
+
+def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x W^T + b (...,G*H)."""
+    onednn = torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
+    if onednn and x.device.type == "cpu" and x.dtype == torch.float32:
+        # oneDNN, which runs the fused kernel too: on AMD twice as fast as MKL, the default.
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    return nn.functional.linear(x, weight, bias)

@@ -77,7 +77,7 @@ def _singular_bound(model: RNNModel, trace, layer: int, rounds: int = 30) -> np.
     from rnnviz.gradients import layer_slopes
 
     at = layer_slopes(model.rnn, trace, layer)
-    slope, w = at.slopes["a"][1:], at.w_hh  # (t,H), (H,H)
+    slope, w = at.slopes.h[1:, 0], at.w_hh[0].T  # (t,H), (H,H)
     v = torch.ones_like(slope)
     for _ in range(rounds):
         v = torch.nn.functional.normalize(v, dim=-1)

@@ -12,15 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from rnnviz import cells
-from rnnviz.model import RNNModel
+from rnnviz.model import RNNModel, checked_ids
 from rnnviz.tracing import LayerTrace, Trace, trace_model
 
-BLOCK = 4_000_000  # logits that are held at once
+BLOCK = 1_000_000  # logits that are held at once
 RESCALE_EVERY = 8  # steps: float64 has room for a factor of 1e38 in each of them
 
 
@@ -50,25 +51,24 @@ class GradientFlow:
 
 @dataclass(frozen=True, eq=False)
 class LayerSlopes:
-    """What the scan needs of one layer: slopes of each step (T,H), w_ih (G*H,D), w_hh (G*H,H)."""
+    """What the scan needs of one layer: slopes (T,...), w_ih (G,D,H), w_hh (G,H,H) in blocks."""
 
     kind: str
-    slopes: dict[str, Tensor]
+    slopes: cells.Slopes
     w_ih: Tensor
     w_hh: Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class _Step:
+class _Step(NamedTuple):
     """Adjoints at step t of one layer, for the targets from t on, in units of exp(log_scale).
 
-    They are the scan's own arrays: it writes over them when it goes on.
+    `adjoint` (R,S): [dh] or [dh, dc], valid until the next step is asked for; `slopes` of t.
     """
 
     t: int
     layer: int
-    dh: Tensor  # (R,H)
-    dc: Tensor | None  # (R,H)
+    adjoint: Tensor
+    slopes: cells.Slopes
     log_scale: Tensor  # (R,)
 
 
@@ -93,10 +93,10 @@ def gradient_flow(
     h, c = direct.new_zeros(shape), direct.new_zeros(shape)
     h_log, c_log = (direct.new_full(shape[:2], -math.inf) for _ in range(2))
     for step in _scan(layers, direct, [target], first):
-        at, scale = (step.layer, step.t), step.log_scale
-        h[at], h_log[at] = (step.dh * scale.exp())[0], _log_norm(step.dh, scale)[0]
-        if has_c:
-            c[at], c_log[at] = (step.dc * scale.exp())[0], _log_norm(step.dc, scale)[0]
+        parts = step.adjoint.split(size, -1)  # (1,H) each
+        for found, log, adjoint in zip((h, c), (h_log, c_log), parts, strict=False):
+            found[step.layer, step.t] = adjoint[0] * step.log_scale.exp()
+            log[step.layer, step.t] = adjoint.norm().log() + step.log_scale[0]
     return GradientFlow(h, c if has_c else None, h_log, c_log if has_c else None, target)
 
 
@@ -113,19 +113,22 @@ def influence(
         raise ValueError(f"of must be h, c or x, not {of!r}")
     if of == "c" and layers[0].kind != "LSTM":
         raise ValueError(f"a {layers[0].kind} has no cell state c")
-    steps, layer = len(direct), _within("layer", layer, len(layers))
-    log_norms = direct.new_full((steps, steps), -math.inf)  # (T,T)
+    (steps, size), layer = direct.shape, _index("layer", layer, len(layers))
+    log_norms = direct.new_full((steps, steps), -math.inf)  # (T,T), column t the loss
     for step in _scan(layers, direct, range(steps - 1, -1, -1), 0):
         if step.layer == layer:
-            at = {"h": step.dh, "c": step.dc}
-            adjoint = _into_x(layers[layer], step) if of == "x" else at[of]
-            log_norms[step.t :, step.t] = _log_norm(adjoint, step.log_scale).flip(0)
-    return log_norms.exp()
+            if of == "x":
+                adjoint = _into_x(layers[layer], step)
+            else:
+                adjoint = step.adjoint[:, :size] if of == "h" else step.adjoint[:, size:]
+            norms = torch.linalg.vector_norm(adjoint, dim=-1)
+            log_norms[step.t, : len(norms)] = norms.log_().add_(step.log_scale)
+    return log_norms.exp_().T.flip(0)
 
 
 def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerSlopes], Tensor]:
     """Slopes of each layer along ids (T+1,), and dL_t/dh_t (T,H) through the projection alone."""
-    ids = model.checked(ids, least=2).to(model.device)
+    ids = checked_ids(ids, model.embedding.num_embeddings, least=2).to(model.device)
     trace = trace_model(model, ids[:-1])
     if not all(layer.h.isfinite().all() for layer in trace.layers):
         raise ValueError("the states are no longer finite on this text: no gradient is defined")
@@ -136,12 +139,19 @@ def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerS
     rows = max(1, BLOCK // len(weight))
     for start in range(0, len(top), rows):
         part = slice(start, start + rows)
-        p = (top[part] @ weight.T + bias).softmax(-1)  # (T,V)
+        p = nn.functional.linear(top[part], weight, bias).softmax(-1)  # (T,V)
         at = ids[1:][part, None]
         p.scatter_(-1, at, 0)
         p.scatter_(-1, at, -p.sum(-1, keepdim=True))  # d(-log p)/d logits: p - 1, not cancelled
         direct[part] = p @ weight
     return layers, direct
+
+
+def _index(name: str, index: int, count: int) -> int:
+    """An index as Python takes it, negative ones from the end, as one from 0."""
+    if isinstance(index, bool) or not hasattr(index, "__index__") or not -count <= index < count:
+        raise ValueError(f"{name} must be a number from {-count} to {count - 1}, not {index!r}")
+    return index % count
 
 
 def _weights(rnn: nn.RNNBase, trace: LayerTrace, k: int) -> list[Tensor | None]:
@@ -166,6 +176,7 @@ def layer_slopes(rnn: nn.RNNBase, trace: LayerTrace, k: int, batch: int = 0) -> 
         size = gates["n"].shape[-1]
         n_from_h = h_prev @ w_hh[-size:].T + (0 if b_hh is None else b_hh[-size:])
     slopes = cells.slopes(trace.kind, gates, h_prev, c_prev, c, n_from_h)
+    w_ih, w_hh = (cells.blocks(trace.kind, w) for w in (w_ih, w_hh))
     return LayerSlopes(trace.kind, slopes, w_ih, w_hh)
 
 
@@ -178,109 +189,80 @@ def _scan(
     the rows of the targets from t on are active. Each row of each layer has a scale of its own:
     layers may forget at very different speeds.
     """
-    shape, active = (len(targets), direct.shape[1]), 0
-    dh = [direct.new_zeros(shape) for _ in layers]  # (R,H) each, carried from step t + 1
-    dc = [direct.new_zeros(shape) if layer.kind == "LSTM" else None for layer in layers]
-    before = torch.empty_like(dh[0])  # changes places with dh of one layer after the other
-    log_scale = direct.new_full((len(layers), len(targets)), -math.inf)
+    size, active = direct.shape[1], 0
+    states = 2 * size if layers[0].kind == "LSTM" else size
+    adjoints = direct.new_zeros(len(layers), len(targets), states)  # (L,R,S), from step t + 1
+    log_scale = direct.new_full(adjoints.shape[:2], -math.inf)
+    slopes = [layer.slopes.steps() for layer in layers]
     for t in range(targets[0], first - 1, -1):
         if active < len(targets) and targets[active] == t:
-            for carried in dh:
-                carried[active] = 0
-            dh[-1][active], log_scale[-1, active] = direct[t], 0
+            adjoints[-1, active, :size], log_scale[-1, active] = direct[t], 0
             active += 1
-        rows = slice(active)
         above: tuple[Tensor, Tensor] | None = None  # what the layer above hands down, its scale
         for k in range(len(layers) - 1, -1, -1):
-            layer, here = layers[k], dh[k][rows]  # (R,H)
-            dc_here = None if dc[k] is None else dc[k][rows]
+            layer, adjoint, scale = layers[k], adjoints[k, :active], log_scale[k, :active]
             if above is not None:
-                common = torch.maximum(log_scale[k, rows], above[1]).clamp(min=-1e300)
-                own = (log_scale[k, rows] - common).exp()[:, None]
-                here.mul_(own).addcmul_(above[0], (above[1] - common).exp()[:, None])
-                if dc_here is not None:
-                    dc_here.mul_(own)
-                log_scale[k, rows] = common
-            slopes = {name: slope[t] for name, slope in layer.slopes.items()}
-            cells.step_back(layer.kind, slopes, layer.w_hh, here, dc_here, before[rows])
-            step = _Step(t, k, here, dc_here, log_scale[k, rows])
-            if k > 0:
-                above = (_into_x(layer, step), step.log_scale)
+                common = torch.maximum(scale, above[1]).clamp(min=-1e300)
+                own, other = ((s - common).exp()[:, None] for s in (scale, above[1]))
+                adjoint.mul_(own)[:, :size].addcmul_(above[0], other)
+                scale.copy_(common)
+            cells.complete(slopes[k][t], adjoint)
+            step = _Step(t, k, adjoint, slopes[k][t], scale)
             yield step
-            dh[k], before = before, dh[k]
-            if dc_here is not None:
-                dc_here.mul_(slopes["keep"])
+            if k > 0:
+                above = _into_x(layer, step), scale
+            dh, _ = cells.step_back(layer.kind, step.slopes, layer.w_hh, adjoint)
+            adjoint[:, :size] = dh
         if t % RESCALE_EVERY == 0:
-            for h, c, scale in zip(dh, dc, log_scale, strict=True):
-                _rescale(h[rows], None if c is None else c[rows], scale[rows])
+            _rescale(adjoints[:, :active], log_scale[:, :active])
 
 
 def _into_x(layer: LayerSlopes, step: _Step) -> Tensor:
     """dL/dx of a layer at one step (R,D)."""
-    slopes = {name: slope[step.t] for name, slope in layer.slopes.items()}
-    return cells.carry_back(layer.kind, slopes, layer.w_ih, step.dh, step.dc, "x")
+    return cells.carry_back(layer.kind, step.slopes.x, layer.w_ih, step.adjoint)
 
 
-def _rescale(dh: Tensor, dc: Tensor | None, log_scale: Tensor) -> None:
-    """Bring the largest adjoint of each row (R,H) to 1, in place."""
-    largest = torch.linalg.vector_norm(dh, math.inf, dim=-1)  # (R,)
-    if dc is not None:
-        largest = torch.maximum(largest, torch.linalg.vector_norm(dc, math.inf, dim=-1))
+def _rescale(adjoints: Tensor, log_scale: Tensor) -> None:
+    """Bring the largest adjoint of each row (L,R,S) to 1, in place."""
+    largest = torch.linalg.vector_norm(adjoints, math.inf, dim=-1)  # (L,R)
     log_scale += largest.log()  # -inf for a row of zeros
-    largest = torch.where(largest > 0, largest, 1.0)[:, None]
-    dh /= largest
-    if dc is not None:
-        dc /= largest
+    adjoints /= torch.where(largest > 0, largest, 1.0)[..., None]
 
 
-def _log_norm(adjoint: Tensor, log_scale: Tensor) -> Tensor:
-    """ln of the norm of each row (R,H) -> (R,)."""
-    return adjoint.norm(dim=-1).log() + log_scale
-
-
-def recurrent_jacobian(
-    rnn: nn.RNNBase, trace: Trace, layer: int, step: int, batch: int = 0
-) -> Tensor:
+def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, batch: int = 0):
     """d(state after a step) / d(state before it), (S,S), in closed form.
 
-    The state is (h, c) for the LSTM, h otherwise; `layer` counts `trace.layers`. Raises ValueError.
+    The state is (h, c) for the LSTM, h otherwise; `layer` counts `trace.layers`. Raises
+    ValueError for a layer, step or row of the batch that the trace does not have.
     """
-    layer = _within("layer", layer, len(trace.layers))
+    layer = _index("layer", layer, len(trace.layers))
     recorded = trace.layers[layer]
-    step = _within("step", step, len(recorded.x))
-    batch = _within("batch", batch, recorded.x.shape[1])
+    step = _index("step", step, recorded.x.shape[0])
+    batch = _index("batch", batch, recorded.x.shape[1])
     k = layer // (2 if rnn.bidirectional else 1)
     at = layer_slopes(rnn, recorded, k, batch)
     w_hr = _weights(rnn, recorded, k)[-1]
-    slopes = {name: slope[step] for name, slope in at.slopes.items()}
+    slopes = at.slopes.steps()[step]
     h_size = recorded.h.shape[-1]
     size = h_size + (0 if recorded.c is None else recorded.c.shape[-1])
     rows = torch.eye(size, dtype=torch.float64, device=recorded.h.device)  # (S,S)
-    dh, dc = rows[:, :h_size], rows[:, h_size:]
-    if w_hr is not None:
-        dh = dh @ w_hr  # through the projection of h
-    has_c, dc = recorded.c is not None, dc.clone()
-    before = cells.step_back(at.kind, slopes, at.w_hh, dh, dc)
-    return torch.cat([before, dc * slopes["keep"]], -1) if has_c else before
-
-
-def _within(name: str, index: int, size: int) -> int:
-    """An index that may count from the end, from 0 on. Raises ValueError."""
-    if not -size <= index < size:
-        raise ValueError(f"{name} must be below {size}, not {index}")
-    return index % size
+    if w_hr is not None:  # through the projection of h
+        rows = torch.cat([rows[:, :h_size] @ w_hr, rows[:, h_size:]], -1)
+    cells.complete(slopes, rows)
+    dh, dc = cells.step_back(at.kind, slopes, at.w_hh, rows)
+    return dh if dc is None else torch.cat([dh, dc], -1)
 
 
 def memory_half_life(trace: Trace, layer: int) -> Tensor:
     """Tokens after which a unit's memory has halved (H,): ln 0.5 / mean ln f.
 
     The product of forget gates decays as exp(mean ln f); for the GRU z keeps. Raises
-    ValueError for an RNN, which has no gate that keeps.
+    ValueError for an RNN, which has no gate that keeps, and for a layer that there is not.
     """
-    recorded = trace.layers[_within("layer", layer, len(trace.layers))]
-    keep = recorded.gates.get("f", recorded.gates.get("z"))
+    gates = trace.layers[_index("layer", layer, len(trace.layers))].gates
+    keep = gates.get("f", gates.get("z"))
     if keep is None:
-        raise ValueError(f"a {recorded.kind} has no gate that keeps its state")
+        raise ValueError(f"a {trace.layers[layer].kind} has no gate that keeps its state")
     return math.log(2) / keep.double().log().mean((0, 1)).abs()
 
 

@@ -69,23 +69,6 @@ class RNNModel(nn.Module):
     def device(self) -> torch.device:
         return self.projection.weight.device
 
-    def checked(self, ids: Tensor | Sequence[int], least: int = 0) -> Tensor:
-        """Ids (T,) as int64. Raises ValueError for what is no sequence of ids of the vocabulary."""
-        try:
-            ids = torch.as_tensor(ids)
-        except (TypeError, ValueError, RuntimeError, OverflowError):
-            raise ValueError("ids must be one sequence of whole numbers") from None
-        whole = not (ids.dtype.is_floating_point or ids.dtype.is_complex or ids.dtype == torch.bool)
-        if ids.dim() != 1 or (len(ids) and not whole):
-            what = f"{ids.dtype} of shape {tuple(ids.shape)}"
-            raise ValueError(f"ids must be one sequence of whole numbers, not {what}")
-        if len(ids) < least:
-            raise ValueError(f"ids must have at least {least} tokens, not {len(ids)}")
-        last = self.projection.out_features - 1
-        if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) <= last:
-            raise ValueError(f"ids must lie between 0 and {last}, the vocabulary of the model")
-        return ids.long()
-
     def init_hidden(self, batch_size: int) -> Hidden:
         """Zeros (L,B,H) for h, and for the LSTM as many for c."""
         shape = (self.rnn.num_layers, batch_size, self.rnn.hidden_size)
@@ -102,6 +85,29 @@ class RNNModel(nn.Module):
         """Ids (B,T) -> log-probabilities of each next token (B,T,V), and the last hidden."""
         output, hidden = self.states(input, prev_hidden)
         return F.log_softmax(self.projection(output), dim=-1), hidden  # (B,T,V)
+
+
+def checked_ids(ids: Tensor | Sequence[int], vocab_size: int, least: int = 0) -> Tensor:
+    """Ids (T,) as int64, where they are. Raises ValueError for what is no sequence of known ids,
+    and for fewer than `least`."""
+    wanted = f"ids must be one sequence of whole numbers from 0 to {vocab_size - 1}"
+    try:
+        ids = torch.as_tensor(ids)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{wanted}, not {type(ids).__name__} of something else") from None
+    if ids.dim() != 1:
+        raise ValueError(f"{wanted}, not of shape {tuple(ids.shape)}")
+    if len(ids) < least:
+        raise ValueError(f"ids must be at least {least} tokens, not {len(ids)}")
+    if not len(ids):
+        return ids.long()
+    if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
+        raise ValueError(f"{wanted}, not {str(ids.dtype).removeprefix('torch.')}")
+    ids = ids.long()
+    low, high = (int(end) for end in ids.aminmax())
+    if low < 0 or high >= vocab_size:
+        raise ValueError(f"{wanted}, the vocabulary of the model, not {low if low < 0 else high}")
+    return ids
 
 
 def detach(hidden: Hidden) -> Hidden:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rnnviz.model import RNNModel
+from rnnviz.model import RNNModel, checked_ids
 
 TOP = 10  # likeliest tokens that a sweep keeps of each step
 BLOCK = 4_000_000  # logits that a sweep holds at once
@@ -215,7 +215,7 @@ def _walk(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Logits (K,V) and chosen tokens (K,) of one step after the other, on the CPU."""
     vocab_size, rows = model.projection.out_features, len(temperatures)
-    ids = model.checked(ids)
+    ids = checked_ids(ids, vocab_size)
     if n_tokens < 0:
         raise ValueError(f"n_tokens must be at least 0, not {n_tokens}")
     if not len(ids):

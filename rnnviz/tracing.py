@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnviz import cells
+from rnnviz.model import RNNModel, checked_ids
 
 KERNELS = {
     "LSTM": torch.lstm,
@@ -121,7 +122,7 @@ def trace(rnn: nn.RNNBase, x: Tensor, state: Tensor | tuple[Tensor, Tensor] | No
     """
     _check(rnn, x, state)
     directions = 2 if rnn.bidirectional else 1
-    with torch.no_grad(), _full_float32():
+    with torch.no_grad(), full_float32():
         # forward, not a call: hooks are not run, so `record` does not see this run.
         own, last = rnn.forward(x, state)
         h_last, c_last = _states(last)
@@ -206,10 +207,11 @@ def _layer(
     h = torch.cat([h_out, first] if reverse else [first, h_out])  # (T+1,B,H)
     h_prev, c = h[1:] if reverse else h[:-1], None
     if kind == "GRU":
-        gates = cells.gates(kind, _product(x, w_ih, b_ih), _product(h_prev, w_hh, b_hh))
+        gates = cells.gates(kind, cells.product(x, w_ih, b_ih), cells.product(h_prev, w_hh, b_hh))
     else:  # one product of both spares the large arrays of two
         seen, weight = torch.cat([x, h_prev], -1), torch.cat([w_ih, w_hh], -1)  # (T,B,D+H)
-        gates = cells.gates(kind, _product(seen, weight, b_ih + b_hh if rnn.bias else None), None)
+        bias = b_ih + b_hh if rnn.bias else None
+        gates = cells.gates(kind, cells.product(seen, weight, bias), None)
     if c0 is not None:
         in_time = {name: gates[name].flip(0) for name in "ifg"} if reverse else gates
         c = cells.cell_states(in_time, c0[n])  # (T+1,B,H)
@@ -223,18 +225,8 @@ def _gap(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).abs_().max()
 
 
-def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """x W^T + b (T,B,G*H)."""
-    onednn = torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
-    if onednn and x.device.type == "cpu" and x.dtype == torch.float32:
-        # oneDNN, which runs the fused kernel too: on AMD twice as fast as MKL, the default.
-        operands = [None if v is None else v.to_mkldnn() for v in (x, weight, bias)]
-        return nn.functional.linear(*operands).to_dense()
-    return nn.functional.linear(x, weight, bias)
-
-
 @contextmanager
-def _full_float32() -> Iterator[None]:
+def full_float32() -> Iterator[None]:
     """Full float32, where TF32 on a GPU or bfloat16 in oneDNN would round what is multiplied."""
     backends = [torch.backends.cudnn.rnn, torch.backends.cuda.matmul, torch.backends.mkldnn.matmul]
     before = [backend.fp32_precision for backend in backends]
@@ -272,11 +264,11 @@ def record(model: nn.Module) -> Iterator[dict[str, list[Trace]]]:
             hook.remove()
 
 
-def trace_model(model, ids: Tensor | Sequence[int]) -> Trace:
+def trace_model(model: RNNModel, ids: Tensor | Sequence[int]) -> Trace:
     """Trace of an RNNModel's recurrent layers on ids (T,), dropout left out. Raises ValueError."""
-    ids = model.checked(ids, least=1).to(model.device)
+    ids = checked_ids(ids, model.embedding.num_embeddings, least=1)
     with torch.no_grad():
-        embedded = model.embedding(ids)  # (T,D)
+        embedded = model.embedding(ids.to(model.device))  # (T,D)
     was_training = model.rnn.training
     try:
         return trace(model.rnn.eval(), embedded)

@@ -5,7 +5,6 @@ Models in float32 are held to a float64 chain along their own recorded x, h and 
 """
 
 import math
-from functools import partial
 
 import numpy as np
 import pytest
@@ -277,11 +276,54 @@ def test_what_cannot_be_computed_is_refused_in_one_sentence():
         refused(lambda ids=wrong: influence(model, ids))
     for of in ("c", "H", ""):
         refused(lambda of=of: influence(model, ids, of=of))
+    for layer in (-3, 2, 0.0, True, None):
+        refused(lambda layer=layer: influence(model, ids, layer=layer))
     refused(lambda: gradient_flow(model, ids, truncate=0))
     for weights in (model.rnn.weight_hh_l0, model.rnn.weight_ih_l0, model.embedding.weight):
         nn.init.constant_(weights, 1e20)
     refused(lambda: gradient_flow(model, ids))
     refused(lambda: influence(model, ids, of="x", layer=0))
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [[0, 7], [-1, 0], [0.0, 1.0], [True, False], [1j, 1], 3, [[0, 1]], [[0], [1, 2]], "ab", None],
+    ids=str,
+)
+def test_ids_that_are_no_sequence_of_the_vocabulary_are_refused_in_one_sentence(ids):
+    model, _ = build("GRU")
+    for function in (gradient_flow, influence, trace_model, rnnviz.next_token):
+        refused(lambda function=function: function(model, ids))
+    for tensor in (torch.tensor([0, 6], dtype=torch.uint8), np.array([0, 6], dtype=np.int16)):
+        assert torch.equal(influence(model, tensor), influence(model, [0, 6]))
+    refused(lambda: trace_model(model, []))
+
+
+def test_layers_steps_and_rows_that_a_trace_does_not_have_are_refused():
+    rnn = build("LSTM")[0].rnn
+    seen = trace(rnn, torch.randn(3, 9, 5).double())
+    last = rnnviz.recurrent_jacobian(rnn, seen, -1, -1, -1)
+    assert torch.equal(last, rnnviz.recurrent_jacobian(rnn, seen, 1, 8, 2))
+    for wrong in ((2, 0, 0), (-3, 0, 0), (0, 9, 0), (0, -10, 0), (0, 0, 3), (0, 0, -4), (0.0, 0)):
+        refused(lambda wrong=wrong: rnnviz.recurrent_jacobian(rnn, seen, *wrong))
+    for layer in (2, -3, 1.0, None, True):
+        refused(lambda layer=layer: rnnviz.memory_half_life(seen, layer))
+
+
+def test_the_jacobian_of_a_projected_lstm_is_that_of_its_unprojected_step():
+    rnn = nn.LSTM(3, 5, proj_size=2, dtype=torch.float64)
+    seen = trace(rnn, torch.randn(4, 3).double())
+    layer, (w_hr,) = seen.layers[0], doubled(rnn, "_l0", ["weight_hr"])
+    w, u, b, d = doubled(rnn, "_l0")
+
+    def after(state):
+        i, f, g, o = (w @ layer.x[2, 0] + b + u @ state[:2] + d).split(5)
+        c = sigmoid(f) * state[2:] + sigmoid(i) * tanh(g)
+        return torch.cat([w_hr @ (sigmoid(o) * tanh(c)), c])
+
+    expected = torch.func.jacrev(after)(torch.cat([layer.h[2, 0], layer.c[2, 0]]))
+    found = rnnviz.recurrent_jacobian(rnn, seen, 0, 2)
+    agree(found.flatten()[None], expected.detach().flatten()[None], 1e-12)
 
 
 def test_half_lives_of_gates_and_of_a_row_of_norms():
@@ -303,32 +345,3 @@ def test_half_lives_of_gates_and_of_a_row_of_norms():
     assert fit(decay.flip(0)) == fit(torch.ones(9)) == math.inf
     assert all(math.isnan(fit(torch.tensor(norms))) for norms in ([], [2.0], [0.0, 3.0, 0.0]))
     assert isinstance(fit(decay), float)
-
-
-@pytest.mark.parametrize(
-    "ids", [[0, 99], [-1, 0], [0.5, 1.0], [True, False], [[0, 1]], [[0], [1, 2]], "ab", [], [1]]
-)
-@pytest.mark.parametrize("function", [gradient_flow, influence, trace_model])
-def test_what_is_no_sequence_of_known_ids_is_one_sentence(function, ids):
-    model, _ = build("LSTM", dtype=torch.float32)
-    if function is trace_model and ids == [1]:
-        assert len(trace_model(model, ids).layers[0].x) == 1
-        return
-    with pytest.raises(ValueError, match=r"\Aids must [^\n]{10,120}\Z"):
-        function(model, ids)
-
-
-def test_layers_steps_and_rows_that_are_not_there_are_one_sentence():
-    model, ids = build("LSTM", dtype=torch.float32)
-    seen = trace_model(model, ids)
-    layers, steps = len(seen.layers), len(ids)
-    jacobian = partial(rnnviz.recurrent_jacobian, model.rnn, seen)
-    for layer, step, batch in ((layers, 0, 0), (0, steps, 0), (0, -steps - 1, 0), (0, 0, 1)):
-        with pytest.raises(ValueError, match=r"\A(layer|step|batch) must be below \d+, not"):
-            jacobian(layer, step, batch)
-    assert torch.equal(jacobian(-1, -1, -1), jacobian(layers - 1, steps - 1, 0))
-    for layer in (layers, -layers - 1):
-        with pytest.raises(ValueError, match="layer must be below"):
-            rnnviz.memory_half_life(seen, layer)
-        with pytest.raises(ValueError, match="layer must be below"):
-            influence(model, ids, layer=layer)
