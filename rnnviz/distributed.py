@@ -49,9 +49,12 @@ def together(command: Callable[[], int]) -> int:
             return _to_the_end(command)
         failure, code = None, 2
         try:
-            with open(os.devnull, "w") as nowhere:
-                with redirect_stdout(nowhere), redirect_stderr(nowhere):
-                    code = _to_the_end(command)
+            with (
+                open(os.devnull, "w") as nowhere,
+                redirect_stdout(nowhere),
+                redirect_stderr(nowhere),
+            ):
+                code = _to_the_end(command)
         except (Exception, SystemExit) as error:
             failure = error
         try:
