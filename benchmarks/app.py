@@ -63,7 +63,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
                 times, sizes = [], []
                 for n in range(ROUNDS):
                     size[0] = 0
-                    times.append(_change_text(page, n))
+                    times.append(change_text(page, n))
                     page.wait_for_timeout(1500)
                     sizes.append(size[0])
                 yield (
@@ -107,7 +107,7 @@ def received(page: Page) -> list[int]:
     return size
 
 
-def _change_text(page: Page, n: int) -> float:
+def change_text(page: Page, n: int) -> float:
     """Seconds from the key press that applies a text to the frame that shows it."""
     start = f"text{n}"
     box = page.get_by_label("Text", exact=True)

@@ -61,7 +61,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
         yield "change of prompt to new text, four models", _s(times), "at most 1.5 s"
         megabytes = f"{statistics.median(sizes) / 1e6:.2f} MB"
         yield "    over the websocket", megabytes, "at most 3 MB"
-        paints = _drag(page)
+        paints = drag(page)
         late = statistics.quantiles(paints, n=20)[18]
         median = statistics.median(paints)
         yield f"slider, input to paint, median of {len(paints)}", f"{median:.1f} ms", ""
@@ -95,7 +95,7 @@ def _change_prompt(page: Page, n: int) -> float:
     return (page.evaluate(SHOWN, f"f{n}(") - page.evaluate("window.pressed")) / 1000
 
 
-def _drag(page: Page) -> list[float]:
+def drag(page: Page) -> list[float]:
     """Milliseconds from input to paint of each move of a drag over all temperatures and back."""
     box = page.locator(".st-key-temperature input").bounding_box()
     middle = box["y"] + box["height"] / 2
