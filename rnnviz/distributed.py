@@ -83,7 +83,7 @@ def averaged(module: nn.Module) -> nn.Module:
         raise ValueError(
             f"{here} processes need {here} GPUs and there are {gpus}: take --device cpu"
         )
-    # A group of its own: torch keeps that of the last DDP, and threads of a gloo group that outlives
+    # A group of its own, as torch keeps that of the last DDP: threads of a gloo group that outlives
     # `together` abort if they drop a tensor of ours while Python ends (pytorch/pytorch#190489).
     return nn.parallel.DistributedDataParallel(module, process_group=dist.new_group())
 
