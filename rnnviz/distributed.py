@@ -46,15 +46,11 @@ def together(command: Callable[[], int]) -> int:
     try:
         if number == 0:
             atexit.register(store.set, ENDED, "")
-            return _to_the_end(command)
+            return command()
         failure, code = None, 2
         try:
-            with (
-                open(os.devnull, "w") as nowhere,
-                redirect_stdout(nowhere),
-                redirect_stderr(nowhere),
-            ):
-                code = _to_the_end(command)
+            with open(os.devnull, "w") as null, redirect_stdout(null), redirect_stderr(null):
+                code = command()
         except (Exception, SystemExit) as error:
             failure = error
         try:
@@ -65,14 +61,6 @@ def together(command: Callable[[], int]) -> int:
         return code
     finally:
         dist.destroy_process_group()
-
-
-def _to_the_end(command: Callable[[], int]) -> int:
-    """Gloo's threads need the interpreter to drop what they sent, and abort if it ends first:
-    at the barrier they have the time (pytorch/pytorch#190489)."""
-    code = command()
-    dist.barrier()
-    return code
 
 
 def rows(batch_size: int) -> slice:
@@ -95,7 +83,9 @@ def averaged(module: nn.Module) -> nn.Module:
         raise ValueError(
             f"{here} processes need {here} GPUs and there are {gpus}: take --device cpu"
         )
-    return nn.parallel.DistributedDataParallel(module)
+    # A group of its own, as torch keeps that of the last DDP: threads of a gloo group that outlives
+    # `together` abort if they drop a tensor of ours while Python ends (pytorch/pytorch#190489).
+    return nn.parallel.DistributedDataParallel(module, process_group=dist.new_group())
 
 
 def first(work: Callable[..., T], *arguments) -> T:

@@ -1,0 +1,146 @@
+"""Several processes train one model: the same curve, one voice, and an end that they share."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from rnnviz import load_run
+
+SIZES = ("--hidden-size", "16", "--batch-size", "6", "--sequence-length", "8", "--device", "cpu")
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """A folder of its own, with a text that is not the same in every row of a batch."""
+    letters = random.Random(1).choices("abcdefgh ", [8, 7, 6, 5, 4, 3, 2, 1, 4], k=10_000)
+    (tmp_path / "notes.txt").write_text("".join(letters), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def command(processes: int, out: str, *arguments: str) -> list[str]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    launcher = launcher if processes > 1 else []
+    given = () if "--corpus" in arguments else ("--corpus", "notes.txt")
+    tail = ["-m", "rnnviz", "train", *given, *SIZES, "--out", out, *arguments]
+    return [sys.executable, *launcher, *tail]
+
+
+def train(processes: int, out: str, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(processes, out, *arguments),
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def only_run(out: str) -> dict:
+    (path,) = Path(out).iterdir()
+    return json.loads((path / "run.json").read_text())
+
+
+def sentences(result: subprocess.CompletedProcess) -> list[str]:
+    """What rnnviz itself says; torchrun adds a report of its own about a command that failed."""
+    return re.findall(r"^rnnviz: .*", result.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--corpus", "recall", "--rnn-type", "GRU"), ("--layers", "2", "--batch-size", "18")],
+    ids=["every token", "after a cue", "two layers"],
+)
+def test_two_processes_give_the_loss_curve_of_one(arguments):
+    arguments = ("--steps", "100", *arguments)
+    assert train(1, "one", *arguments).returncode == 0
+    result = train(2, "two", *arguments)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("saved: ") == 1  # rank 0 alone is heard
+    assert len(re.findall(r"\d+%.*step 100 ", result.stderr.replace("\r", "\n"))) in (1, 2)
+    one, two = only_run("one"), only_run("two")
+    assert [r["step"] for r in two["history"]] == [r["step"] for r in one["history"]]
+    for name in ("loss", "grad_norm", "clipped"):
+        wanted = [r[name] for r in one["history"]]
+        assert [r[name] for r in two["history"]] == pytest.approx(wanted, abs=1e-4), name
+    assert two["valid_loss"] == pytest.approx(one["valid_loss"], abs=1e-4)
+    assert two["command"].startswith("torchrun --nproc-per-node 2 -m rnnviz train ")
+    assert two["config"] == one["config"]
+
+
+def test_interrupted_and_resumed_ends_as_uninterrupted(place):
+    arguments = ("--steps", "600", "--dropout", "0.2")
+    process = subprocess.Popen(
+        command(2, "parts", *arguments),
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    seen = b""
+    while b"step " not in seen:
+        read = os.read(process.stderr.fileno(), 4096)
+        assert read, seen
+        seen += read
+    os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C in a terminal does
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert rest.count(b"--resume") == 1
+    part = load_run(place / "parts" / "notes-lstm").info
+    assert 0 < part.history[-1]["step"] < 600
+    with safe_open(part.path / "resume.safetensors", "pt") as file:
+        assert file.get_slice("hidden/0").get_shape() == [1, 6, 16]  # three rows of each rank
+
+    for out in ("parts", "whole"):
+        result = train(2, out, *arguments, "--resume")
+        assert result.returncode == 0, result.stderr
+    parts, whole = (load_run(place / out / "notes-lstm") for out in ("parts", "whole"))
+    for name, weight in whole.model.state_dict().items():
+        assert torch.equal(weight, parts.model.state_dict()[name])
+    assert parts.info.valid_loss == whole.info.valid_loss
+    assert train(2, "parts", *arguments, "--resume").stdout.endswith("complete\n")
+
+
+def test_rank_0_has_the_clock():
+    result = train(2, "out", "--minutes", "0.02", "--rnn-type", "LSTM", "RNN_TANH")
+    assert result.returncode == 0, result.stderr
+    for path in Path("out").iterdir():
+        last = json.loads((path / "run.json").read_text())["history"][-1]
+        assert last["progress"] == 1.0
+        assert last["seconds"] >= 1.2
+        assert not (path / "resume.safetensors").exists()
+    assert len(list(Path("out").iterdir())) == 2
+
+
+WRONG = {
+    "indivisible": (("--steps", "1", "--batch-size", "5"), r"batch of 5 rows .* 2 processes"),
+    "overflow": (
+        ("--steps", "60", "--lr", "1e38", "--clip", "1e30", "--rnn-type", "RNN_RELU"),
+        r"no longer finite.*weights are kept",
+    ),
+    "no number": (("--steps", "x"), "--steps"),
+    "out is a file": (("--steps", "1", "--out", "notes.txt"), "cannot be written"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "why"), WRONG.values(), ids=WRONG)
+def test_an_error_is_said_once_and_ends_all(arguments, why):
+    result = train(2, "out", *arguments)
+    assert result.returncode != 0
+    (sentence,) = sentences(result)
+    assert re.search(why, sentence)
+    assert result.stderr.count("Traceback") == 1  # that of torchrun, which knows no better
+    if "finite" in why:
+        assert load_run(Path("out/notes-rnn-relu").absolute()).info.valid_loss is not None
+    else:
+        assert not Path("out").exists()
