@@ -4,10 +4,11 @@ In turns: idle, training, idle, ...; a ratio is that of the medians. The live sl
 the server, that of the Laboratory asks it, and a text goes through four models.
 """
 
+import re
 import statistics
 from collections.abc import Callable, Iterator
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from benchmarks.app import FOUR, change_text, started
 from benchmarks.laboratory import release
@@ -80,5 +81,5 @@ def _stop(browser: Browser, url: str) -> None:
     page = browser.new_page()
     page.goto(url)
     page.get_by_role("button", name="Stop").click()
-    page.get_by_text("what was learned is kept").wait_for(timeout=60_000)
+    expect(page.get_by_role("button", name=re.compile("^Stop"))).to_have_count(0, timeout=60_000)
     page.close()
