@@ -66,10 +66,7 @@ def together(command: Callable[[], int]) -> int:
 def rows(batch_size: int) -> slice:
     """The rows of a batch that this process owns. Raises ValueError when they cannot be shared."""
     if batch_size % size():
-        raise ValueError(
-            f"a batch of {batch_size} rows cannot be shared by {size()} processes: "
-            f"take a batch size that {size()} divides"
-        )
+        raise ValueError(f"a batch of {batch_size} rows cannot be divided among {size()} processes")
     share = batch_size // size()
     return slice(rank() * share, (rank() + 1) * share)
 
@@ -80,9 +77,7 @@ def averaged(module: nn.Module) -> nn.Module:
         return module
     here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
     if next(module.parameters()).is_cuda and here > gpus:
-        raise ValueError(
-            f"{here} processes need {here} GPUs and there are {gpus}: take --device cpu"
-        )
+        raise ValueError(f"{here} processes need as many GPUs, not {gpus}: take --device cpu")
     # A group of its own, as torch keeps that of the last DDP: threads of a gloo group that outlives
     # `together` abort if they drop a tensor of ours while Python ends (pytorch/pytorch#190489).
     return nn.parallel.DistributedDataParallel(module, process_group=dist.new_group())
