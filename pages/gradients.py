@@ -106,7 +106,8 @@ def laboratory() -> None:
     lines = []
     for rnn_type in RNN_TYPES:
         try:
-            norms = flows.laboratory(rnn_type, gain, bias, size, steps, clip)
+            own = bias if rnn_type == "LSTM" else 0.0  # what changes nothing is not computed anew
+            norms = ui.laboratory(rnn_type, gain, own, size, steps, clip)
         except ValueError:
             st.caption(f"{rnn_type}: its states overflow at this gain, there is no gradient.")
             continue

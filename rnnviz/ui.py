@@ -467,6 +467,14 @@ def _influence(path: str, changed: int, text: str, layer: int) -> np.ndarray:
     return flows.influence_log10(run(path, changed), text, layer)
 
 
+@st.cache_resource(max_entries=512, show_spinner=False)
+def laboratory(
+    rnn_type: str, gain: float, forget_bias: float, size: int, steps: int, clip: bool
+) -> np.ndarray:
+    """`flows.laboratory`, cached: most sliders go back and forth over few places."""
+    return flows.laboratory(rnn_type, gain, forget_bias, size, steps, clip)
+
+
 def flow(view: View, choice: Choice, target: int) -> Flow:
     """The flow of one loss of a run, cached."""
     return _flow(*key(view.info, choice.text, choice.layer), target)
