@@ -254,8 +254,6 @@ def _train(plan: Plan, progress: Progress, stop: Callable[[], bool]) -> None:
                 progress.samples.append((record.step, _sample(run, corpus)))
     finally:
         progress.saved, progress.active = (path / "run.json").exists(), False
-        with contextlib.suppress(OSError):  # it holds something, or is gone
-            path.rmdir()
 
 
 def _sample(run: Run, corpus: Corpus) -> str:

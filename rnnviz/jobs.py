@@ -171,6 +171,9 @@ def fit(
                     {k: v.half().float() for k, v in run.model.state_dict().items()}
                 )
             save(state, **losses(run, corpus))
+        else:  # it never began
+            with contextlib.suppress(OSError):
+                (folder / run.name).rmdir()
 
 
 def losses(run: Run, corpus: Corpus) -> dict[str, float | None]:

@@ -79,6 +79,12 @@ def test_a_folder_that_nobody_can_write_is_one_sentence(text):
     assert "cannot be written" in said
 
 
+def test_a_text_too_short_for_a_batch_is_one_sentence_and_leaves_nothing(text, tmp_path):
+    said = sentence(training(text, tmp_path / "runs", "--batch-size", "5000"))
+    assert "5000" in said.replace(",", "")
+    assert not list((tmp_path / "runs").iterdir())
+
+
 def test_two_trainings_into_one_folder_at_once_give_two_runs(text, tmp_path):
     both = [training(text, tmp_path / "runs", "--hidden-size", "16") for _ in range(2)]
     for process in both:
