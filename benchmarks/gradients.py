@@ -73,13 +73,16 @@ def _floor(steps: int) -> float:
 def _growth(steps: int, vocab: int) -> float:
     """MB of a fresh process at its peak, above what it held before, having read two tokens."""
     code = (
-        "import resource, torch; from rnnviz import RNNModel, influence\n"
+        "import torch; from pathlib import Path; from rnnviz import RNNModel, influence\n"
+        "def held(name):\n"
+        "    lines = Path('/proc/self/status').read_text().splitlines()\n"
+        "    return next(int(line.split()[1]) for line in lines if line.startswith(name))\n"
         f"model = RNNModel('LSTM', {vocab}, {HIDDEN}, {HIDDEN}, 1).eval()\n"
         "influence(model, [0, 1, 2])\n"
-        "before = next(int(line.split()[1]) for line in open('/proc/self/status')"
-        " if line.startswith('VmRSS'))\n"
+        "before = held('VmRSS')\n"
+        "Path('/proc/self/clear_refs').write_text('5')  # the peak counts from here\n"
         f"influence(model, torch.randint({vocab}, ({steps + 1},)))\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+        "print(held('VmHWM') - before)"
     )
     command = [sys.executable, "-c", code]
     kilobytes = subprocess.run(command, capture_output=True, check=True, text=True).stdout

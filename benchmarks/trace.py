@@ -7,9 +7,9 @@ RNNCell) for the states with the gates computed beside it, and the cell written 
 needs one product for x and one for h and is the harder one to beat.
 
 What remains is the floor: the forward, and W_ih x and W_hh h of all steps, which the kernel
-computes but does not give. PyTorch fuses only the LSTM on a CPU; its own forward of a batch
-with a GRU or an RNN is itself about as slow as the loop, so that no trace that runs it can be
-1.2 times as fast. Each table says how far the floor is from the loop.
+computes but does not give. On a CPU PyTorch fuses the LSTM alone. Its own forward of a GRU or an
+RNN takes half the time of the loop at B=1, about all of it for a batch, so that no trace that
+runs it reaches the bounds beside a loop. Each table says how far the floor is from the loop.
 """
 
 import statistics
