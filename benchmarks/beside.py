@@ -15,7 +15,7 @@ from benchmarks.laboratory import release
 from benchmarks.sampling import drag
 from tests.browser import LAUNCH_ARGS, install_browser
 
-TURNS, TIMES = 3, 5
+TURNS, TIMES = 2, 5
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
