@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-import rnnviz.process  # noqa: F401, before torch is loaded
+from rnnviz import process
 
+process.serve_many()
 st.set_page_config(page_title="rnnviz", page_icon="assets/icon.svg", layout="wide")
 
 pages = [

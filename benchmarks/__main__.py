@@ -11,17 +11,21 @@ import torch
 NAMES = sorted(
     path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_")
 )
+BESIDE_PEERS = ("characters", "words")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}; default: all")
-    names = parser.parse_args().names or NAMES
+    parser.add_argument("--peer", type=Path, metavar="DIR", help="where the peers' code lies")
+    options = parser.parse_args()
+    names = options.names or NAMES
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}")
     for name in names:
         module = importlib.import_module(f"benchmarks.{name}")
         print(f"\n{module.__doc__.splitlines()[0]}")
-        for what, figure, limit in module.rows():
+        rows = module.rows(options.peer) if name in BESIDE_PEERS else module.rows()
+        for what, figure, limit in rows:
             print(f"  {what:58} {figure:>14}   {limit}", flush=True)
 
 

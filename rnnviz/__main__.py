@@ -109,6 +109,7 @@ def _train(options: argparse.Namespace) -> int:
     from rnnviz import TrainConfig, load_corpus
     from rnnviz.distributed import first, rows
     from rnnviz.jobs import fit, pick_device
+    from rnnviz.process import blocks_kept
     from rnnviz.runs import runs_folder
 
     if options.minutes is options.epochs is options.steps is None:
@@ -132,8 +133,9 @@ def _train(options: argparse.Namespace) -> int:
             if run is None:
                 continue
             run.model.to(device)
-            records = fit(run, corpus, folder, state, lambda: bool(interrupted), options.half)
-            _show(records, run.name)
+            with blocks_kept():
+                records = fit(run, corpus, folder, state, lambda: bool(interrupted), options.half)
+                _show(records, run.name)
             print(f"saved: {folder / run.name}")
             if first(bool, interrupted):
                 print("interrupted; the same command with --resume goes on", file=sys.stderr)

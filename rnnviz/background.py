@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rnnviz.corpora import Source
+from rnnviz.process import blocks_kept
 from rnnviz.runs import MAX_SIZE, runs_folder
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class Job:
         from rnnviz.training import TrainingError
 
         try:
-            with one_core_left():
+            with one_core_left(), blocks_kept():
                 for plan, progress in zip(self.plans, self.progress, strict=True):
                     if self._stop.is_set():
                         break
@@ -289,7 +290,7 @@ def measure_speed(
     budget = {"minutes": None, "epochs": None, "steps": 50}
     config = replace(config, **budget, lr=1e-6, log_every=1, eval_every=50)  # no rate overflows
     times, end = [0.0], time.monotonic() + seconds
-    with one_core_left():
+    with one_core_left(), blocks_kept():
         for record in train(
             built, corpus, config, stop=lambda: len(times) > 4 and time.monotonic() > end
         ):

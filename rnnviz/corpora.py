@@ -189,7 +189,7 @@ def data_folder() -> Path:
     return Path(os.environ.get("RNNVIZ_DATA") or Path.home() / ".cache" / "rnnviz")
 
 
-def _fetched(file: str) -> str:
+def fetched(file: str) -> str:
     """Text of a published file: from the data folder, else downloaded once and checked."""
     path = data_folder() / file
     if path.exists():
@@ -218,13 +218,13 @@ def _fetched(file: str) -> str:
 
 def _tiny_shakespeare() -> Source:
     """Karpathy's 1.1 MB of Shakespeare, cut 90/10 as nanoGPT cuts it; it has no test part."""
-    text = _fetched("tinyshakespeare.txt")
+    text = fetched("tinyshakespeare.txt")
     cut = int(len(text) * 0.9)
     return Source("tiny-shakespeare", (text[:cut], text[cut:], ""))
 
 
 def _wikitext_2() -> Source:
-    parts = [_fetched(f"wikitext-2/{part}.txt") for part in ("train", "valid", "test")]
+    parts = [fetched(f"wikitext-2/{part}.txt") for part in ("train", "valid", "test")]
     return Source("wikitext-2", tuple(parts), spaced=True)
 
 

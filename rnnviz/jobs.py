@@ -166,22 +166,25 @@ def fit(
                 saved = time.monotonic()
     finally:
         if state.best:
-            if half and state.done:
-                run.model.load_state_dict(
-                    {k: v.half().float() for k, v in run.model.state_dict().items()}
-                )
-            save(state, **losses(run, corpus))
+            valid = None if half else _finite(state.best_valid)
+            if state.done:
+                state.best = state.last = {}  # nothing goes on from here: room for what follows
+                if half:
+                    weights = run.model.state_dict()
+                    run.model.load_state_dict({k: v.half().float() for k, v in weights.items()})
+            save(state, **losses(run, corpus, valid))
         else:  # it never began
             with contextlib.suppress(OSError):
                 (folder / run.name).rmdir()
 
 
-def losses(run: Run, corpus: Corpus) -> dict[str, float | None]:
-    """Validation, test and probe loss in nats a token; the accuracy where a cue is counted."""
+def losses(run: Run, corpus: Corpus, valid: float | None = None) -> dict[str, float | None]:
+    """Validation (unless it is known), test and probe loss in nats a token; the accuracy where a
+    cue is counted."""
     cue = corpus.cue
     tested = score(run.model, corpus.test, cue) if len(corpus.test) > 1 else (None, None)
     return {
-        "valid_loss": _finite(score(run.model, corpus.valid, cue)[0]),
+        "valid_loss": valid or _finite(score(run.model, corpus.valid, cue)[0]),
         "test_loss": _finite(tested[0]),
         "probe_loss": probe_loss(run),
         "accuracy": tested[1] if cue is not None else None,

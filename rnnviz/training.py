@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnviz import distributed
+from rnnviz.cells import product
 from rnnviz.data import Corpus, bptt_batchify
+from rnnviz.loss import nats_, total_nats
 from rnnviz.model import Hidden, RNNModel, detach
 
 # Measured defaults: the rate that serves each cell type well under each recipe. One rate
@@ -23,7 +25,8 @@ DEFAULT_LR = {
 }
 WARMUP_STEPS = 100
 LAST_LR = 0.02  # share of the learning rate at which the cosine ends
-EVAL_ELEMENTS = 4_000_000  # log-probabilities that evaluation holds at once
+EVAL_ELEMENTS = 2_000_000  # logits that evaluation holds at once
+EVAL_ROWS, EVAL_STREAM = 32, 2_000  # streams it reads side by side, and tokens of each at least
 
 
 class TrainingError(ValueError):
@@ -131,36 +134,36 @@ class WindowLoss(nn.Module):
         if self.cue is not None:
             counted = input == self.cue
             output, target = output[counted], target[counted]  # (N,H), (N,)
-        logits = self.model.projection(output)  # (B,T,V)
-        nats = F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="sum")
-        return nats / count, hidden
+        weight, bias = self.model.projection.weight, self.model.projection.bias
+        return total_nats(output.flatten(0, -2), weight, bias, target.flatten()) / count, hidden
 
 
 def score(model: RNNModel, ids: Tensor, cue: int | None = None) -> tuple[float, float]:
-    """Mean nats and accuracy of every next token of ids (N,), read as one stream.
+    """Mean nats and accuracy of every next token of ids (N,).
 
-    Inputs are `ids[:-1]`, targets `ids[1:]`; the state is carried over the whole stream.
-    With `cue` only the tokens after a cue count. Raises ValueError when none counts.
+    A long text is read as up to EVAL_ROWS streams side by side, of EVAL_STREAM tokens or more,
+    each from a state of zeros. With `cue` only the tokens after a cue count. A token is right
+    when none is likelier. Raises ValueError when none counts.
     """
     was_training = model.training
     model.eval()
-    length = max(1, EVAL_ELEMENTS // model.projection.out_features)
+    projection = model.projection.weight, model.projection.bias
+    rows = min(EVAL_ROWS, max(1, (len(ids) - 1) // EVAL_STREAM))  # B
+    blank = -(len(ids) - 1) % rows
+    inputs = F.pad(ids[:-1], (0, blank)).view(rows, -1).to(model.device)  # (B,N/B)
+    targets = F.pad(ids[1:], (0, blank), value=-1).view(rows, -1).to(model.device)
+    length = max(1, EVAL_ELEMENTS // model.projection.out_features // rows)
     nats, right, count = 0.0, 0, 0
     with torch.no_grad():
-        ids = ids.to(model.device)
-        hidden = model.init_hidden(1)
-        for start in range(0, len(ids) - 1, length):
-            window = ids[start : start + length + 1]
-            output, hidden = model.states(window[None, :-1], hidden)  # (1,T,H)
-            output, target = output[0], window[1:]  # (T,H), (T,)
-            if cue is not None:
-                counted = window[:-1] == cue
-                output, target = output[counted], target[counted]
-            if not len(target):
-                continue
-            logits = model.projection(output)  # (T,V)
-            nats += F.cross_entropy(logits, target, reduction="sum").item()
-            right += int((logits.argmax(-1) == target).sum())
+        hidden = model.init_hidden(rows)
+        for start in range(0, inputs.shape[1], length):
+            input, target = (x[:, start : start + length] for x in (inputs, targets))  # (B,T)
+            output, hidden = model.states(input, hidden)  # (B,T,H)
+            counted = target >= 0 if cue is None else (target >= 0) & (input == cue)
+            output, target = output[counted], target[counted]  # (n,H), (n,)
+            losses, below = nats_(product(output, *projection), target)  # (n,) each
+            nats += losses.double().sum().item()
+            right += int((below == 0).sum())
             count += len(target)
     model.train(was_training)
     if not count:
@@ -208,7 +211,6 @@ def train(
 
     state.last = model.state_dict()
     state.best = state.best or _copy(model)
-    unproven = state.best
     _go_on_with_noise(config.seed, state)
     hidden: Hidden = model.init_hidden(inputs.shape[1])
     if state.hidden:
@@ -239,6 +241,9 @@ def train(
             loss, hidden = window_loss(
                 inputs[window], targets[window], detach(hidden), counts[window]
             )
+            recording = (state.step + 1) % config.log_every == 0
+            if recording and state.best_valid == math.inf and loss.isfinite():
+                state.best = _copy(model, state.best)
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip)
             if adamw is None:
@@ -256,7 +261,7 @@ def train(
             state.seconds = time.perf_counter() - started
             progress, stopping = distributed.agree(spent(), stop())
             evaluating = progress == 1.0 or 0 in (state.step % eval_every, state.step % per_epoch)
-            if not (evaluating or state.step % config.log_every == 0 or stopping):
+            if not (evaluating or recording or stopping):
                 continue
 
             loss_mean, norm_mean, clipped = _means(losses, norms, config.clip)
@@ -270,12 +275,9 @@ def train(
                     f"the loss is no longer finite at step {state.step} (learning rate {lr:g}); "
                     "the last good weights are kept. Try a smaller learning rate"
                 )
-            if valid is None:
-                if state.best_valid == math.inf:  # none evaluated yet: those that gave this loss
-                    state.best, unproven = unproven, _copy(model)
-            elif valid < state.best_valid:
-                state.best_valid, state.best = valid, _copy(model)
-            elif adamw is None and state.step % per_epoch == 0:
+            if valid is not None and valid < state.best_valid:
+                state.best_valid, state.best = valid, _copy(model, state.best)
+            elif valid is not None and adamw is None and state.step % per_epoch == 0:
                 state.anneal /= 4
             _keep_noise_and_hidden(state, hidden)
             state.done = progress == 1.0
@@ -329,8 +331,11 @@ def _keep_noise_and_hidden(state: TrainState, hidden: Hidden) -> None:
     state.rng = distributed.gather(torch.get_rng_state(), 0)
 
 
-def _copy(model: RNNModel) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+def _copy(model: RNNModel, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """The weights of now, written over an older copy if there is one."""
+    weights = model.state_dict()
+    into = into or {name: torch.empty_like(tensor) for name, tensor in weights.items()}
+    return {name: into[name].copy_(tensor) for name, tensor in weights.items()}
 
 
 def _adamw(model: RNNModel, state: TrainState) -> torch.optim.AdamW:
