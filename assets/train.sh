@@ -13,12 +13,12 @@ train() {
 
 for group in $groups; do
   case $group in
-    source) train --corpus python-source --min-count 20 --hidden-size 256 --layers 1 \
+    source) train --corpus python-source --min-count 20 --hidden-size 256 --layers 1 --dropout 0 \
       --batch-size 64 --sequence-length 128 --steps 4000 --rnn-type $types ;;
     docs) train --corpus python-docs --level word --min-count 2 --embedding-size 200 \
       --hidden-size 200 --layers 2 --dropout 0.5 --batch-size 20 --sequence-length 35 \
       --steps 2500 --rnn-type $types ;;
-    recall) train --corpus recall --hidden-size 64 --lr 0.004 --sequence-length 66 \
+    recall) train --corpus recall --hidden-size 64 --dropout 0 --lr 0.004 --sequence-length 66 \
       --steps 8000 --rnn-type LSTM RNN_TANH ;;
   esac
 done

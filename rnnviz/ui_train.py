@@ -152,7 +152,7 @@ def settings() -> tuple[list[dict[str, Any]], TrainConfig]:
         help="Several are trained one after the other, under the same conditions.",
     )
     one, two, three = st.columns(3)
-    hidden = one.number_input("Hidden size", 4, 2048, 256, 4, key="train_hidden", **KEEP)
+    hidden = one.number_input("Hidden size", 4, 2048, 320, 4, key="train_hidden", **KEEP)
     layers = two.number_input("Layers", 1, 8, 1, key="train_layers", **KEEP)
     minutes = three.number_input(
         "Minutes, each", 0.05, 600.0, 3.0, 0.5, format="%g", key="train_minutes", **KEEP
@@ -160,7 +160,7 @@ def settings() -> tuple[list[dict[str, Any]], TrainConfig]:
     with st.expander("More settings"):
         one, two, three = st.columns(3)
         embedding = one.number_input("Embedding size", 4, 2048, 128, 4, key="train_embed", **KEEP)
-        dropout = two.number_input("Dropout", 0.0, 0.9, 0.0, 0.05, key="train_dropout", **KEEP)
+        dropout = two.number_input("Dropout", 0.0, 0.9, 0.2, 0.05, key="train_dropout", **KEEP)
         seed = three.number_input("Seed", 0, 2**31 - 1, 0, key="train_seed", **KEEP)
         batch = one.number_input("Batch, rows", 1, 512, 32, key="train_batch", **KEEP)
         length = two.number_input(

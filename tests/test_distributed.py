@@ -16,6 +16,7 @@ from safetensors import safe_open
 from rnnviz import load_run
 
 SIZES = ("--hidden-size", "16", "--batch-size", "6", "--sequence-length", "8", "--device", "cpu")
+SIZES += ("--dropout", "0")  # each process has noise of its own
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
 
 

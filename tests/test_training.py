@@ -49,13 +49,13 @@ def weights_equal(a: dict, b: dict) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
-def nats_one_by_one(model, ids, cue=None) -> float:
+def each_nats(model, ids, cue=None) -> list[float]:
     hidden, nats = model.init_hidden(1), []
     for current, following in itertools.pairwise(ids.tolist()):
         log_prob, hidden = model(torch.tensor([[current]]), hidden)
         if cue is None or current == cue:
             nats.append(-log_prob[0, 0, following].item())
-    return sum(nats) / len(nats)
+    return nats
 
 
 @cases(max_examples=40, deadline=None)
@@ -69,7 +69,23 @@ def test_evaluate_counts_each_next_token_once(rnn_type, size, held, cue):
         patch.setattr(module, "EVAL_ELEMENTS", held)  # windows of 1 token up to 8
         measured = evaluate(model, ids, cue)
     assert model.training
-    assert measured == pytest.approx(nats_one_by_one(model.eval(), ids, cue), abs=1e-12)
+    assert measured == pytest.approx(mean(each_nats(model.eval(), ids, cue)), abs=1e-12)
+
+
+@cases(max_examples=40, deadline=None)
+@given(st.integers(2, 30), st.integers(1, 4), st.integers(1, 9), st.sampled_from([None, 0]))
+def test_a_long_text_is_read_as_streams_side_by_side(size, most, shortest, cue):
+    model = some_model("GRU").double().eval()
+    ids = torch.cat([torch.zeros(2, dtype=int), some_corpus().train[:size]])  # a cue at least
+    rows = min(most, max(1, (len(ids) - 1) // shortest))
+    length = math.ceil((len(ids) - 1) / rows)
+    streams = [ids[start : start + length + 1] for start in range(0, len(ids) - 1, length)]
+    nats = [n for stream in streams for n in each_nats(model, stream, cue)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "EVAL_ROWS", most)
+        patch.setattr(module, "EVAL_STREAM", shortest)
+        patch.setattr(module, "EVAL_ELEMENTS", 3 * V * rows)  # windows of three tokens
+        assert evaluate(model, ids, cue) == pytest.approx(mean(nats), abs=1e-12)
 
 
 def test_evaluate_refuses_ids_with_nothing_to_predict():

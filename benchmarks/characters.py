@@ -1,0 +1,98 @@
+"""Characters, time to quality: tiny-shakespeare beside nanoGPT's recipe for a CPU.
+
+Nanogpt's own command runs first; each cell type then gets the wall time that it took, with the
+defaults of `python -m rnnviz train`, and the LSTM twice that time in another run. Nats are those
+of the last 10% of the text: all of it here, 20 batches of it a figure in nanoGPT. The curves of
+all are drawn in .benchmarks/characters.html.
+"""
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks._command import run
+from rnnviz import RNN_TYPES, corpora, plots
+
+Curve = list[tuple[float, float]]  # seconds, validation nats a character
+
+SECONDS = 165.0  # where nanoGPT is not at hand: what it took on the machine of the README
+STARTING = 6.0  # of a command's seconds that are not training: imports, corpus, last evaluation
+MARKS = (0.125, 0.25, 0.5, 1.0)  # of the time, for the table
+RECIPE = (
+    "config/train_shakespeare_char.py --device=cpu --compile=False --eval_iters=20 "
+    "--log_interval=1 --block_size=64 --batch_size=12 --n_layer=4 --n_head=4 --n_embd=128 "
+    "--max_iters=2000 --lr_decay_iters=2000 --dropout=0.0"
+)
+PICTURE = Path(".benchmarks/characters.html")
+BOUNDS = {("LSTM", 1): "at most 1.50", ("LSTM", 2): "at most 1.47"}
+
+
+def rows(peer: Path | None) -> Iterator[tuple[str, str, str]]:
+    program = peer and next(peer.glob("**/config/train_shakespeare_char.py"), None)
+    curves: dict[str, Curve] = {}
+    seconds = SECONDS
+    if program:
+        seconds, curves["nanoGPT, CPU recipe"] = _nanogpt(program.parent.parent)
+        yield "nanoGPT's recipe, the whole command", f"{seconds:.0f} s", ""
+        yield "    validation nats", f"{curves['nanoGPT, CPU recipe'][-1][1]:.3f}", ""
+    else:
+        yield "nanoGPT's recipe", "not at hand", f"give --peer DIR; {seconds:.0f} s are taken"
+    for rnn_type, times in (*((kind, 1) for kind in RNN_TYPES), ("LSTM", 2)):
+        took, curve = _ours(rnn_type, times * seconds)
+        name = f"{rnn_type}, {times * seconds:.0f} s"
+        curves[name] = curve
+        best = min(nats for _, nats in curve)
+        yield f"{name}: validation nats", f"{best:.3f}", BOUNDS.get((rnn_type, times), "")
+        yield "    the whole command", f"{took:.0f} s", f"at most {times * seconds:.0f} s"
+    for name, curve in curves.items():
+        at = [seconds * mark for mark in MARKS]
+        marks = ", ".join(f"{second:.0f}" for second in at)
+        figure = " ".join(_at(curve, second) for second in at)
+        yield f"{name}: nats after {marks} s", figure, ""
+    yield "curves of all", str(PICTURE), _draw(curves)
+
+
+def _nanogpt(folder: Path) -> tuple[float, Curve]:
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name) / "nanoGPT"
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(".git", "assets", "*.ipynb"))
+        text = corpora.fetched("tinyshakespeare.txt")
+        (copy / "data/shakespeare_char/input.txt").write_text(text, encoding="utf-8")
+        run(["data/shakespeare_char/prepare.py"], copy)
+        ran = run(["train.py", *RECIPE.split()], copy)
+    found = [(at, re.search(r"val loss ([\d.]+)", line)) for at, line in ran.lines]
+    return ran.seconds, [(at, float(match[1])) for at, match in found if match]
+
+
+def _ours(rnn_type: str, seconds: float) -> tuple[float, Curve]:
+    """A training that is done, with all that a command does before and after, in these seconds."""
+    with tempfile.TemporaryDirectory() as out:
+        options = ["--corpus", "tiny-shakespeare", "--rnn-type", rnn_type, "--out", out]
+        ran = run(["-m", "rnnviz", "train", *options, "--minutes", (seconds - STARTING) / 60])
+        info = json.loads(next(Path(out).glob("*/run.json")).read_text(encoding="utf-8"))
+    evaluated = [r for r in info["history"] if r["valid_loss"] is not None]
+    return ran.seconds, [(r["seconds"], r["valid_loss"]) for r in evaluated]
+
+
+def _at(curve: Curve, second: float) -> str:
+    """The last figure that was known by then."""
+    known = [nats for at, nats in curve if at <= second]
+    return f"{known[-1]:.2f}" if known else "–"
+
+
+def _draw(curves: dict[str, Curve]) -> str:
+    lines = []
+    for name, curve in curves.items():
+        x, y = np.array(curve).T
+        kind = name.split(",")[0]
+        color = plots.color(kind, dark=False) if kind in RNN_TYPES else "#777777"
+        lines.append(plots.Line(name, color, x[x > 0], y[x > 0]))
+    title = "Validation loss on tiny-shakespeare"
+    PICTURE.parent.mkdir(exist_ok=True)
+    plots.learning_curves(lines, title, "seconds").write_html(PICTURE, include_plotlyjs=True)
+    return "seconds and nats a character, both log"
