@@ -73,7 +73,7 @@ st.caption(
     "its probabilities."
 )
 
-sampling = st.session_state.setdefault("sampling", {})  # the report has no session to ask
+latest = st.session_state.setdefault("latest", {})  # the report has no session to ask
 
 
 @st.fragment
@@ -82,7 +82,7 @@ def samples() -> None:
     left, right = st.columns(2)
     temperature = left.slider("Temperature", 0.0, 2.0, 0.8, 0.1, key="compare_temperature")
     seed = right.number_input("Noise", 0, 9_999, 0, key="compare_noise")
-    sampling["now"] = temperature, seed
+    latest["sampling"] = temperature, seed
     for column, (name, text) in ui.side_by_side(
         ui_compare.samples(shown, choice, temperature, seed)
     ):
@@ -98,7 +98,7 @@ def samples() -> None:
 @st.fragment
 def lapse() -> None:
     st.subheader("Time-lapse of a training")
-    picked = ui_compare.pick_lapse()
+    picked = latest["lapse"] = ui_compare.pick_lapse()
     if picked is None:
         st.info("No run has snapshots yet: every training from now on keeps some of its steps.")
         return
@@ -113,7 +113,7 @@ def lapse() -> None:
         return
     now = moments[step]
     if now.flow is not None:
-        st.text(f"After {step:,} steps the text costs {now.nats:.3f} nats a token.")
+        st.text(now.said(step))
     ui.heatmaps(views.gate_message([now.view], "index", 0, dark), [info.name], key="lapse")
     if now.flow is not None:
         st.plotly_chart(contrasts.lapse_figure(moments, step, dark), key="lapse_decay")
@@ -137,7 +137,7 @@ left, right, _ = st.columns([1, 1, 2])
 left.download_button("Table as CSV", table.to_csv(index=False), "runs.csv", "text/csv")
 right.download_button(
     "All as one HTML report",
-    lambda: ui_compare.document(infos, shown, choice, axis, sampling["now"]),
+    lambda: ui_compare.document(infos, shown, choice, axis, **latest),
     "runs.html",
     "text/html",
 )

@@ -24,6 +24,7 @@ AXES = {"steps": "step", "tokens": "tokens", "seconds": "seconds"}  # fields of 
 LOSSES = {"valid_loss": "Validation loss", "loss": "Training loss"}
 SAMPLE = 200  # tokens that each model writes
 LAPSE_TEMPERATURE = 0.8
+LAPSE_SAMPLE = f"What it writes at temperature {LAPSE_TEMPERATURE:g} with one noise"
 
 
 def names(infos: Sequence[RunInfo]) -> list[str]:
@@ -187,6 +188,9 @@ class Moment:
     flow: Flow | None
     sample: str
     nats: float
+
+    def said(self, step: int) -> str:
+        return f"After {step:,} steps the text costs {self.nats:.3f} nats a token."
 
 
 def moment(run: Run, text: str, layer: int) -> Moment:

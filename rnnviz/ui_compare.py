@@ -17,6 +17,7 @@ from rnnviz.ui import Choice
 from rnnviz.views import View
 
 MIN_COUNT = {"char": 20, "word": 2}  # as for the models that ship
+REPORT_FRAMES = 8  # snapshots in a report: half a megabyte each
 COUNTS = ("parameters", "embedding", "recurrent", "projection", "tokens seen", "tokens/s")
 FORMATS = dict.fromkeys(COUNTS, "localized")
 FORMATS |= {"seconds": "%.0f", "gradient half-life, tokens": "%.1f", "saturated gates": "percent"}
@@ -213,14 +214,21 @@ def _submit(spec: str, level: str, sizes: dict, seeds: int, config: dict[str, An
 
 
 def document(
-    infos: Sequence[RunInfo], shown: Sequence[View], choice: Choice, axis: str, sampling: tuple
+    infos: Sequence[RunInfo],
+    shown: Sequence[View],
+    choice: Choice,
+    axis: str,
+    sampling: tuple[float, int],
+    lapse: tuple[RunInfo, tuple[int, ...], int] | None,
 ) -> str:
-    """All of the page but the time-lapse, as one HTML file."""
+    """All of the page as one HTML file."""
     found, problems = table(infos, choice)
     formulas = [report.Text(*sizes) for sizes in comparison.formulas(infos).items()]
-    same = [
-        group.figure(ui.places(group.views[0]), dark=False) for group in same_text(shown, choice)
-    ]
+    same: list[Any] = []
+    for group in same_text(shown, choice):
+        same.append(group.figure(ui.places(group.views[0]), dark=False))
+        for sentence, message in group.strips():
+            same += [sentence, report.Heatmaps(message)]
     written = [report.Text(*sample) for sample in samples(shown, choice, *sampling)]
     temperature, noise = sampling
     sections = {
@@ -230,4 +238,27 @@ def document(
         "One text, every model": [report.Text("The text", choice.text), *same],
         f"Samples at temperature {temperature:g}, noise {noise}": written,
     }
+    if lapse is not None and (frames := _frames(*lapse, choice)):
+        sections["Time-lapse of a training"] = frames
     return report.document("Runs compared", sections)
+
+
+def _frames(info: RunInfo, steps: tuple[int, ...], step: int, choice: Choice) -> list[Any]:
+    """The time-lapse with a slider of its own; nothing where it cannot be shown."""
+    kept = sorted({step, *snapshots.thinned(steps, REPORT_FRAMES)})
+    try:
+        found = moments(info, kept, choice)
+    except (RunError, OSError) as error:
+        return [f"These snapshots cannot be shown: {error}."]
+    frames = {}
+    for at, now in found.items():
+        decay = {k: found[k] for k in {at, kept[0], kept[-1]}}
+        frames[f"{at:,}"] = [
+            *([now.said(at)] if now.flow else []),
+            report.Heatmaps(views.gate_message([now.view], "index", 0, dark=False)),
+            *([contrasts.lapse_figure(decay, at, dark=False)] if now.flow else []),
+            report.Text(contrasts.LAPSE_SAMPLE, now.sample),
+        ]
+    count = f"{len(kept)} of its {len(steps)} snapshots. " if len(kept) < len(steps) else ""
+    said = f"{info.name}: gates, gradient and sample from its first steps to its last. {count}"
+    return [said, report.Frames("Training step", frames, f"{step:,}")] if frames else []

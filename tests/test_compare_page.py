@@ -227,12 +227,31 @@ def test_the_report_opens_without_the_app_and_the_table_is_a_csv(own_server, pag
     with page.expect_download() as download:
         page.get_by_text("All as one HTML report").click()
     download.value.save_as(tmp_path / "runs.html")
+    page.context.set_offline(True)
+    problems: list[str] = []
+    page.on("console", lambda message: message.type == "error" and problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto((tmp_path / "runs.html").as_uri())
     expect(page.locator(".main-svg").first).to_be_visible()
-    expect(page.locator(".plotly-graph-div .gtitle")).to_have_count(3)
+    expect(page.locator(".plotly-graph-div .gtitle:visible")).to_have_count(4)
     expect(page.locator("td", has_text="made-gru-0").first).to_be_visible()
-    expect(page.locator("pre", has_text="<img src=x>")).to_be_visible()
+    expect(page.locator("pre", has_text="<img src=x>").first).to_be_visible()
     assert page.locator("img[src=x]").count() == 0
+    strips = page.locator(".heatmaps div.text:visible")
+    expect(strips).to_have_count(3)  # one a model, and that of the time-lapse
+    token = strips.first.locator(".token").nth(2)
+    assert token.evaluate("t => getComputedStyle(t).backgroundColor") != "rgba(0, 0, 0, 0)"
+    token.hover()
+    expect(page.locator(".heatmaps .tip:visible")).to_contain_text("b")
+    slider = page.get_by_role("slider", name="Training step")
+    said = page.get_by_text(re.compile(r"^After \d+ steps")).locator("visible=true")
+    expect(said).to_contain_text("After 40 steps")
+    last = page.locator("section:visible canvas").first.evaluate("e => e.toDataURL()")
+    slider.press("ArrowLeft")
+    expect(said).to_contain_text("After 22 steps")  # of eleven snapshots eight
+    expect(page.locator("output")).to_have_text("22")
+    assert page.locator("section:visible canvas").first.evaluate("e => e.toDataURL()") != last
+    assert not problems
 
 
 def test_a_figure_can_be_saved_as_a_picture(own_server, page):

@@ -1,5 +1,6 @@
 """What runs have, differ in and learnt, against counts and loops written out by hand."""
 
+import base64
 import math
 import re
 from dataclasses import replace
@@ -290,8 +291,13 @@ def test_a_report_is_one_page_with_every_name_escaped_and_plotly_once():
     bad = "</script><script>alert(1)</script>"
     figure = go.Figure(go.Scatter(y=[1, 2], name=bad), {"title": {"text": bad}})
     parts = [bad, report.Text(bad, bad), pd.DataFrame({bad: [bad, None], "n": [1.5, 2.0]}), figure]
+    frames = report.Frames(bad, {bad: [bad, report.Heatmaps(b"message")], "2": []}, chosen="2")
     page = report.document(bad, {bad: [*parts, figure]})
-    assert bad not in page
+    moving = report.document("t", {"s": [frames]})
+    assert bad not in page + moving
+    assert 'max="1" value="1"' in moving
+    assert moving.count('<section data-label="') == moving.count("</section>") == 2
+    assert f'data-message="{base64.b64encode(b"message").decode()}"' in moving
     assert page.count("&lt;/script&gt;&lt;script&gt;") == 8  # twice the title, and each of six
     without = report.document("t", {"s": [figure, figure]})
     assert len(without) < 1.2 * len(report.document("t", {}))
