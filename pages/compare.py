@@ -142,6 +142,6 @@ right.download_button(
     "text/html",
 )
 st.caption(
-    "The report opens without the app. Each figure is saved as PNG by the camera that appears "
-    "at its top right."
+    "The report holds all of this page and opens without the app. Each figure is saved as PNG by "
+    "the camera that appears at its top right."
 )

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--embedding-size", type=int, help="default: the hidden size, at most 128")
     train.add_argument("--hidden-size", type=int, default=320)
     train.add_argument("--layers", type=int, default=1)
-    train.add_argument("--dropout", type=float, default=0.2)
+    train.add_argument("--dropout", type=float, default=0.1)
     train.add_argument("--tie-weights", action="store_true")
     train.add_argument("--optimizer", choices=("adamw", "sgd"), default="adamw")
     train.add_argument("--lr", type=float, help="default: by cell type and optimizer")

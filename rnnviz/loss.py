@@ -66,9 +66,10 @@ class _TotalNats(torch.autograd.Function):
 
 def _product_type(h: Tensor, vocab_size: int) -> torch.dtype:
     pays = vocab_size >= LARGE_VOCABULARY and h.device.type == "cpu" and h.dtype == torch.float32
-    return torch.bfloat16 if pays and _has_bfloat16() else h.dtype
+    return torch.bfloat16 if pays and has_bfloat16() else h.dtype
 
 
 @cache
-def _has_bfloat16() -> bool:
+def has_bfloat16() -> bool:
+    """Whether this processor multiplies in bfloat16 faster than in float32."""
     return torch.cpu._is_avx512_bf16_supported()

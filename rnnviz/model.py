@@ -115,6 +115,11 @@ def detach(hidden: Hidden) -> Hidden:
     return tuple(h.detach() for h in hidden) if isinstance(hidden, tuple) else hidden.detach()
 
 
+def to(hidden: Hidden, dtype: torch.dtype) -> Hidden:
+    """The same state in another precision."""
+    return tuple(h.to(dtype) for h in hidden) if isinstance(hidden, tuple) else hidden.to(dtype)
+
+
 def count_parameters(model: RNNModel) -> dict[str, int]:
     """Parameters of embedding, rnn and projection; a tied matrix counts in the embedding."""
     counts = {

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import rnnviz
 from rnnviz.data import Vocab
+from rnnviz.sizes import parameters
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,10 +72,7 @@ class RunInfo:
     @property
     def parameters(self) -> int:
         """How many weights the model has; a tied matrix counts once."""
-        v, d, h, layers = (self.model[key] for key in SIZES)
-        blocks = {"LSTM": 4, "GRU": 3}.get(self.rnn_type, 1)
-        recurrent = blocks * h * (d + h + 2 + (layers - 1) * 2 * (h + 1))
-        return recurrent + v * (d + h + 1) - v * h * self.model["tie_weights"]
+        return parameters(self.model).total
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from rnnviz import comparison, contrasts, corpora, report, runs, snapshots, ui, 
 from rnnviz.comparison import Measures
 from rnnviz.contrasts import Moment, SameText
 from rnnviz.runs import RunError, RunInfo
+from rnnviz.sizes import parameters
 from rnnviz.ui import Choice
 from rnnviz.views import View
 
@@ -182,7 +183,7 @@ def train_all() -> None:
     }
     sizes = comparison.matched(model, equal)
     counts = ", ".join(
-        f"{kind} {of['hidden_size']} units, {comparison.parameters(of).total:,} parameters"
+        f"{kind} {of['hidden_size']} units, {parameters(of).total:,} parameters"
         for kind, of in sizes.items()
     )
     number = len(sizes) * seeds

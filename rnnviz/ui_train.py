@@ -160,7 +160,7 @@ def settings() -> tuple[list[dict[str, Any]], TrainConfig]:
     with st.expander("More settings"):
         one, two, three = st.columns(3)
         embedding = one.number_input("Embedding size", 4, 2048, 128, 4, key="train_embed", **KEEP)
-        dropout = two.number_input("Dropout", 0.0, 0.9, 0.2, 0.05, key="train_dropout", **KEEP)
+        dropout = two.number_input("Dropout", 0.0, 0.9, 0.1, 0.05, key="train_dropout", **KEEP)
         seed = three.number_input("Seed", 0, 2**31 - 1, 0, key="train_seed", **KEEP)
         batch = one.number_input("Batch, rows", 1, 512, 32, key="train_batch", **KEEP)
         length = two.number_input(

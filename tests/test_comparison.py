@@ -27,6 +27,7 @@ from rnnviz import (
     report,
 )
 from rnnviz.data import Vocab
+from rnnviz.sizes import parameters
 from rnnviz.views import view
 
 TEXT = "def f(x):\n    return x\n"
@@ -64,7 +65,7 @@ sizes = st.integers(1, 12)
 def test_parameters_are_those_of_the_model_and_of_their_formulas(kind, v, d, h, layers, tied):
     d = h if tied else d
     model = dict(zip(MODEL, (kind, v, d, h, layers, 0.0, tied), strict=True))
-    found = comparison.parameters(model)
+    found = parameters(model)
     counted = count_parameters(RNNModel(**model))
     assert found.embedding == counted["embedding"]
     assert found.recurrent == counted["rnn"]
@@ -80,12 +81,12 @@ def test_parameters_are_those_of_the_model_and_of_their_formulas(kind, v, d, h, 
 def test_the_formulas_are_those_of_the_notes():
     def layer(kind):
         same = {"rnn_type": kind, "embedding_size": 8}
-        return comparison.parameters(MODEL | same).formulas[1]
+        return parameters(MODEL | same).formulas[1]
 
     assert layer("LSTM") == "layer 1 8h² + 8h = 8·8² + 8·8 = 576"
     assert layer("GRU") == "layer 1 6h² + 6h = 6·8² + 6·8 = 432"
     assert layer("RNN_RELU") == "layer 1 2h² + 2h = 2·8² + 2·8 = 144"
-    lines = comparison.parameters(MODEL).formulas
+    lines = parameters(MODEL).formulas
     assert lines[1] == "layer 1 4h(D + h) + 8h = 4·8·(5 + 8) + 8·8 = 480"
 
 
@@ -94,11 +95,10 @@ def test_the_formulas_are_those_of_the_notes():
 def test_the_width_of_equal_parameters_is_the_nearest_of_all(kind, layers):
     for hidden in (1, 2, 17, 60):
         lstm = MODEL | {"hidden_size": hidden, "num_hidden_layers": layers}
-        target = comparison.parameters(lstm).total
+        target = parameters(lstm).total
         found = comparison.matched(lstm, "parameters")[kind]
         distances = {
-            h: abs(comparison.parameters(found | {"hidden_size": h}).total - target)
-            for h in range(1, 300)
+            h: abs(parameters(found | {"hidden_size": h}).total - target) for h in range(1, 300)
         }
         assert distances[found["hidden_size"]] == min(distances.values())
         assert found["embedding_size"] == lstm["embedding_size"]

@@ -282,6 +282,32 @@ def test_records_are_means_over_the_steps_since_the_last_one():
     assert 0 < mean(r.clipped for r in single) < 1
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_wide_lstm_in_bfloat16_is_held_against_float32(layers, monkeypatch):
+    torch.manual_seed(0)
+    model = RNNModel("LSTM", V, 32, 256, layers, dropout=0.0)
+    ids, hidden = torch.randint(V, (4, 33)), model.init_hidden(4)
+    found = []
+    for low in (True, False):
+        monkeypatch.setattr(module, "has_bfloat16", lambda low=low: low)
+        assert module.in_bfloat16(model) == low
+        loss, last = module.WindowLoss(model, None)(ids[:, :-1], ids[:, 1:], hidden, 4 * 32)
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        assert all(g.dtype == torch.float32 for g in (*gradients, *last))
+        found.append((loss.item(), gradients, last))
+    (loss, gradients, last), (exact, wanted, expected) = found
+    assert loss == pytest.approx(exact, rel=2e-3)
+    for value, true in zip((*gradients, *last), (*wanted, *expected), strict=True):
+        assert (value - true).norm() < 2e-2 * true.norm()
+
+
+def test_what_bfloat16_is_not_for_stays_as_it_is(monkeypatch):
+    monkeypatch.setattr(module, "has_bfloat16", lambda: True)
+    assert not module.in_bfloat16(RNNModel("LSTM", V, 8, 64, 1))
+    assert not module.in_bfloat16(RNNModel("GRU", V, 8, 256, 1))
+    assert not module.in_bfloat16(RNNModel("LSTM", V, 8, 256, 1).double())
+
+
 def test_the_same_seed_gives_the_same_losses_and_another_one_others():
     def losses(seed):
         config = TrainConfig(epochs=1, seed=seed, **SMALL)
