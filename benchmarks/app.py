@@ -15,9 +15,11 @@ from playwright.sync_api import Page, sync_playwright
 
 from tests.browser import LAUNCH_ARGS, install_browser
 from tests.conftest import Server, running_server
+from tests.crowd import resident
 
 FOUR = "".join(f"&runs=python-source-{kind}" for kind in ("lstm", "gru", "rnn-tanh", "rnn-relu"))
 ONE = "&runs=python-source-lstm"
+PAGES = ("states", "sampling", "gradients", "compare", "train", "models", "gates")
 ROUNDS = 7
 
 # Resolves in the second frame after a text that begins so stands above painted heatmaps; a
@@ -87,6 +89,11 @@ def rows() -> Iterator[tuple[str, str, str]]:
                 times.append(time.perf_counter() - began)
                 page.wait_for_timeout(800)
             yield "switch of page to its title", _s(times), "at most 0.3 s"
+            for name in PAGES:
+                page.goto(f"{server.url}/{name}?x=1{FOUR}")
+                page.wait_for_timeout(5000)
+            held = f"{resident(server):.0f} MB"
+            yield "memory of the server, four models on every page", held, "at most 700 MB"
         browser.close()
 
 
