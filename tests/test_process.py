@@ -1,0 +1,53 @@
+"""Memory is given back while many are served, and kept at hand while a model trains."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from rnnviz import process
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[tuple]:
+    """What glibc was asked for."""
+    calls: list[tuple] = []
+    libc = SimpleNamespace(
+        mallopt=lambda what, value: calls.append((what, value)),
+        malloc_trim=lambda pad: calls.append(("trim", pad)),
+    )
+    monkeypatch.setattr(process.ctypes, "CDLL", lambda name: libc)
+    return calls
+
+
+def test_blocks_are_kept_for_a_training_and_given_back_after_it_even_if_it_fails(asked):
+    def training() -> None:
+        with process.blocks_kept():
+            kept.update(asked)
+            raise KeyError
+
+    kept: dict = {}
+    with pytest.raises(KeyError):
+        training()
+    after = dict(asked)
+    for threshold in (process.M_MMAP_THRESHOLD, process.M_TRIM_THRESHOLD):
+        assert kept[threshold] > 16 * after[threshold]
+    assert asked[-1] == ("trim", 0)
+
+
+def test_the_app_sets_itself_up_once_though_its_script_runs_often(asked):
+    process.serve_many.cache_clear()
+    process.serve_many()
+    count = len(asked)
+    process.serve_many()
+    assert count == len(asked) == 3
+
+
+def test_where_there_is_no_glibc_nothing_is_set(monkeypatch):
+    def missing(name):
+        raise OSError
+
+    monkeypatch.setattr(process.ctypes, "CDLL", missing)
+    process.serve_many.cache_clear()
+    process.serve_many()
+    with process.blocks_kept():
+        pass
