@@ -21,7 +21,7 @@ from rnnviz.model import Hidden, RNNModel, detach, to
 # for all would be unfair: with SGD at 20 a ReLU-RNN overflows and a tanh-RNN stalls.
 DEFAULT_LR = {
     "sgd": {"LSTM": 20.0, "GRU": 10.0, "RNN_TANH": 5.0, "RNN_RELU": 5.0},
-    "adamw": {"LSTM": 1e-2, "GRU": 3e-3, "RNN_TANH": 2e-3, "RNN_RELU": 5e-4},
+    "adamw": {"LSTM": 1e-2, "GRU": 1e-2, "RNN_TANH": 6e-3, "RNN_RELU": 4e-3},
 }
 WARMUP_STEPS = 100
 LAST_LR = 0.02  # share of the learning rate at which the cosine ends
