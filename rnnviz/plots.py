@@ -278,7 +278,9 @@ def training_norms(
     figure.update_yaxes(title_text="gradient norm (log)", type="log")
     figure.update_yaxes(_ticks(min(found), max(found)))
     if clip is not None:
-        figure.add_hline(y=clip, line={"dash": "dot", "color": "#888888"}, annotation_text="clip")
+        figure.add_hline(y=clip, line={"dash": "dot", "color": "#888888"})
+        at = {"x": 1, "xref": "paper", "xanchor": "right", "y": np.log10(clip), "yanchor": "bottom"}
+        figure.add_annotation(text="clip", showarrow=False, **at)  # a log axis places it by log10
     return figure
 
 

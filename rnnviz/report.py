@@ -102,7 +102,13 @@ def _part(part: Part) -> str:
     if hasattr(part, "to_plotly_json"):
         options = {"displaylogo": False, "responsive": True}
         return part.to_html(full_html=False, include_plotlyjs=False, config=options)
-    table = part.to_html(index=False, border=0, na_rep="–", float_format=lambda x: f"{x:,.3f}")
+    table = part.to_html(
+        index=False,
+        border=0,
+        na_rep="–",
+        float_format=lambda x: f"{x:,.3f}",
+        formatters={name: "{:,}".format for name in part.select_dtypes("integer")},
+    )
     return f'<div class="wide">{table}</div>'
 
 
