@@ -107,7 +107,7 @@ def _part(part: Part) -> str:
         border=0,
         na_rep="–",
         float_format=lambda x: f"{x:,.3f}",
-        formatters={name: "{:,}".format for name in part.select_dtypes("integer")},
+        formatters=dict.fromkeys(part.select_dtypes("integer"), "{:,}".format),
     )
     return f'<div class="wide">{table}</div>'
 
