@@ -6,6 +6,7 @@ import contextlib
 import copy
 import math
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -144,6 +145,7 @@ def fit(
                 pass
         return
     history, saved = list(run.info.history), time.monotonic()
+    path = folder / run.info.name
 
     def stopping() -> bool:  # asked between two steps, the model being what the last one left
         stopped = stop()
@@ -153,7 +155,12 @@ def fit(
 
     def save(going_on: TrainState | None, **fields) -> None:
         info = replace(run.info, history=tuple(history), **fields)
-        save_run(Run(info, run.model), folder, going_on, half=half)
+        try:
+            save_run(Run(info, run.model), folder, going_on, half=half)
+        except RunError:  # on a full disk the weights are worth more than the snapshots
+            with contextlib.suppress(OSError):
+                snapshots.delete(replace(info, path=path))
+            save_run(Run(info, run.model), folder, going_on, half=half)
 
     try:
         for record in train(run.model, corpus, config, state, stopping):
@@ -165,17 +172,18 @@ def fit(
                 save(state, valid_loss=_finite(state.best_valid))
                 saved = time.monotonic()
     finally:
-        if state.best:
-            valid = None if half else _finite(state.best_valid)
-            if state.done:
-                state.best = state.last = {}  # nothing goes on from here: room for what follows
-                if half:
-                    weights = run.model.state_dict()
-                    run.model.load_state_dict({k: v.half().float() for k, v in weights.items()})
-            save(state, **losses(run, corpus, valid))
-        else:  # it never began
-            with contextlib.suppress(OSError):
-                (folder / run.name).rmdir()
+        try:
+            if state.best:
+                valid = None if half else _finite(state.best_valid)
+                if state.done:
+                    state.best = state.last = {}  # nothing goes on from here: room for what follows
+                    if half:
+                        weights = run.model.state_dict()
+                        run.model.load_state_dict({k: v.half().float() for k, v in weights.items()})
+                save(state, **losses(run, corpus, valid))
+        finally:
+            if not (path / "run.json").exists():  # it never began, or there was no room for it
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def losses(run: Run, corpus: Corpus, valid: float | None = None) -> dict[str, float | None]:

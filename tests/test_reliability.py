@@ -1,5 +1,6 @@
 """Nothing is lost: killed, without room, without leave to write, two at once."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -8,9 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from rnnviz import list_runs, load_run
+from rnnviz import TrainConfig, list_runs, load_run, runs
+from rnnviz.corpora import from_text
+from rnnviz.data import make_corpus
+from rnnviz.jobs import fit, new_run
+from rnnviz.runs import RunError
 from tests.test_background import LINE
 
+MODEL = {"rnn_type": "LSTM", "embedding_size": 8, "hidden_size": 64, "num_hidden_layers": 1}
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = ["--embedding-size", "8", "--layers", "1", "--batch-size", "4", "--sequence-length", "8"]
 
@@ -71,6 +77,32 @@ def test_a_disk_without_room_is_one_sentence_and_what_was_there_stays(text, tmp_
     load_run(folder / "text-lstm")
     left = {path for path in folder.rglob("*") if path.is_file()} - before.keys()
     assert not left
+
+
+@pytest.mark.parametrize("room", [2.5, 4, 0.5], ids=["few", "more", "no weights"])
+def test_on_a_full_disk_snapshots_make_room_for_the_weights(tmp_path, monkeypatch, room):
+    """A quota: `room` times the weights, without their description of a few kilobytes."""
+    corpus = make_corpus(from_text(LINE * 300, "text"), "char", 1)
+    run = new_run("text", corpus, TrainConfig(steps=40), **MODEL)
+    quota = 20_000 + room * 4 * sum(p.numel() for p in run.model.parameters())
+    write = runs.write
+
+    def within(path: Path, content: bytes) -> None:
+        used = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
+        if used + len(content) > quota:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path, content)
+
+    monkeypatch.setattr(runs, "write", within)
+    with pytest.raises(RunError, match="No space left"):
+        list(fit(run, corpus, tmp_path))
+    if room < 1:
+        assert not list(tmp_path.iterdir())
+        return
+    kept = load_run(tmp_path / "text")
+    assert kept.info.valid_loss > 0
+    for name, tensor in run.model.state_dict().items():
+        assert (kept.model.state_dict()[name] == tensor).all()
 
 
 def test_a_folder_that_nobody_can_write_is_one_sentence(text):
