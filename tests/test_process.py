@@ -1,5 +1,6 @@
 """Memory is given back while many are served, and kept at hand while a model trains."""
 
+import gc
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,19 @@ def asked(monkeypatch) -> list[tuple]:
     return calls
 
 
+@pytest.fixture(autouse=True)
+def started(monkeypatch) -> list[str]:
+    """Names of the threads that were to be started; none of them is."""
+    names: list[str] = []
+
+    def thread(target, name, daemon) -> SimpleNamespace:
+        assert daemon
+        return SimpleNamespace(start=lambda: names.append(name))
+
+    monkeypatch.setattr(process.threading, "Thread", thread)
+    return names
+
+
 def test_blocks_are_kept_for_a_training_and_given_back_after_it_even_if_it_fails(asked):
     def training() -> None:
         with process.blocks_kept():
@@ -34,12 +48,33 @@ def test_blocks_are_kept_for_a_training_and_given_back_after_it_even_if_it_fails
     assert asked[-1] == ("trim", 0)
 
 
-def test_the_app_sets_itself_up_once_though_its_script_runs_often(asked):
+def test_the_app_sets_itself_up_once_though_its_script_runs_often(asked, started):
     process.serve_many.cache_clear()
     process.serve_many()
     count = len(asked)
     process.serve_many()
     assert count == len(asked) == 3
+    assert started == ["tidy"]
+
+
+def test_free_memory_goes_back_again_and_again_and_imports_are_frozen_once(asked, monkeypatch):
+    rounds: list[int] = []
+
+    def sleep(seconds: float) -> None:
+        assert seconds > 0
+        rounds.append(gc.get_freeze_count())
+        if len(rounds) == 3:
+            raise KeyError  # there is no other end
+
+    monkeypatch.setattr(process.time, "sleep", sleep)
+    try:
+        with pytest.raises(KeyError):
+            process._tidy()
+    finally:
+        gc.unfreeze()
+    assert asked == [("trim", 0)] * 2
+    assert rounds[0] < rounds[1]
+    assert rounds[2] <= rounds[1]  # what is freed is counted no more
 
 
 def test_where_there_is_no_glibc_nothing_is_set(monkeypatch):
