@@ -8,7 +8,6 @@ groups=${*:-source docs recall}
 types=${RNN_TYPES:-LSTM GRU RNN_TANH RNN_RELU}
 train() {
   "${PYTHON:-python3}" -m rnnviz train --half --out "$out" "$@"
-  rm -rf "$out"/*/snapshots # too large to ship
 }
 
 for group in $groups; do
@@ -21,4 +20,7 @@ for group in $groups; do
     recall) train --corpus recall --hidden-size 64 --dropout 0 --lr 0.004 --sequence-length 66 \
       --steps 8000 --rnn-type LSTM RNN_TANH ;;
   esac
+done
+for run in "$out"/*; do # snapshots of the others are too large to ship
+  [[ $run == */recall-lstm ]] || rm -rf "$run/snapshots"
 done

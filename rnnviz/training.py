@@ -156,13 +156,14 @@ def score(model: RNNModel, ids: Tensor, cue: int | None = None) -> tuple[float, 
     """Mean nats and accuracy of every next token of ids (N,).
 
     A long text is read as up to EVAL_ROWS streams side by side, of EVAL_STREAM tokens or more,
-    each from a state of zeros. With `cue` only the tokens after a cue count. A token is right
-    when none is likelier. Raises ValueError when none counts.
+    each from a state of zeros. With `cue` only the tokens after a cue count, and the text is one
+    stream: a cut would take what they depend on. A token is right when none is likelier. Raises
+    ValueError when none counts.
     """
     was_training = model.training
     model.eval()
     projection = model.projection.weight, model.projection.bias
-    rows = min(EVAL_ROWS, max(1, (len(ids) - 1) // EVAL_STREAM))  # B
+    rows = 1 if cue is not None else min(EVAL_ROWS, max(1, (len(ids) - 1) // EVAL_STREAM))  # B
     blank = -(len(ids) - 1) % rows
     inputs = F.pad(ids[:-1], (0, blank)).view(rows, -1).to(model.device)  # (B,N/B)
     targets = F.pad(ids[1:], (0, blank), value=-1).view(rows, -1).to(model.device)

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
-from rnnviz import RNN_TYPES, TrainConfig, corpora, list_runs, runs, ui, ui_compare
+from rnnviz import RNN_TYPES, TrainConfig, corpora, list_runs, runs, snapshots, ui, ui_compare
 from rnnviz.data import make_corpus
 from rnnviz.jobs import fit, new_run
 from tests.conftest import Server, running_server
@@ -154,7 +154,15 @@ def test_the_time_lapse_follows_its_slider_and_says_what_it_cannot_show(made):
     assert "nan" not in said(opened(PAGE, runs=["made-gru-1"], text="a"))
 
 
-def test_without_snapshots_the_page_says_what_makes_them():
+def test_a_fresh_install_has_a_time_lapse():
+    app = opened(PAGE, runs=["python-source-lstm"], text="def f")
+    assert is_fine(app)
+    assert app.select_slider(key="lapse_recall-lstm").value == 8000
+    assert re.search(r"After 8,000 steps the text costs [\d.]+ nats", said(app))
+
+
+def test_without_snapshots_the_page_says_what_makes_them(monkeypatch):
+    monkeypatch.setattr(snapshots, "steps", lambda info: ())
     assert "No run has snapshots yet" in said(opened(PAGE, runs=["recall-lstm"], text="Ab?A"))
 
 

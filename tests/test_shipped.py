@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from rnnviz import RNN_TYPES, load_run
+from rnnviz import RNN_TYPES, load_run, snapshots
 from rnnviz.corpora import BUILT_IN
 from rnnviz.jobs import probe_loss
 from rnnviz.runs import ASSETS
+from rnnviz.snapshots import MAX_SNAPSHOTS
 
 NAMES = sorted(path.parent.name for path in ASSETS.glob("*/run.json"))
 KINDS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
@@ -28,7 +29,18 @@ def test_the_expected_runs_are_there_and_no_others():
 def test_all_together_are_under_25_megabytes_and_complete():
     files = [path for path in ASSETS.rglob("*") if path.is_file()]
     assert 0 < sum(path.stat().st_size for path in files) < 25_000_000
-    assert {path.name for path in files} == {"run.json", "weights.safetensors"}
+    time_lapse = {path for path in files if path.parent == ASSETS / "recall-lstm" / "snapshots"}
+    assert {path.name for path in set(files) - time_lapse} == {"run.json", "weights.safetensors"}
+    assert len(time_lapse) == len(snapshots.steps(shipped("recall-lstm").info)) == MAX_SNAPSHOTS
+
+
+def test_a_time_lapse_ships_from_before_the_first_step_to_the_last():
+    lstm = shipped("recall-lstm").info
+    first, *_, last = snapshots.steps(lstm)
+    assert (first, last) == (0, lstm.config["steps"])
+    trained = snapshots.load(lstm, last).model.state_dict()
+    for name, weight in shipped("recall-lstm").model.state_dict().items():
+        assert trained[name].shape == weight.shape
 
 
 @pytest.mark.parametrize("name", NAMES)
