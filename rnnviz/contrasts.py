@@ -182,7 +182,8 @@ def write(run: Run, text: str, temperature: float, seed: int) -> str:
 @dataclass(frozen=True, eq=False)
 class Moment:
     """A run after one step of its training: a layer on a text, the flow of the loss at its last
-    token (None for a text too short), what it writes, and its mean nats a token of the text."""
+    token (None for a text too short), what it writes, and its mean nats a token of the text; of a
+    made task those of what follows a cue, nan where none does."""
 
     view: View
     flow: Flow | None
@@ -190,16 +191,22 @@ class Moment:
     nats: float
 
     def said(self, step: int) -> str:
-        return f"After {step:,} steps the text costs {self.nats:.3f} nats a token."
+        if self.view.info.cue is None:
+            return f"After {step:,} steps the text costs {self.nats:.3f} nats a token."
+        costs = "there is none here" if np.isnan(self.nats) else f"{self.nats:.3f} nats"
+        return f"After {step:,} steps, a token after the cue: {costs}. It learns nothing else."
 
 
 def moment(run: Run, text: str, layer: int) -> Moment:
     target = len(run.vocab.spans(text)) - 2
+    nats, cue = -log_probs(run, text)[1:], run.info.cue  # (T-1,)
+    if cue is not None:
+        nats = nats[run.ids(text)[:-1].numpy() == cue]
     return Moment(
         view=views.view(run, text, layer),
         flow=None if target < 0 else flows.flow(run, text, layer, target),
         sample=write(run, text, LAPSE_TEMPERATURE, 0),
-        nats=np.nan if target < 0 else float(-log_probs(run, text)[1:].mean()),
+        nats=float(nats.mean()) if len(nats) else np.nan,
     )
 
 

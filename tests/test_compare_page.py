@@ -158,7 +158,11 @@ def test_a_fresh_install_has_a_time_lapse():
     app = opened(PAGE, runs=["python-source-lstm"], text="def f")
     assert is_fine(app)
     assert app.select_slider(key="lapse_recall-lstm").value == 8000
-    assert re.search(r"After 8,000 steps the text costs [\d.]+ nats", said(app))
+    assert "After 8,000 steps, a token after the cue: 0.000 nats." in said(app)
+    app.select_slider(key="lapse_recall-lstm").set_value(0).run()
+    assert re.search(r"After 0 steps, a token after the cue: [1-4]\.\d+ nats", said(app))
+    app = opened(PAGE, runs=["recall-lstm"], text="Dbagc")
+    assert "a token after the cue: there is none here" in said(app)
 
 
 def test_without_snapshots_the_page_says_what_makes_them(monkeypatch):
