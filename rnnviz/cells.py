@@ -135,7 +135,9 @@ def blocks(kind: str, w: Tensor) -> Tensor:
     return w.unflatten(0, (len(GATES[kind]), -1)).transpose(1, 2).contiguous()
 
 
-def carry_back(kind: str, slopes: Tensor, w: Tensor, adjoint: Tensor) -> Tensor:
+def carry_back(
+    kind: str, slopes: Tensor, w: Tensor, adjoint: Tensor, out: Tensor | None = None
+) -> Tensor:
     """dL/d(what a weight matrix reads) for R losses at once, (R,D).
 
     `slopes` (G,H) of one step, `Slopes.x` with the `blocks` of W_ih or `Slopes.h` with those of
@@ -149,7 +151,7 @@ def carry_back(kind: str, slopes: Tensor, w: Tensor, adjoint: Tensor) -> Tensor:
         torch.mul(*gates[first], out=part)
         for gate in others:
             part.addcmul_(*gates[gate])
-    return product(adjoint, through)
+    return torch.mm(adjoint, through.T, out=out)
 
 
 def complete(slopes: Slopes, adjoint: Tensor) -> None:
@@ -159,18 +161,18 @@ def complete(slopes: Slopes, adjoint: Tensor) -> None:
         dc.addcmul_(dh, slopes.c_from_h)
 
 
-def step_back(
-    kind: str, slopes: Slopes, w_hh: Tensor, adjoint: Tensor
-) -> tuple[Tensor, Tensor | None]:
-    """The adjoints before a step, for R losses at once: dh (R,H), and dc for the LSTM.
+def step_back(kind: str, slopes: Slopes, w_hh: Tensor, adjoint: Tensor, out: Tensor) -> None:
+    """Write the adjoints before a step into `out` (R,S), for R losses at once.
 
     `slopes` of the step; `w_hh` (G,H,H), see `blocks`; `adjoint` (R,S): those after it,
-    complete. Its dc is changed in place.
+    complete.
     """
-    dh = carry_back(kind, slopes.h, w_hh, adjoint)
+    read, size = w_hh.shape[1:]  # the sizes of h before it (of its projection) and of c
+    carry_back(kind, slopes.h, w_hh, adjoint, out[:, :read])
     if kind == "LSTM":
-        return dh, adjoint.chunk(2, -1)[1].mul_(slopes.keep)
-    return (dh.addcmul_(adjoint, slopes.keep) if kind == "GRU" else dh), None
+        torch.mul(adjoint[:, size:], slopes.keep, out=out[:, read:])
+    elif kind == "GRU":
+        out.addcmul_(adjoint, slopes.keep)
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -192,6 +192,7 @@ def _scan(
     size, active = direct.shape[1], 0
     states = 2 * size if layers[0].kind == "LSTM" else size
     adjoints = direct.new_zeros(len(layers), len(targets), states)  # (L,R,S), from step t + 1
+    before = torch.zeros_like(adjoints)  # those of the step before, which take their place
     log_scale = direct.new_full(adjoints.shape[:2], -math.inf)
     slopes = [layer.slopes.steps() for layer in layers]
     for t in range(targets[0], first - 1, -1):
@@ -211,8 +212,8 @@ def _scan(
             yield step
             if k > 0:
                 above = _into_x(layer, step), scale
-            dh, _ = cells.step_back(layer.kind, step.slopes, layer.w_hh, adjoint)
-            adjoint[:, :size] = dh
+            cells.step_back(layer.kind, step.slopes, layer.w_hh, adjoint, before[k, :active])
+        adjoints, before = before, adjoints
         if t % RESCALE_EVERY == 0:
             _rescale(adjoints[:, :active], log_scale[:, :active])
 
@@ -249,8 +250,9 @@ def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, bat
     if w_hr is not None:  # through the projection of h
         rows = torch.cat([rows[:, :h_size] @ w_hr, rows[:, h_size:]], -1)
     cells.complete(slopes, rows)
-    dh, dc = cells.step_back(at.kind, slopes, at.w_hh, rows)
-    return dh if dc is None else torch.cat([dh, dc], -1)
+    before = rows.new_empty(size, size)
+    cells.step_back(at.kind, slopes, at.w_hh, rows, before)
+    return before
 
 
 def memory_half_life(trace: Trace, layer: int) -> Tensor:
