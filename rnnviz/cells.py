@@ -103,31 +103,45 @@ class Slopes(NamedTuple):
 
 def slopes(
     kind: str,
-    gates: dict[str, Tensor],
+    from_x: Tensor,
+    from_h: Tensor,
     h_prev: Tensor,
     c_prev: Tensor | None,
     c: Tensor | None,
-    n_from_h: Tensor | None,
 ) -> Slopes:
-    """The slopes of steps from what they recorded, each (..., H).
+    """The slopes of steps: `from_x`, `from_h` as in `gates`, the states (..., H) around them.
 
-    `n_from_h`: the GRU's W_hn h_prev + b_hn, which its reset gate scales.
+    Derivatives are taken at what goes into a nonlinearity: 1 - tanh^2 of a saturated gate would
+    have lost its digits.
     """
+    now = gates(kind, from_x, from_h)
     if kind == "LSTM":
-        i, f, g, o = (gates[name] for name in "ifgo")
-        tanh_c = c.tanh()
-        of_c = g * i * (1 - i), c_prev * f * (1 - f), i * (1 - g**2)
-        of_gates = torch.stack([*of_c, tanh_c * o * (1 - o)], -2)  # (...,4,H)
-        return Slopes(of_gates, of_gates, f, o * (1 - tanh_c**2))
+        i, f, g, o = (now[name] for name in "ifgo")
+        a_i, a_f, a_g, a_o = (from_x + from_h).chunk(4, -1)
+        of_c = g * _of_sigmoid(a_i), c_prev * _of_sigmoid(a_f), i * _of_tanh(a_g)
+        of_gates = torch.stack([*of_c, c.tanh() * _of_sigmoid(a_o)], -2)  # (...,4,H)
+        return Slopes(of_gates, of_gates, f, o * _of_tanh(c))
     if kind == "GRU":
-        r, z, n = (gates[name] for name in "rzn")
-        into_n = (1 - z) * (1 - n**2)
-        of_r, of_z = into_n * n_from_h * r * (1 - r), (h_prev - n) * z * (1 - z)
-        from_x, from_h = ([of_r, of_z, of_n] for of_n in (into_n, into_n * r))
-        return Slopes(torch.stack(from_x, -2), torch.stack(from_h, -2), z)  # (...,3,H)
-    a = gates["a"]
-    of_a = 1 - a.tanh() ** 2 if kind == "RNN_TANH" else (a > 0).to(a.dtype)
+        r, z, n = (now[name] for name in "rzn")
+        x_r, x_z, x_n = from_x.chunk(3, -1)
+        h_r, h_z, h_n = from_h.chunk(3, -1)
+        into_n = (-x_z - h_z).sigmoid() * _of_tanh(x_n + r * h_n)  # 1 - z is a sigmoid too
+        of_r, of_z = into_n * h_n * _of_sigmoid(x_r + h_r), (h_prev - n) * _of_sigmoid(x_z + h_z)
+        by_x, by_h = ([of_r, of_z, of_n] for of_n in (into_n, into_n * r))
+        return Slopes(torch.stack(by_x, -2), torch.stack(by_h, -2), z)  # (...,3,H)
+    a = now["a"]
+    of_a = _of_tanh(a) if kind == "RNN_TANH" else (a > 0).to(a.dtype)
     return Slopes(of_a[..., None, :], of_a[..., None, :])  # (...,1,H)
+
+
+def _of_sigmoid(a: Tensor) -> Tensor:
+    """d sigmoid(a) / da."""
+    return a.sigmoid() * (-a).sigmoid()
+
+
+def _of_tanh(a: Tensor) -> Tensor:
+    """d tanh(a) / da."""
+    return a.cosh().pow(-2)
 
 
 def blocks(kind: str, w: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from rnnviz.model import RNNModel, checked_ids
 from rnnviz.tracing import LayerTrace, Trace, trace_model
 
 BLOCK = 1_000_000  # logits that are held at once
-RESCALE_EVERY = 8  # steps: float64 has room for a factor of 1e38 in each of them
+RESCALE_EVERY = 8  # steps: squares in float64 have room for a factor of 1e19 in each of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +82,10 @@ def gradient_flow(
     window of the target gets nothing. Raises ValueError for too few ids, k < 1 and states
     that are not finite.
     """
-    if truncate is not None and truncate < 1:
-        raise ValueError(f"truncate must be at least 1, not {truncate}")
+    if truncate is not None and (not _is_whole(truncate) or truncate < 1):
+        raise ValueError(f"truncate must be a whole number of at least 1, not {truncate!r}")
+    if not _is_whole(target):
+        raise ValueError(f"target must be a whole number, not {target!r}")
     layers, direct = _recorded(model, ids)
     steps, size = direct.shape
     target = target % steps
@@ -108,12 +110,13 @@ def influence(
     `of`: "h", "c" (LSTM alone) or "x", the input of the layer (of layer 0: the embedding).
     One backward scan carries the adjoints of all targets together. Raises ValueError.
     """
-    layers, direct = _recorded(model, ids)
     if of not in ("h", "c", "x"):
         raise ValueError(f"of must be h, c or x, not {of!r}")
-    if of == "c" and layers[0].kind != "LSTM":
-        raise ValueError(f"a {layers[0].kind} has no cell state c")
-    (steps, size), layer = direct.shape, _index("layer", layer, len(layers))
+    if of == "c" and model.rnn_type != "LSTM":
+        raise ValueError(f"{model.rnn_type} has no cell state c")
+    layer = _index("layer", layer, model.rnn.num_layers)
+    layers, direct = _recorded(model, ids)
+    steps, size = direct.shape
     log_norms = direct.new_full((steps, steps), -math.inf)  # (T,T), column t the loss
     for step in _scan(layers, direct, range(steps - 1, -1, -1), 0):
         if step.layer == layer:
@@ -144,12 +147,18 @@ def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerS
         p.scatter_(-1, at, 0)
         p.scatter_(-1, at, -p.sum(-1, keepdim=True))  # d(-log p)/d logits: p - 1, not cancelled
         direct[part] = p @ weight
+    if not direct.isfinite().all():
+        raise ValueError("the loss is not finite on this text: no gradient is defined")
     return layers, direct
+
+
+def _is_whole(number: object) -> bool:
+    return hasattr(number, "__index__") and not isinstance(number, bool)
 
 
 def _index(name: str, index: int, count: int) -> int:
     """An index as Python takes it, negative ones from the end, as one from 0."""
-    if isinstance(index, bool) or not hasattr(index, "__index__") or not -count <= index < count:
+    if not _is_whole(index) or not -count <= index < count:
         raise ValueError(f"{name} must be a number from {-count} to {count - 1}, not {index!r}")
     return index % count
 
@@ -166,16 +175,12 @@ def layer_slopes(rnn: nn.RNNBase, trace: LayerTrace, k: int, batch: int = 0) -> 
     """Slopes (T,H) and weights of layer k along a recorded trajectory, in float64."""
     w_ih, w_hh, b_ih, b_hh, _ = _weights(rnn, trace, k)
     h_prev = trace.h_prev[:, batch].double()  # (T,H)
-    # Anew from the recorded states: 1 - gate of a float32 gate near 1 has few digits left
-    from_x = nn.functional.linear(trace.x[:, batch].double(), w_ih, b_ih)
-    gates = cells.gates(trace.kind, from_x, nn.functional.linear(h_prev, w_hh, b_hh))
-    c_prev = c = n_from_h = None
+    from_x = nn.functional.linear(trace.x[:, batch].double(), w_ih, b_ih)  # (T,G*H)
+    from_h = nn.functional.linear(h_prev, w_hh, b_hh)
+    c_prev = c = None
     if trace.c is not None:
         c_prev, c = trace.c_prev[:, batch].double(), trace.c_out[:, batch].double()
-    if trace.kind == "GRU":
-        size = gates["n"].shape[-1]
-        n_from_h = h_prev @ w_hh[-size:].T + (0 if b_hh is None else b_hh[-size:])
-    slopes = cells.slopes(trace.kind, gates, h_prev, c_prev, c, n_from_h)
+    slopes = cells.slopes(trace.kind, from_x, from_h, h_prev, c_prev, c)
     w_ih, w_hh = (cells.blocks(trace.kind, w) for w in (w_ih, w_hh))
     return LayerSlopes(trace.kind, slopes, w_ih, w_hh)
 
@@ -264,7 +269,7 @@ def memory_half_life(trace: Trace, layer: int) -> Tensor:
     gates = trace.layers[_index("layer", layer, len(trace.layers))].gates
     keep = gates.get("f", gates.get("z"))
     if keep is None:
-        raise ValueError(f"a {trace.layers[layer].kind} has no gate that keeps its state")
+        raise ValueError(f"{trace.layers[layer].kind} has no gate that keeps its state")
     return math.log(2) / keep.double().log().mean((0, 1)).abs()
 
 

@@ -12,10 +12,20 @@ import torch
 from hypothesis import example, given
 from hypothesis import settings as cases
 from hypothesis import strategies as st
-from torch import nn, sigmoid, tanh
+from torch import nn
 
 import rnnviz
 from rnnviz import RNN_TYPES, RNNModel, gradient_flow, influence, trace, trace_model
+
+
+def sigmoid(a):
+    """Written such that its derivative by autograd keeps its digits where it is small."""
+    return torch.exp(-nn.functional.softplus(-a, threshold=700))
+
+
+def tanh(a):
+    return 2 * sigmoid(2 * a) - 1
+
 
 LIMITS = {torch.float64: 1e-9, torch.float32: 1e-5}
 
@@ -278,7 +288,10 @@ def test_what_cannot_be_computed_is_refused_in_one_sentence():
         refused(lambda of=of: influence(model, ids, of=of))
     for layer in (-3, 2, 0.0, True, None):
         refused(lambda layer=layer: influence(model, ids, layer=layer))
-    refused(lambda: gradient_flow(model, ids, truncate=0))
+    for wrong in (0, 2.5, "3", True):
+        refused(lambda wrong=wrong: gradient_flow(model, ids, truncate=wrong))
+    for wrong in (1.5, None, True):
+        refused(lambda wrong=wrong: gradient_flow(model, ids, target=wrong))
     for weights in (model.rnn.weight_hh_l0, model.rnn.weight_ih_l0, model.embedding.weight):
         nn.init.constant_(weights, 1e20)
     refused(lambda: gradient_flow(model, ids))
@@ -297,6 +310,18 @@ def test_ids_that_are_no_sequence_of_the_vocabulary_are_refused_in_one_sentence(
     for tensor in (torch.tensor([0, 6], dtype=torch.uint8), np.array([0, 6], dtype=np.int16)):
         assert torch.equal(influence(model, tensor), influence(model, [0, 6]))
     refused(lambda: trace_model(model, []))
+
+
+def test_a_saturated_cell_has_a_small_slope_and_no_false_zero():
+    for bias in (8.0, 15.0, 40.0):
+        rnn = nn.RNN(1, 1, dtype=torch.float64)
+        for parameter in rnn.parameters():
+            nn.init.zeros_(parameter)
+        nn.init.ones_(rnn.weight_hh_l0)
+        nn.init.constant_(rnn.bias_ih_l0, bias)
+        seen = trace(rnn, torch.zeros(2, 1).double())
+        slope = rnnviz.recurrent_jacobian(rnn, seen, 0, 0).item()  # from h = 0: a = bias
+        assert slope == pytest.approx(4 / (math.exp(bias) + math.exp(-bias)) ** 2, rel=1e-12)
 
 
 def test_layers_steps_and_rows_that_a_trace_does_not_have_are_refused():
