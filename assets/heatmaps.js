@@ -43,11 +43,17 @@ function build(root, view, send) {
 
   let pointer = null; // where the words go: to an event, to the cursor's own "cell", nowhere
   let waiting = false;
-  const show = (change, at) => {
+  const move = (change, at) => {
     Object.assign(cursor, change); // at once: two keys may come within one frame
     pointer = at;
     if (!waiting) requestAnimationFrame(draw);
     waiting = true;
+  };
+  // The place is told to the other components of the page, which mark it too
+  const show = (change, at) => {
+    move(change, at);
+    const detail = { root, place: cursor.place };
+    document.dispatchEvent(new CustomEvent("rnnviz-place", { detail }));
   };
   const draw = () => {
     waiting = false;
@@ -129,11 +135,15 @@ function build(root, view, send) {
   const follow = ([m, unit]) => {
     if (view.models[m]) select(m, view.models[m].units.indexOf(unit));
   };
+  const mirror = ({ root: other, place }) => {
+    if (other !== root) move({ ...NOWHERE, place: place ?? root.pinned }, null);
+  };
+  document.addEventListener("rnnviz-place", ({ detail }) => mirror(detail), { signal });
   document.addEventListener("rnnviz-unit", () => follow(document.rnnviz.unit), { signal });
   // The words are fixed to the window: they would stay behind when the page scrolls
   document.addEventListener("scroll", () => (tip.hidden = true), { signal, capture: true });
   follow(view.selected ?? document.rnnviz?.unit ?? []);
-  show({}, null);
+  move({}, null);
 }
 
 function decode(message) {
@@ -229,13 +239,16 @@ function tint(span, { lo, hi }, value, lut) {
   span.style.color = luminance(rgb) < 140 ? "#fff" : "#111";
 }
 
-// A row that is a loss colours the text: how much each token mattered for it
-function tintByLoss(block, { panels }, values, line, lut) {
+// A row that is a loss colours the text: how much each token mattered for it, beside the one that
+// mattered most
+function tintByLoss(block, { panels: [panel] }, values, line, lut) {
   const { tokens } = block;
+  const start = panel.offset + line * tokens.length;
+  const hi = valueAt(panel, Math.max(...values.subarray(start, start + tokens.length)));
+  const scale = { lo: hi - (panel.hi - panel.lo), hi };
   tokens.forEach((span, i) => {
-    const cell = panels[0].offset + line * tokens.length + i;
     if (line === null || i > line) span.style.backgroundColor = span.style.color = "";
-    else tint(span, panels[0], valueAt(panels[0], values[cell]), lut);
+    else tint(span, scale, valueAt(panel, values[start + i]), lut);
   });
 }
 
@@ -306,17 +319,33 @@ function panelBlock(panel, model, view, lut, shared) {
   const [column, row, chosen] = ["column", "row", "chosen"].map((name) => element("div", name));
   for (const line of [column, row, chosen]) line.hidden = true;
   area.append(paint(panel, columns, units.length, view.values, lut), column, row, chosen);
-  figure.append(caption, axis("units", units[0], `${model.row} →`, units.at(-1)), area);
-  figure.append(axis("tokens", 1, "token →", columns));
+  const { tokens } = view.texts[model.text];
+  const losses = model.row !== "unit";
+  const down = losses ? named(tokens) : [units[0], units.at(-1)];
+  const along = losses ? named(tokens) : [1, columns];
+  figure.append(caption, axis("units", down, `${model.row} →`), area);
+  figure.append(axis("tokens", along, "token →"));
   return { figure, area, column, row, chosen };
 }
 
-function axis(name, first, title, last) {
+// Ticks evenly from one end to the other, the title behind the first
+function axis(name, [first, ...others], title) {
   const line = element("div", `axis ${name}`);
   line.setAttribute("aria-hidden", "true");
-  const ticks = first === last ? [first, title] : [first, title, last];
-  line.append(...ticks.map((text) => element("span", "", text)));
+  const start = element("span", "", first);
+  start.append(element("span", "axis-title", title));
+  const more = others.at(-1) === first ? [] : others;
+  line.append(start, ...more.map((text) => element("span", "", text)));
   return line;
+}
+
+// Some tokens with their numbers, evenly from the first to the last
+function named(tokens) {
+  const count = Math.min(tokens.length, 5);
+  const places = Array.from({ length: count }, (_, n) =>
+    Math.round((n * (tokens.length - 1)) / Math.max(1, count - 1)),
+  );
+  return places.map((i) => `${i + 1} ${[...tokens[i]].slice(0, 6).join("")}`);
 }
 
 function paint(panel, columns, rows, values, lut) {
@@ -330,7 +359,11 @@ function paint(panel, columns, rows, values, lut) {
   });
   const image = new ImageData(columns, rows);
   const pixels = new Uint32Array(image.data.buffer);
-  for (let k = 0; k < pixels.length; k++) pixels[k] = packed[values[panel.offset + k] >> 4];
+  const nothing = panel.scale === "log" ? 0 : packed[0]; // code 0 of a log scale
+  for (let k = 0; k < pixels.length; k++) {
+    const code = values[panel.offset + k];
+    pixels[k] = code ? packed[code >> 4] : nothing;
+  }
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
 }
@@ -379,11 +412,15 @@ function describe(cursor, view) {
     return lines;
   }
   lines.push(element("div", "muted", `${model.label}, ${model.row} ${model.units[cursor.row]}`));
+  if (model.row !== "unit") lines.at(-1).append(": ", element("bdi", "", text.tokens[cursor.row]));
   model.panels.forEach((panel, p) => {
     const cell = panel.offset + cursor.row * text.tokens.length + i;
-    const value = valueAt(panel, view.values[cell]);
+    const code = view.values[cell];
+    const nothing = panel.scale === "log" && !code;
+    const small = i > cursor.row ? " = 0, it comes later" : ` < ${number(panel, panel.from)}`;
     const line = element("div", p === cursor.panel ? "value here" : "value");
-    line.append(element("em", "", panel.symbol), ` = ${number(panel, value)}`);
+    line.append(element("em", "", panel.symbol));
+    line.append(nothing ? small : ` = ${number(panel, valueAt(panel, code))}`);
     lines.push(line);
   });
   return lines;

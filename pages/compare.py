@@ -65,7 +65,7 @@ for number, group in enumerate(same):
     for k, (column, (sentence, message)) in enumerate(ui.side_by_side(group.strips())):
         with column:
             st.text(sentence)
-            ui.heatmaps(message, [group.views[k].info.name], key=f"margin{number}-{k}")
+            ui.heatmaps(message, [group.views[k]], key=f"margin{number}-{k}")
 st.caption(
     "The sidebar's models read its text; each line is the probability of a token before it is "
     "read. Below, each token is coloured by ln p of this model minus that of the best other one: "
@@ -114,7 +114,7 @@ def lapse() -> None:
     now = moments[step]
     if now.flow is not None:
         st.text(now.said(step))
-    ui.heatmaps(views.gate_message([now.view], "index", 0, dark), [info.name], key="lapse")
+    ui.heatmaps(views.gate_message([now.view], "index", 0, dark), [now.view], key="lapse")
     if now.flow is not None:
         st.plotly_chart(contrasts.lapse_figure(moments, step, dark), key="lapse_decay")
     st.code(now.sample, language=None, wrap_lines=True, height=180)

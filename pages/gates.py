@@ -25,9 +25,8 @@ def gates() -> None:
     with below:
         view, unit = ui.pick_unit(shown)
     with heatmap:
-        names = [view.info.name for view in shown]
         message = views.gate_message(shown, order, ui.first_token(shown), dark)
-        ui.heatmaps(message, names, key="gates")
+        ui.heatmaps(message, shown, key="gates")
         st.caption(
             "Hover to read a cell; click one to follow its unit below. Gates run from 0, nothing "
             "passes, to 1, all passes; candidates and states are coloured around 0. In a GRU, z "

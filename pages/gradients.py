@@ -1,5 +1,7 @@
 """How far back the loss of one prediction reaches, and what cuts it off."""
 
+import html
+
 import numpy as np
 import streamlit as st
 
@@ -34,50 +36,72 @@ def decay() -> None:
         st.session_state["window"] = min(st.session_state.get("window", 0), most)
         right.slider("Window of truncated BPTT, tokens (0: none)", 0, most, key="window")
         window = st.session_state["window"] or views.MAX_TOKENS
-    lines, bounds = [], []
-    for view in shown:
-        t = min(target, len(view.tokens) - 2)
+    place = shown[0].spans[target, 0]  # vocabularies differ: the token of each model at this place
+    lines, carried = [], {"LSTM": [], "RNN": []}
+    kinds = [view.info.rnn_type for view in shown]
+    for n, view in enumerate(shown):
+        dash = STROKES[kinds[:n].count(kinds[n])]  # two models of a cell type have one colour
+        t = min(view.token_at(place), len(view.tokens) - 2)
         flow, color = ui.flow(view, choice, t), plots.color(view.info.rnn_type, dark)
-        label = f"{name(view)} ∥∂L/∂h∥, half-life {flow.half_life:.1f}"
-        lines += [
-            plots.Decay(label, color, flow.truncated(window)),
-            plots.Decay(label, color, flow.h, opacity=0.3, legend=False),
-        ]
+        whose = (
+            name(view) if view.tokens == shown[0].tokens else f"{name(view)} after {told(view, t)}"
+        )
+        halves = f", half-life {flow.half_life:.1f}" if np.isfinite(flow.half_life) else ""
+        norms = {f"{whose} ∥∂L/∂h∥{halves}": flow.h}
         if flow.c is not None:
-            lines.append(plots.Decay(f"{name(view)} ∥∂L/∂c∥", color, flow.c, "dash"))
+            norms[f"{whose} ∥∂L/∂c∥"] = flow.c
+        for label, norm in norms.items():
+            own = dash if norm is flow.h else "dash"
+            lines.append(plots.Decay(label, color, flows.truncated(norm, window), own))
+            if st.session_state["window"]:
+                lines.append(plots.Decay(label, color, norm, own, opacity=0.3, legend=False))
         if flow.bound is not None:
-            true = flow.h if flow.c is None else flow.c
-            what = "product of singular values" if flow.c is None else "forget gates alone"
-            bounds += [
-                plots.Decay(f"{name(view)}, true norm", color, true),
-                plots.Decay(f"{name(view)}, {what}", color, flow.bound, "dot"),
+            true, kind = (flow.h, "RNN") if flow.c is None else (flow.c, "LSTM")
+            carried[kind] += [
+                plots.Decay(f"{whose}, true norm", color, true, dash),
+                plots.Decay(f"{whose}, {CARRIERS[kind]}", color, flow.bound, "dot"),
             ]
-    title = f"Gradient of the loss after token {ui.places(shown[0])[target]}"
     with picture:
+        title = f"Gradient of one loss, the one after token {told(shown[0], target)}"
         st.plotly_chart(plots.decay(lines, title, "gradient norm (log)"), key="decay")
         st.caption(
-            "How much the loss of this one prediction changes with each earlier state, by the "
-            "distance back. A straight line is exponential decay, its half-life in tokens is in "
-            "the legend. Pale: what truncated BPTT with the chosen window never sees."
+            f"How much the loss of this one prediction changes with each earlier state of layer "
+            f"{choice.layer + 1}. A straight line is exponential decay, its half-life in tokens is "
+            "in the legend. Pale: what truncated BPTT never sees, as its windows begin at every "
+            "multiple of their length from the start of the text."
         )
     with mechanism:
-        st.plotly_chart(plots.decay(bounds, "What carries it", "norm (log)"), key="mechanism")
-        st.caption(
-            "LSTM: ∥∂L/∂c∥ beside what its forget gates alone would carry back; where the "
-            "two are close, the cell state is the path. RNN: the product of its Jacobians' largest "
-            "singular values is an upper bound, and how far the truth lies below it shows how "
-            "rarely the directions line up."
-        )
+        drawn = [(kind, lines) for kind, lines in carried.items() if lines]
+        for column, (kind, lines) in ui.side_by_side(drawn, len(drawn) or 1):
+            title = f"What carries it: {CARRIERS[kind]}"
+            column.plotly_chart(plots.decay(lines, title, "norm (log)"), key=f"carried_{kind}")
+            column.caption(CARRIED[kind])
+
+
+STROKES = ("solid", "longdash", "dashdot", "longdashdot")  # h; "dash" is c, "dot" a bound
+CARRIERS = {"LSTM": "forget gates alone", "RNN": "product of singular values"}
+CARRIED = {
+    "LSTM": "∥∂L/∂c∥ beside what the forget gates alone would carry back; where the two are close, "
+    "the cell state is the path.",
+    "RNN": "The product of the Jacobians' largest singular values is an upper bound of a top "
+    "layer's norm; how far the truth lies below it shows how rarely the directions line up.",
+}
+
+
+def told(view: views.View, t: int) -> str:
+    """A token with its number, counted from 1 as under the heatmaps."""
+    return f"{t + 1} \u201c{html.escape(view.tokens[t])}\u201d"
 
 
 def influence() -> None:
     st.subheader("Which token mattered for which prediction")
     message = views.influence_message(shown, [ui.influence(v, choice) for v in shown], dark)
-    ui.heatmaps(message, [view.info.name for view in shown], "influence", "loss")
+    ui.heatmaps(message, shown, "influence", "loss")
     st.caption(
-        f"Row t: the loss after token t. Column s: the norm of its gradient with respect to the "
-        f"input at token s, log scale, the first {flows.INFLUENCE_TOKENS} tokens. Hover a row and "
-        "the text is coloured by how much each token mattered for that loss; click to make it the "
+        "Row t: the loss of the prediction after token t. Column s: the norm of its gradient with "
+        f"respect to the input of layer {choice.layer + 1} at token s, log scale, the first "
+        f"{flows.INFLUENCE_TOKENS} tokens. Hover a row and the text is coloured by how much each "
+        "token mattered for that loss, beside the one that mattered most; click to make it the "
         "target above. A bright column is a token that many later predictions depend on; a "
         "narrow band along the diagonal is a short memory."
     )
@@ -105,19 +129,16 @@ def laboratory() -> None:
     clip = st.toggle("Clip the gradient norm to 0.25", key="lab_clip")
     lines = []
     for rnn_type in RNN_TYPES:
-        try:
-            own = bias if rnn_type == "LSTM" else 0.0  # what changes nothing is not computed anew
-            norms = ui.laboratory(rnn_type, gain, own, size, steps, clip)
-        except ValueError:
-            st.caption(f"{rnn_type}: its states overflow at this gain, there is no gradient.")
-            continue
+        own = bias if rnn_type == "LSTM" else 0.0  # what changes nothing is not computed anew
+        norms = ui.laboratory(rnn_type, gain, own, size, steps, clip)
         lines.append(plots.Decay(rnn_type, plots.color(rnn_type, dark), norms))
     title = "∥∂L/∂h∥ of the last loss, untrained"
     st.plotly_chart(plots.decay(lines, title, "gradient norm (log)"), key="laboratory")
     st.caption(
-        "Below a gain of about 1 an RNN's gradient dies out exponentially, above it explodes. "
-        "A high forget-gate bias keeps the LSTM's alive whatever the gain. Clipping lowers the "
-        "whole curve alike: it tames explosion and cannot cure vanishing."
+        "At a low gain an RNN's gradient dies out exponentially, at a high one it explodes; a "
+        "ReLU-RNN's turns near a gain of 1.4, as about half of its units are off. A forget-gate "
+        "bias of 3 keeps the LSTM's alive where its own would fade. Clipping lowers the whole "
+        "curve alike: it tames explosion and cannot cure vanishing."
     )
 
 
@@ -137,11 +158,10 @@ if trained:
         runs, clips.pop() if len(clips) == 1 else None, "Norm of the gradient over training"
     )
     st.plotly_chart(figure)
-    shares = ", ".join(
-        f"{name(view)} {np.mean([r['clipped'] for r in view.info.history]):.0%}" for view in trained
-    )
+    shares = ", ".join(f"{name(v)} {flows.clipped(v.info.history):.0%}" for v in trained)
     st.caption(
-        "Norm over all parameters before clipping, the mean of 20 steps; this is the gradient of "
+        "Norm over all parameters before clipping, a point the mean of the steps since the last "
+        "one; this is the gradient of "
         f"the mean loss of a batch, not of one prediction. Share of clipped steps: {shares}."
     )
 unrecorded = [view.info.name for view in shown if not view.info.history]

@@ -19,7 +19,7 @@ view = shown[0]
 unit = views.most_telling_unit(view)
 message = views.coloured_text_message(view, unit)
 st.subheader(f"One unit of the {view.info.rnn_type}, reading your text")
-ui.heatmaps(message, [view.info.name], key="home")
+ui.heatmaps(message, [view], key="home")
 name = "cell state tanh(c)" if "c" in view.states else "hidden state h"
 st.caption(
     f"Each token is coloured by the {name} of unit {unit} of {ui.label(view.info)} after reading "

@@ -17,28 +17,30 @@ dark = ui.is_dark()
 
 @st.fragment
 def states() -> None:
-    colored, controls, heatmap, step = (st.container() for _ in range(4))
+    colored, controls, step, heatmap = (st.container() for _ in range(4))
     with controls:
         view, unit = ui.pick_unit(shown)
         t = ui.pick_token(view, "Token", len(view.tokens))
     what = "tanh(c)" if "c" in view.states else "h"
     with colored:
-        ui.heatmaps(views.coloured_text_message(view, unit), [view.info.name], key="coloured")
+        ui.heatmaps(views.coloured_text_message(view, unit), [view], key="coloured")
         st.caption(
             f"The text, coloured by {what} of unit {unit} of {view.info.name} after each token: "
-            "red is positive, blue negative, pale is nothing held. Hover for the value."
+            "red is positive, blue negative, what fades into the page is nothing held. Hover for "
+            "the value."
         )
     with step:
         st.markdown(f"**Unit {unit} at token {t + 1}, `` {view.tokens[t]} ``**")
-        for line in views.one_step(view, unit, t):
-            st.latex(line)
-        st.caption("One step of the recurrence with this unit's own numbers. Click any cell above.")
+        lines = views.one_step(view, unit, t)
+        for column, line in ui.side_by_side(lines, len(lines)):
+            column.latex(line)
+        st.caption("One step of the recurrence with this unit's own numbers. Click any cell below.")
     with heatmap:
         order = st.segmented_control(
             "Order of units", heatmaps.ORDERS, default="mean", key="order", required=True
         )
         message = views.state_message(shown, order, ui.first_token(shown), dark)
-        ui.heatmaps(message, [view.info.name for view in shown], key="states")
+        ui.heatmaps(message, shown, key="states")
         st.caption(
             "Stripes along the text are memories that last; a sudden change across many units is "
             "a place where the text turns. c has no bound: 99% of its values fit the colours."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,9 @@ class Flow:
 
     `h`, `c` (None without a c): ||dL_t/dh_s||, ||dL_t/dc_s||; `bound`: for the LSTM what
     the forget gates alone would carry, for an RNN the product of the
-    Jacobians' largest singular values, None for a GRU.
-    `half_life`: fitted to `h`, in tokens.
+    Jacobians' largest singular values (of the top layer: what reaches a lower one through the
+    layers above is not in it), None for a GRU.
+    `half_life`: fitted to `h`, in tokens, nan for a single state.
     """
 
     h: np.ndarray
@@ -32,10 +34,17 @@ class Flow:
     bound: np.ndarray | None
     half_life: float
 
-    def truncated(self, window: int) -> np.ndarray:
-        """`h` under truncated BPTT with windows from the start: -inf before the target's own."""
-        first = window * ((len(self.h) - 1) // window)
-        return np.where(np.arange(len(self.h)) < first, -np.inf, self.h)
+
+def truncated(log10: np.ndarray, window: int) -> np.ndarray:
+    """Norms (t+1,) under truncated BPTT with windows from the start: -inf before the last one."""
+    first = window * ((len(log10) - 1) // window)
+    return np.where(np.arange(len(log10)) < first, -np.inf, log10)
+
+
+def clipped(history: Sequence[Mapping]) -> float:
+    """The share of clipped steps of a training; a record stands for the steps since the last."""
+    steps = np.diff([0, *(record["step"] for record in history)])
+    return float(np.average([record["clipped"] for record in history], weights=steps))
 
 
 def flow(run: Run, text: str, layer: int, target: int) -> Flow:
@@ -52,7 +61,7 @@ def flow(run: Run, text: str, layer: int, target: int) -> Flow:
         kept = trace.gates["f"][1:, 0].double().log().flip(0).cumsum(0).flip(0)  # (t,H)
         last = whole.c[layer, target]  # (H,)
         bound = np.append(_log_norm(kept, last), c[-1])
-    elif "a" in trace.gates:
+    elif "a" in trace.gates and layer == run.model.rnn.num_layers - 1:
         bound = _singular_bound(run.model, trace, layer) + h[-1]
     return Flow(h, c, bound, half_life(h))
 

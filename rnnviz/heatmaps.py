@@ -16,6 +16,7 @@ import numpy as np
 
 from rnnviz import plots
 
+DECADES = 40  # of a log scale: uint16 tells them to a thousandth
 ORDERS = ("index", "mean", "variance", "time of peak")
 
 
@@ -35,7 +36,9 @@ class Text:
 class Panel:
     """One heatmap: values (T,H) on the scale sequential, diverging or log (of log10 values).
 
-    Colours end at `lo` and `hi`; values beyond have the end's colour and are told exactly.
+    Colours end at `lo` and `hi`; values beyond have the end's colour and are told exactly, but
+    for those of a log scale more than DECADES below `hi`: they count as nothing, code 0, and
+    are not painted.
     """
 
     symbol: str
@@ -82,7 +85,7 @@ def pack(
 ) -> bytes:
     """The message: `columns` panels of a model in a row, `beside` models side by side.
 
-    Raises ValueError for a panel that does not fit its text and units."""
+    Raises ValueError for a panel that does not fit its text and units, and for NaN."""
     chunks: list[np.ndarray] = []
     offset = 0
     described = []
@@ -95,9 +98,15 @@ def pack(
                     f"{model.label} {panel.symbol}: values {panel.values.shape} for "
                     f"{shape[0]} tokens and {shape[1]} units"
                 )
-            low = min(panel.lo, panel.values.min(initial=panel.lo))
-            high = max(panel.hi, panel.values.max(initial=panel.hi))
-            chunks.append(quantize(panel.values.T[model.units], low, high))  # (H,T)
+            values = panel.values.T[model.units]  # (H,T)
+            high = max(panel.hi, values.max(initial=panel.hi))
+            if panel.scale == "log":
+                low = panel.hi - DECADES
+                codes = np.where(values > low, np.maximum(quantize(values, low, high), 1), 0)
+                chunks.append(codes.astype("<u2"))
+            else:
+                low = min(panel.lo, values.min(initial=panel.lo))
+                chunks.append(quantize(values, low, high))
             panels.append(
                 {
                     "symbol": panel.symbol,
@@ -132,7 +141,7 @@ def pack(
         "columns": columns,
         "beside": beside,
     }
-    encoded = json.dumps(header, separators=(",", ":")).encode()
+    encoded = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     encoded += b" " * (len(encoded) % 2)  # the values begin at an even place
     return b"".join([struct.pack("<I", len(encoded)), encoded, *(c.tobytes() for c in chunks)])
 

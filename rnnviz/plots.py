@@ -177,7 +177,7 @@ def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:
             x=np.arange(len(values), dtype=np.int32),
             y=values.astype(np.float32),
             name=line.label,
-            mode="lines" if len(values) > 1 else "markers",
+            mode="lines" if np.isfinite(values).sum() > 1 else "markers",
             line={"color": line.color, "dash": line.dash, "width": 2},
             opacity=line.opacity,
             showlegend=line.legend,

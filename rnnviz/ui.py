@@ -382,6 +382,15 @@ def shown(choice: Choice) -> list[View]:
     if not found:
         st.info("The text has no token: words are letters, digits and punctuation marks.")
         st.stop()
+    for view in found:
+        if not view.is_finite:
+            st.warning(
+                f"{plain(view.info.name)} is not shown: its states are no longer finite numbers "
+                "on this text."
+            )
+    found = [view for view in found if view.is_finite]
+    if not found:
+        st.stop()
     say_unknown({token for view in found for token in view.unknown})
     left_out = max(view.left_out for view in found)
     if left_out:
@@ -407,7 +416,7 @@ def held_out(choice: Choice) -> tuple[list[View], list[str]]:
         if not text:
             without.append(info.name)
         found.append(_seen(info, text or choice.text, choice.layer))
-    return [view for view in found if view.tokens], without
+    return [view for view in found if view.tokens and view.is_finite], without
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
@@ -433,17 +442,17 @@ _heatmaps = st.components.v2.component(
 _tell = st.components.v2.component("rnnviz_tell", js=asset("tell.js"))
 
 
-def heatmaps(message: bytes, names: Sequence[str], key: str, rows: str = "unit") -> None:
+def heatmaps(message: bytes, shown: Sequence[View], key: str, rows: str = "unit") -> None:
     """Show a message of rnnviz.heatmaps. A click on a cell chooses its place in the text, its run
-    and unit, or, where `rows` are losses, the token of the loss."""
+    and unit, or, where `rows` are losses, the place of the token whose loss it is."""
     state = st.session_state
 
     def cell() -> None:
         run, row, place = state[key]["unit"]
         if rows == "loss":
-            state["token"] = row
+            state["place"] = int(shown[run].spans[row - 1, 0])
         else:
-            state["unit_run"], state["unit"], state["place"] = names[run], row, place
+            state["unit_run"], state["unit"], state["place"] = shown[run].info.name, row, place
 
     def token() -> None:
         if state[key]["token"] is not None:
@@ -508,7 +517,7 @@ def pick_unit(found: Sequence[View]) -> tuple[View, int]:
     view = found[names.index(state["unit_run"])]
     most = view.states["h"].shape[1] - 1
     if state.get("unit", most + 1) > most:
-        state["unit"] = 0
+        state["unit"] = views.most_telling_unit(view)
     left, right, _ = st.columns([2, 1, 3])
     left.selectbox("Model", names, key="unit_run")
     right.number_input("Unit", 0, most, key="unit")
@@ -521,7 +530,7 @@ def pick_token(view: View, label: str, most: int) -> int:
     """The token (from 0), of the first `most`, that a click or this control chose."""
     state = st.session_state
     if "place" in state:
-        state["token"] = int(np.searchsorted(view.spans[:, 0], state.pop("place"), "right"))
+        state["token"] = view.token_at(state.pop("place")) + 1
     bring_back("token")
     state["token"] = min(max(state.get("token", most), 1), most)
     st.number_input(label, 1, most, key="token", help="Counted from 1, as under the heatmaps.")

@@ -41,6 +41,15 @@ class View:
     device: str
     half_life: np.ndarray | None = None
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether the states are numbers on this text: those of a bad model may overflow."""
+        return all(bool(np.isfinite(state).all()) for state in self.states.values())
+
+    def token_at(self, place: int) -> int:
+        """The token (from 0) at a place in the text, or the last one before it."""
+        return max(0, int(np.searchsorted(self.spans[:, 0], place, "right")) - 1)
+
 
 def view(run: Run, text: str, layer: int) -> View:
     """Trace a run on a text; a text without a token gives a View without tokens."""
@@ -185,24 +194,48 @@ def one_step(view: View, unit: int, t: int) -> list[str]:
     """The arithmetic of one unit at one token as LaTeX lines, with its own numbers."""
     now = {name: float(v[t, unit]) for name, v in (view.gates | view.states).items()}
     before = {n: float(v[t - 1, unit]) if t else 0.0 for n, v in view.states.items()}
-    n, b = ({k: f"({v:.3f})" if v < 0 else f"{v:.3f}" for k, v in x.items()} for x in (now, before))
+    told = {name: _digits(value) for name, value in now.items()}
+    n, b = (
+        {k: f"({v})" if v[0] == "-" else v for k, v in x.items()}
+        for x in (told, {name: _digits(value) for name, value in before.items()})
+    )
     if "c" in now:
         return [
-            rf"c_t = f_t \, c_{{t-1}} + i_t \, g_t = {n['f']} \cdot {b['c']} + "
-            rf"{n['i']} \cdot {n['g']} = {now['c']:.3f}",
-            rf"h_t = o_t \tanh c_t = {n['o']} \cdot \tanh({now['c']:.3f}) = {now['h']:.3f}",
+            _aligned(
+                r"c_t &= f_t \, c_{t-1} + i_t \, g_t",
+                rf"{n['f']} \cdot {b['c']} + {n['i']} \cdot {n['g']}",
+                told["c"],
+            ),
+            _aligned(r"h_t &= o_t \tanh c_t", rf"{n['o']} \cdot \tanh({told['c']})", told["h"]),
         ]
     if "z" in now:
         return [
-            rf"h_t = (1 - z_t) \, n_t + z_t \, h_{{t-1}} = (1 - {now['z']:.3f}) \cdot {n['n']} + "
-            rf"{n['z']} \cdot {b['h']} = {now['h']:.3f}"
+            _aligned(
+                r"h_t &= (1 - z_t) \, n_t + z_t \, h_{t-1}",
+                rf"(1 - {n['z']}) \cdot {n['n']} + {n['z']} \cdot {b['h']}",
+                told["h"],
+            )
         ]
     name = "tanh" if view.info.rnn_type == "RNN_TANH" else "relu"
-    return [rf"h_t = \mathrm{{{name}}}(a_t) = \mathrm{{{name}}}({now['a']:.3f}) = {now['h']:.3f}"]
+    function = rf"\mathrm{{{name}}}"
+    return [_aligned(rf"h_t &= {function}(a_t)", rf"{function}({told['a']})", told["h"])]
+
+
+def _digits(value: float) -> str:
+    """Three significant digits, written out: 0.0412, 12.3."""
+    if value and abs(value) < 1e-4:
+        digits, exponent = f"{value:.2e}".split("e")
+        return rf"{digits} \cdot 10^{{{int(exponent)}}}"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
+
+
+def _aligned(*lines: str) -> str:
+    """An equation over several lines: it fits a phone."""
+    return r"\begin{aligned} " + r" \\ &= ".join(lines) + r" \end{aligned}"
 
 
 def influence_message(views: Sequence[View], log10: Sequence[np.ndarray], dark: bool) -> bytes:
-    """Matrices (T,T) of log10 influence, losses from top to bottom, on one scale of six decades."""
+    """Matrices (T,T) of log10 influence, losses from top to bottom; colours for six decades."""
     hi = max(float(m[np.isfinite(m)].max(initial=-12.0)) for m in log10)
     texts: dict[tuple[str, ...], heatmaps.Text] = {}
     models = []
@@ -210,7 +243,6 @@ def influence_message(views: Sequence[View], log10: Sequence[np.ndarray], dark: 
         steps = len(matrix)
         tokens = view.tokens[:steps]
         texts.setdefault(tokens, heatmaps.Text(tokens, view.spans[:steps]))
-        values = np.maximum(matrix.T, hi - 6)  # (source, loss)
         models.append(
             heatmaps.Model(
                 label=view.info.rnn_type,
@@ -219,7 +251,7 @@ def influence_message(views: Sequence[View], log10: Sequence[np.ndarray], dark: 
                 note="",
                 text=list(texts).index(tokens),
                 units=np.arange(steps),
-                panels=[heatmaps.Panel("\u2202L/\u2202x", values, "log", hi - 6, hi)],
+                panels=[heatmaps.Panel("\u2202L/\u2202x", matrix.T, "log", hi - 6, hi)],
                 row="loss at token",
                 count_from=1,
             )

@@ -1,14 +1,18 @@
 """Each page's Python, without a browser."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from rnnviz import (
     RNNModel,
+    Run,
     RunInfo,
     Vocab,
     archive,
@@ -91,7 +95,7 @@ def test_pages_hold_for_every_shipped_run_and_length(page, info):
             assert len(app.caption) > 3
 
 
-def test_the_laboratory_presets_move_the_sliders_and_an_overflow_is_said():
+def test_the_laboratory_presets_move_the_sliders_and_the_highest_gain_holds():
     app = opened("pages/gradients.py", runs=["recall-lstm"])
     app.button[2].click().run()
     assert app.session_state["gain"] == 3.0
@@ -107,9 +111,37 @@ def test_truncation_and_target_are_bounded_by_the_text():
     assert app.session_state["window"] == app.session_state["token"] == 5
 
 
+def test_a_target_is_a_place_in_the_text_where_vocabularies_differ():
+    names = ["python-source-lstm", "python-docs-lstm"]
+    app = opened("pages/gradients.py", runs=names, text="the class of an object", token=7)
+    assert is_fine(app)
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert figure["layout"]["title"]["text"].endswith("7 \u201ca\u201d")
+    of_words = [line["name"] for line in figure["data"] if "docs" in line["name"]]
+    assert of_words
+    assert all("after 2 \u201cclass\u201d" in name for name in of_words)
+
+
+@pytest.mark.parametrize("page", ["pages/states.py", "pages/gradients.py", "pages/gates.py"])
+def test_a_run_whose_states_overflow_is_said_and_the_others_stay(page, tmp_path, monkeypatch):
+    monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path))
+    run = load_run("python-source-rnn-relu")
+    with torch.no_grad():
+        run.model.rnn.weight_hh_l0.mul_(20)
+    runs.save_run(Run(replace(run.info, name="blown"), run.model), tmp_path)
+    app = opened(page, runs=["blown", "recall-lstm"])
+    assert is_fine(app)
+    assert "blown" in app.warning[0].value
+    assert "finite" in app.warning[0].value
+    assert len(app.caption) > 3
+    app = opened(page, runs=["blown"])
+    assert is_fine(app)
+    assert not app.caption
+
+
 def test_a_chosen_unit_is_drawn_and_bounded():
     app = opened("pages/gates.py", runs=["recall-lstm"], unit=500)
-    assert app.session_state["unit"] == 0  # this one has 64
+    assert 0 <= app.session_state["unit"] < 64  # one that tells much, as there is no unit 500
     assert is_fine(app)
 
 

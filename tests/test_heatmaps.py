@@ -93,6 +93,26 @@ def test_values_that_do_not_fit_their_text_and_units_are_refused_with_the_sizes(
         pack([some_text(2)], [model])
 
 
+def test_a_log_scale_tells_small_norms_and_leaves_zeros_out():
+    """Colours end six decades below the top; what is told goes on below, code 0 is nothing."""
+    values = np.array([[-2.0], [-9.5], [-30.0], [-99.0], [-np.inf]])
+    panel = Panel("d", values, "log", -8.0, -2.0)
+    model = Model("m", "t", "#000000", "", 0, np.arange(1), [panel])
+    header, _ = unpack(message := pack([some_text(5)], [model]))
+    codes = np.frombuffer(message[-10:], "<u2")
+    (told,) = header["models"][0]["panels"]
+    decoded = told["from"] + (told["to"] - told["from"]) * codes / 65535
+    np.testing.assert_allclose(decoded[:3], [-2.0, -9.5, -30.0], atol=1e-3)
+    assert (codes[:3] > 0).all()
+    assert (codes[3:] == 0).all()
+
+
+def test_nan_is_refused():
+    panel = Panel("c", np.full((2, 1), np.nan), "diverging", -np.nan, np.nan)
+    with pytest.raises(ValueError, match="JSON"):
+        pack([some_text(2)], [Model("m", "t", "#000000", "", 0, np.arange(1), [panel])])
+
+
 def test_values_outside_the_limits_are_cut_off_at_the_ends():
     values = np.array([-9.0, 0.0, 0.5, 1.0, 9.0, np.inf, -np.inf])
     assert quantize(values, 0.0, 1.0).tolist() == [0, 0, 32768, 65535, 65535, 65535, 0]
