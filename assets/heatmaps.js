@@ -321,9 +321,10 @@ function panelBlock(panel, model, view, lut, shared) {
   area.append(paint(panel, columns, units.length, view.values, lut), column, row, chosen);
   const { tokens } = view.texts[model.text];
   const losses = model.row !== "unit";
+  figure.classList.toggle("pairs", losses);
   const down = losses ? named(tokens) : [units[0], units.at(-1)];
   const along = losses ? named(tokens) : [1, columns];
-  figure.append(caption, axis("units", down, `${model.row} →`), area);
+  figure.append(caption, axis("units", down, `${model.row.split(" ")[0]} →`), area);
   figure.append(axis("tokens", along, "token →"));
   return { figure, area, column, row, chosen };
 }

@@ -62,7 +62,7 @@ def decay() -> None:
                 plots.Decay(f"{whose}, {CARRIERS[kind]}", color, flow.bound, "dot"),
             ]
     with picture:
-        title = f"Gradient of one loss, the one after token {told(shown[0], target)}"
+        title = f"Gradient of the loss after token {told(shown[0], target)}"
         st.plotly_chart(plots.decay(lines, title, "gradient norm (log)"), key="decay")
         st.caption(
             f"How much the loss of this one prediction changes with each earlier state of layer "

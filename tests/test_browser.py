@@ -156,8 +156,35 @@ def test_a_click_on_a_state_shows_the_arithmetic_of_that_step(server, page):
     layer = trace_model(run.model, run.ids(text)).layers[0]
     written = page.locator(".katex-mathml annotation").all()
     for line, states in zip(written, (layer.c_out, layer.h_out), strict=True):
-        shown = float(line.text_content().rsplit("=", 1)[1])
-        assert shown == pytest.approx(states[token - 1, 0, unit].item(), abs=6e-4)
+        last = line.text_content().rsplit("=", 1)[1].removesuffix(r"\end{aligned}")
+        number, _, power = last.replace("}", "").partition(r"\cdot 10^{")
+        shown = float(number) * 10.0 ** int(power or 0)
+        assert shown == pytest.approx(states[token - 1, 0, unit].item(), rel=6e-3)
+
+
+def test_the_coloured_text_and_the_heatmaps_share_one_cursor(server, page):
+    open_page(page, f"{server.url}/states?runs=recall-lstm&text=Aabc%3FA")
+    texts = page.locator("div.text")
+    expect(texts).to_have_count(2)
+    texts.first.locator(".token").nth(2).hover()
+    expect(page.locator(".area .column:visible")).to_have_count(2)
+    expect(texts.last.locator(".marked")).to_have_text("b")
+    page.locator(".area").first.hover(position={"x": 3, "y": 9})
+    expect(texts.first.locator(".marked")).to_have_text("A")
+    page.mouse.move(0, 0)
+    expect(page.locator(".marked")).to_have_count(0)
+
+
+def test_what_comes_after_a_loss_is_told_as_zero_and_not_painted(server, page):
+    open_page(page, f"{server.url}/gradients?runs=python-source-gru&text=def%20f(x)%3A")
+    area = page.locator(".area")
+    box = area.bounding_box()
+    area.hover(position={"x": box["width"] - 3, "y": 3})
+    expect(page.locator(".tip")).to_contain_text("it comes later")
+    alpha = "c => c.getContext('2d').getImageData(c.width - 1, 0, 1, 1).data[3]"
+    assert page.locator(".area canvas").evaluate(alpha) == 0
+    area.hover(position={"x": 3, "y": box["height"] - 3})
+    expect(page.locator(".tip")).not_to_contain_text("it comes later")
 
 
 def test_a_row_of_the_influence_matrix_colours_the_text_and_a_click_sets_the_target(server, page):
