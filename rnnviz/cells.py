@@ -150,15 +150,22 @@ def blocks(kind: str, w: Tensor) -> Tensor:
 
 
 def carry_back(
-    kind: str, slopes: Tensor, w: Tensor, adjoint: Tensor, out: Tensor | None = None
+    kind: str,
+    slopes: Tensor,
+    w: Tensor,
+    adjoint: Tensor,
+    through: Tensor | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """dL/d(what a weight matrix reads) for R losses at once, (R,D).
 
     `slopes` (G,H) of one step, `Slopes.x` with the `blocks` of W_ih or `Slopes.h` with those of
     W_hh, (G,D,H); `adjoint` (R,S): dL/d(the state after the step), [dh] or [dh, dc]. Slopes and
     blocks are multiplied and added up first: one product with (S,D) instead of G with (H,D).
+    `through` (D,S) is memory for their sum, `out` for the answer: fresh pages at every step
+    would cost more than what is written to them.
     """
-    through = w.new_empty(w.shape[1], adjoint.shape[-1])  # (D,S)
+    through = w.new_empty(w.shape[1], adjoint.shape[-1]) if through is None else through
     gates = list(zip(w.unbind(), slopes.unbind(), strict=True))
     parts = through.chunk(len(ACTS_ON[kind]), -1)  # each (D,H)
     for part, (first, *others) in zip(parts, ACTS_ON[kind], strict=True):
@@ -175,14 +182,16 @@ def complete(slopes: Slopes, adjoint: Tensor) -> None:
         dc.addcmul_(dh, slopes.c_from_h)
 
 
-def step_back(kind: str, slopes: Slopes, w_hh: Tensor, adjoint: Tensor, out: Tensor) -> None:
+def step_back(
+    kind: str, slopes: Slopes, w_hh: Tensor, adjoint: Tensor, through: Tensor | None, out: Tensor
+) -> None:
     """Write the adjoints before a step into `out` (R,S), for R losses at once.
 
     `slopes` of the step; `w_hh` (G,H,H), see `blocks`; `adjoint` (R,S): those after it,
-    complete.
+    complete; `through` as in `carry_back`.
     """
     read, size = w_hh.shape[1:]  # the sizes of h before it (of its projection) and of c
-    carry_back(kind, slopes.h, w_hh, adjoint, out[:, :read])
+    carry_back(kind, slopes.h, w_hh, adjoint, through, out[:, :read])
     if kind == "LSTM":
         torch.mul(adjoint[:, size:], slopes.keep, out=out[:, read:])
     elif kind == "GRU":

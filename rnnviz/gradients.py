@@ -199,6 +199,7 @@ def _scan(
     adjoints = direct.new_zeros(len(layers), len(targets), states)  # (L,R,S), from step t + 1
     before = torch.zeros_like(adjoints)  # those of the step before, which take their place
     log_scale = direct.new_full(adjoints.shape[:2], -math.inf)
+    through = direct.new_empty(size, states)
     slopes = [layer.slopes.steps() for layer in layers]
     for t in range(targets[0], first - 1, -1):
         if active < len(targets) and targets[active] == t:
@@ -217,7 +218,8 @@ def _scan(
             yield step
             if k > 0:
                 above = _into_x(layer, step), scale
-            cells.step_back(layer.kind, step.slopes, layer.w_hh, adjoint, before[k, :active])
+            out = before[k, :active]
+            cells.step_back(layer.kind, step.slopes, layer.w_hh, adjoint, through, out)
         adjoints, before = before, adjoints
         if t % RESCALE_EVERY == 0:
             _rescale(adjoints[:, :active], log_scale[:, :active])
@@ -256,7 +258,7 @@ def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, bat
         rows = torch.cat([rows[:, :h_size] @ w_hr, rows[:, h_size:]], -1)
     cells.complete(slopes, rows)
     before = rows.new_empty(size, size)
-    cells.step_back(at.kind, slopes, at.w_hh, rows, before)
+    cells.step_back(at.kind, slopes, at.w_hh, rows, None, before)
     return before
 
 
