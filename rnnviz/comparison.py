@@ -21,6 +21,8 @@ from rnnviz.sizes import parameters
 if TYPE_CHECKING:
     from rnnviz.runs import Run
 
+ALIKE = 1.05  # ratio of tokens seen up to which two trainings count as equally long
+
 
 def formulas(infos: Sequence[RunInfo]) -> dict[str, str]:
     """The formulas of each size of model there is, by the names of its runs."""
@@ -134,15 +136,29 @@ def differences(infos: Sequence[RunInfo]) -> dict[str, tuple[str, ...]]:
     }
 
 
+def tokens_apart(infos: Sequence[RunInfo]) -> str:
+    """Tokens seen, in words, where the runs are further apart than ALIKE; else ""."""
+    lasts = [info.history[-1] if info.history else {} for info in infos]
+    seen = [last.get("tokens") or 0 for last in lasts]
+    low, high = min(seen), max(seen)  # 0: not recorded
+    if high <= ALIKE * low:
+        return ""
+    said = f"tokens seen {f'{low:,} to' if low else 'not recorded,'} {high:,}"
+    minutes = {info.config.get("minutes") for info in infos}
+    unfair = low and len(minutes) == 1 and None not in minutes
+    return said + " (equal minutes were not equal training)" * bool(unfair)
+
+
 def verdict(infos: Sequence[RunInfo]) -> list[str]:
     """Sentences: what differs beyond the cell type, then which numbers do not compare."""
-    differ = differences(infos)
     if len(infos) < 2:
         return ["One run: choose a second one to compare it with."]
-    if not differ:
+    differ, apart = differences(infos), tokens_apart(infos)
+    said = [apart] if apart else []
+    said += [f"{name} {', '.join(dict.fromkeys(v))}" for name, v in differ.items()]
+    if not said:
         return ["These runs differ in nothing but their cell type and weights."]
-    said = "; ".join(f"{name} {', '.join(dict.fromkeys(v))}" for name, v in differ.items())
-    found = [f"Beyond the cell type, these runs differ in {said}."]
+    found = [f"Beyond the cell type, these runs differ in {'; '.join(said)}."]
     if unlike := [name for name in ("data", "vocabulary") if name in differ]:
         found.append(
             f"Not all of them share the same {' and '.join(unlike)}: losses, perplexities and bits "

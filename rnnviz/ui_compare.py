@@ -156,17 +156,17 @@ def _vocabulary(spec: str, level: str) -> int:
 def train_all() -> None:
     """Controls, what they would train, and the button that hands it to the trainer."""
     left, middle, right = st.columns(3)
-    spec = left.selectbox("Corpus", list(corpora.BUILT_IN), key="train_corpus")
+    spec = left.selectbox("Corpus", list(corpora.BUILT_IN), key="four_corpus")
     level = middle.segmented_control(
-        "Tokens", ("char", "word"), default="char", key="train_level", required=True
+        "Tokens", ("char", "word"), default="char", key="four_level", required=True
     )
     equal = right.segmented_control(
-        "Equal", ("width", "parameters"), default="width", key="train_equal", required=True
+        "Equal", ("width", "parameters"), default="width", key="four_equal", required=True
     )
     left, middle, right = st.columns(3)
-    width = left.number_input("Hidden units of the LSTM", 8, 1024, 128, key="train_width")
-    seeds = middle.number_input("Seeds", 1, 5, 1, key="train_seeds")
-    minutes = right.number_input("Minutes a model", 0.1, 120.0, 2.0, 0.5, key="train_minutes")
+    width = left.number_input("Hidden units of the LSTM", 8, 1024, 128, key="four_width")
+    seeds = middle.number_input("Seeds", 1, 5, 1, key="four_seeds")
+    minutes = right.number_input("Minutes a model", 0.1, 120.0, 2.0, 0.5, key="four_minutes")
     try:
         with st.spinner("Reading the corpus"):
             vocab_size = _vocabulary(spec, level)

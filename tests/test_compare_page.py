@@ -176,10 +176,10 @@ def test_all_four_are_handed_to_the_trainer(monkeypatch):
     monkeypatch.setattr(ui, "jobs", lambda: jobs)
     monkeypatch.setattr(ui_compare.st, "page_link", lambda page, **_: links.append(page))
     app = opened(PAGE, runs=["recall-lstm"], text="Ab?A")
-    app.selectbox(key="train_corpus").set_value("brackets")
-    app.number_input(key="train_width").set_value(16)
-    app.number_input(key="train_seeds").set_value(2).run()
-    app.button_group(key="train_equal").set_value("parameters").run()
+    app.selectbox(key="four_corpus").set_value("brackets")
+    app.number_input(key="four_width").set_value(16)
+    app.number_input(key="four_seeds").set_value(2).run()
+    app.button_group(key="four_equal").set_value("parameters").run()
     assert submitted == []
     links.clear()  # those of the first page
     (button,) = [button for button in app.button if button.label == "Train all four"]
@@ -198,13 +198,19 @@ def test_all_four_are_handed_to_the_trainer(monkeypatch):
     assert len({model.rnn.hidden_size for model in models}) == 3  # the two RNNs are alike
 
 
+def test_the_settings_of_the_train_page_are_not_those_of_compare():
+    app = opened(PAGE, runs=["recall-lstm"], text="Ab?A", train_minutes=9.0, train_level="word")
+    assert is_fine(app)
+    assert (app.session_state["train_minutes"], app.session_state["train_level"]) == (9.0, "word")
+
+
 def test_a_corpus_that_cannot_be_had_is_one_sentence(monkeypatch):
     def missing():
         raise corpora.CorpusError("it is not here")
 
     monkeypatch.setitem(corpora.BUILT_IN, "wikitext-2", missing)
     app = opened(PAGE, runs=["recall-lstm"], text="Ab?A")
-    app.selectbox(key="train_corpus").set_value("wikitext-2").run()
+    app.selectbox(key="four_corpus").set_value("wikitext-2").run()
     assert not app.exception
     assert [error.value for error in app.error] == ["it is not here."]
 

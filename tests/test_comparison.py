@@ -154,6 +154,19 @@ def test_losses_on_other_texts_or_vocabularies_are_said_not_to_compare(change, n
     assert f"the same {name}: losses" in said[1]
 
 
+def test_equal_minutes_with_unequal_tokens_are_never_called_alike():
+    def after(tokens, **config):
+        history = [{"tokens": tokens}] if tokens else []
+        return some_info(config={"steps": None, "minutes": 1} | config, history=history)
+
+    (said,) = comparison.verdict([after(208_896), after(92_160)])
+    assert "tokens seen 92,160 to 208,896 (equal minutes were not equal training)." in said
+    assert "nothing but" in comparison.verdict([after(100_000), after(104_000)])[0]
+    assert "tokens seen not recorded, 100" in comparison.verdict([after(100), after(0)])[0]
+    (said,) = comparison.verdict([after(100), after(200, minutes=2)])
+    assert "tokens seen 100 to 200; budget 1 minutes, 2 minutes" in said
+
+
 def test_a_training_that_was_stopped_early_is_named():
     whole, stopped = some_info(history=[{"progress": 1.0}]), some_info(history=[{"progress": 0.25}])
     found = comparison.differences([whole, stopped])
