@@ -172,10 +172,10 @@ def test_without_snapshots_the_page_says_what_makes_them(monkeypatch):
 
 def test_all_four_are_handed_to_the_trainer(monkeypatch):
     submitted, links = [], []
-    jobs = SimpleNamespace(submit=submitted.append)
+    jobs = SimpleNamespace(submit=submitted.append, list=tuple)
     monkeypatch.setattr(ui, "jobs", lambda: jobs)
     monkeypatch.setattr(ui_compare.st, "page_link", lambda page, **_: links.append(page))
-    app = opened(PAGE, runs=["recall-lstm"], text="Ab?A")
+    app = opened(PAGE, runs=["recall-lstm"], text="Ab?A", four=True)
     app.selectbox(key="four_corpus").set_value("brackets")
     app.number_input(key="four_width").set_value(16)
     app.number_input(key="four_seeds").set_value(2).run()
@@ -196,12 +196,15 @@ def test_all_four_are_handed_to_the_trainer(monkeypatch):
     totals = [sum(p.numel() for p in model.parameters()) for model in models]
     assert max(totals) < 1.05 * min(totals)
     assert len({model.rnn.hidden_size for model in models}) == 3  # the two RNNs are alike
+    assert {(plan.config.steps, plan.config.minutes) for plan in plans} == {(1000, None)}
+    assert list(app.table[0].value["Parameters"]) == [f"{total:,}" for total in totals]
 
 
 def test_the_settings_of_the_train_page_are_not_those_of_compare():
-    app = opened(PAGE, runs=["recall-lstm"], text="Ab?A", train_minutes=9.0, train_level="word")
+    app = opened(PAGE, runs=["recall-lstm"], text="Ab?A", four=True, train_minutes=9.0)
     assert is_fine(app)
-    assert (app.session_state["train_minutes"], app.session_state["train_level"]) == (9.0, "word")
+    assert app.session_state["train_minutes"] == 9.0
+    assert app.session_state["four_steps"] == 1000
 
 
 def test_a_corpus_that_cannot_be_had_is_one_sentence(monkeypatch):
@@ -209,7 +212,7 @@ def test_a_corpus_that_cannot_be_had_is_one_sentence(monkeypatch):
         raise corpora.CorpusError("it is not here")
 
     monkeypatch.setitem(corpora.BUILT_IN, "wikitext-2", missing)
-    app = opened(PAGE, runs=["recall-lstm"], text="Ab?A")
+    app = opened(PAGE, runs=["recall-lstm"], text="Ab?A", four=True)
     app.selectbox(key="four_corpus").set_value("wikitext-2").run()
     assert not app.exception
     assert [error.value for error in app.error] == ["it is not here."]

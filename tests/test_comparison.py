@@ -17,6 +17,7 @@ from rnnviz import (
     RNN_TYPES,
     RNNModel,
     RunInfo,
+    TrainConfig,
     comparison,
     contrasts,
     corpora,
@@ -109,7 +110,7 @@ def test_the_width_of_equal_parameters_is_the_nearest_of_all(kind, layers):
 def test_plans_are_all_types_with_all_seeds_alike_in_the_rest():
     source = corpora.Source("a b", ("abc", "a", ""))
     models = comparison.matched(MODEL, "width")
-    made = comparison.plans(source, "x.txt", "char", 2, models, 3, {"minutes": 0.5})
+    made = comparison.plans(source, "x.txt", "char", 2, models, 3, TrainConfig(minutes=0.5))
     assert len({plan["name"] for plan in made}) == 12
     assert {p["model"]["rnn_type"] for p in made} == set(RNN_TYPES)
     assert sorted(p["config"].seed for p in made) == sorted([0, 1, 2] * 4)
