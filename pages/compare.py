@@ -17,7 +17,9 @@ choice = ui.sidebar()
 shown = ui.shown(choice)
 dark = ui.is_dark()
 
-four = st.expander("Train all four", icon=":material/play_arrow:", key="four", on_change="rerun")
+four = st.expander(
+    "Train all four cell types", icon=":material/model_training:", key="four", on_change="rerun"
+)
 if four.open:
     with four:
         st.fragment(ui_compare.train_all)()

@@ -211,10 +211,10 @@ def row(info: RunInfo, measures: Measures) -> dict[str, Any]:
     last = info.history[-1] if info.history else {}
     tokens, seconds = last.get("tokens"), last.get("seconds")
     return losses(info) | {
+        "half-life, tokens": measures.half_life,
+        "saturated gates": measures.saturated,
         "parameters": info.parameters,
         "tokens seen": tokens,
         "seconds": seconds,
         "tokens/s": round(tokens / seconds) if tokens and seconds else None,
-        "half-life, tokens": measures.half_life,
-        "saturated gates": measures.saturated,
     }

@@ -30,7 +30,7 @@ MIN_COUNT = {"char": 20, "word": 2}  # as for the models that ship
 REPORT_FRAMES = 8  # snapshots in a report: half a megabyte each
 FORMATS = dict.fromkeys(("parameters", "tokens seen", "tokens/s"), "localized")
 FORMATS |= {"seconds": "%.0f", "half-life, tokens": "%.1f", "saturated gates": "percent"}
-WIDTHS = {"run": 160, "cell type": 90}  # such that a phone shows a loss beside them
+LABELS = {"half-life, tokens": "half-life", "saturated gates": "saturated"}  # narrow
 
 # Said below the parts of the page, and of its report.
 ABOUT_CURVES = (
@@ -106,19 +106,22 @@ def table(infos: Sequence[RunInfo], choice: Choice) -> tuple[pd.DataFrame, list[
         except RunError as error:
             problems.append(f"{error}.")
             continue
-        rows.append({"run": info.name, "cell type": info.rnn_type} | comparison.row(info, measures))
-        rows[-1] |= {name: values[i] for name, values in differ.items()}
+        first = {"run": info.name, "validation, nats": info.valid_loss, "cell type": info.rnn_type}
+        settings = {name: values[i] for name, values in differ.items()}
+        rows.append(first | comparison.row(info, measures) | settings)
     return pd.DataFrame(rows).dropna(axis="columns", how="all"), problems
 
 
 def show_table(found: pd.DataFrame) -> None:
-    numbers = set(found.select_dtypes("number"))
-    columns: dict[str, Any] = {"run": st.column_config.TextColumn(pinned=True, width=WIDTHS["run"])}
-    columns["cell type"] = st.column_config.TextColumn(width=WIDTHS["cell type"])
-    for name in found.columns[2:]:
-        columns[name] = st.column_config.TextColumn(alignment="right")  # a setting, in words
+    numbers, config = set(found.select_dtypes("number")), st.column_config
+    columns: dict[str, Any] = {}
+    for name in found.columns:
+        columns[name] = config.TextColumn(alignment="right")  # a setting, in words
         if name in numbers:
-            columns[name] = st.column_config.NumberColumn(format=FORMATS.get(name, "%.4f"))
+            columns[name] = config.NumberColumn(LABELS.get(name), format=FORMATS.get(name, "%.4f"))
+    width = min(24 + 7 * max(map(len, found["run"]), default=0), 250)  # a phone shows a loss beside
+    columns["run"] = config.TextColumn(pinned=True, width=width)
+    columns["cell type"] = config.TextColumn(width=90)
     st.dataframe(found, hide_index=True, column_config=columns, key="table")
 
 
@@ -197,20 +200,15 @@ def moments(info: RunInfo, steps: Sequence[int], choice: Choice) -> dict[int, Mo
 
 def train_all() -> None:
     """Controls, what they would train, and the button that hands it to the trainer."""
-    left, middle, right = st.columns(3)
-    spec = left.selectbox("Corpus", list(corpora.BUILT_IN), key="four_corpus")
-    level = middle.segmented_control(
+    first, second, third, fourth = st.columns(4)
+    spec = first.selectbox("Corpus", list(corpora.BUILT_IN), key="four_corpus")
+    level = second.segmented_control(
         "Tokens", ("char", "word"), default="char", key="four_level", required=True
     )
-    equal = right.segmented_control(
+    equal = third.segmented_control(
         "Equal", ("width", "parameters"), default="width", key="four_equal", required=True
     )
-    left, middle, right = st.columns(3)
-    width = left.number_input("Hidden units of the LSTM", 8, 1024, 128, key="four_width")
-    seeds = middle.number_input("Seeds", 1, 5, 1, key="four_seeds")
-    with right:
-        unit, amount = st.columns(2, vertical_alignment="bottom")
-    budget = unit.segmented_control(
+    budget = fourth.segmented_control(
         "Budget of each",
         ("steps", "minutes"),
         default="steps",
@@ -218,10 +216,13 @@ def train_all() -> None:
         required=True,
         help="Equal minutes are not equal steps: the slower cell type sees less text.",
     )
+    left, middle, right = st.columns(3)
+    width = left.number_input("Hidden units of the LSTM", 8, 1024, 128, key="four_width")
+    seeds = middle.number_input("Seeds", 1, 5, 1, key="four_seeds")
     if budget == "steps":
-        spent = amount.number_input("Steps", 1, 1_000_000, 1_000, 500, key="four_steps")
+        spent = right.number_input("Steps", 1, 1_000_000, 1_000, 500, key="four_steps")
     else:
-        spent = amount.number_input("Minutes", 0.1, 120.0, 2.0, 0.5, key="four_minutes")
+        spent = right.number_input("Minutes", 0.1, 120.0, 2.0, 0.5, key="four_minutes")
     try:
         source = ui_train.built_in(spec)
         prepared = ui_train.in_tokens(source, level, MIN_COUNT[level], spec)

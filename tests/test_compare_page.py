@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,17 @@ import pytest
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
-from rnnviz import RNN_TYPES, TrainConfig, corpora, list_runs, runs, snapshots, ui, ui_compare
+from rnnviz import (
+    RNN_TYPES,
+    TrainConfig,
+    corpora,
+    list_runs,
+    runs,
+    snapshots,
+    ui,
+    ui_compare,
+    ui_train,
+)
 from rnnviz.data import make_corpus
 from rnnviz.jobs import fit, new_run
 from tests.conftest import Server, running_server
@@ -64,6 +75,7 @@ def test_the_table_has_the_numbers_of_each_run():
     app = opened(PAGE, text=TEXT)
     assert is_fine(app)
     table = app.dataframe[0].value.set_index("run")
+    assert list(table)[:3] == ["validation, nats", "cell type", "bits/character"]
     infos = {info.name: info for info in list_runs([runs.ASSETS])}
     assert list(table.index) == list(ui.DEFAULT_RUNS)
     for name, row in table.iterrows():
@@ -200,6 +212,15 @@ def test_all_four_are_handed_to_the_trainer(monkeypatch):
     assert list(app.table[0].value["Parameters"]) == [f"{total:,}" for total in totals]
 
 
+def test_equal_parameters_of_a_large_vocabulary_are_said_to_be_those_of_its_matrices(monkeypatch):
+    monkeypatch.setattr(ui_train, "_speed", lambda *_: None)
+    app = opened(PAGE, text="def f", four=True, four_corpus="python-docs", four_level="word")
+    app.button_group(key="four_equal").set_value("parameters").run()
+    assert is_fine(app)
+    assert any("Embedding and projection dominate" in c.value for c in app.caption)
+    assert set(app.table[0].value["Tokens/s"]) == {"–"}
+
+
 def test_the_settings_of_the_train_page_are_not_those_of_compare():
     app = opened(PAGE, runs=["recall-lstm"], text="Ab?A", four=True, train_minutes=9.0)
     assert is_fine(app)
@@ -258,6 +279,8 @@ def test_the_report_opens_without_the_app_and_the_table_is_a_csv(own_server, pag
     expect(page.locator("td", has_text="made-gru-0").first).to_be_visible()
     expect(page.locator("pre", has_text="<img src=x>").first).to_be_visible()
     assert page.locator("img[src=x]").count() == 0
+    expect(page.get_by_text(re.compile(r"^rnnviz [\d.]+, \d{4}-\d\d-\d\d$"))).to_be_visible()
+    expect(page.get_by_text("red where this model is the best")).to_be_visible()
     strips = page.locator(".heatmaps div.text:visible")
     expect(strips).to_have_count(3)  # one a model, and that of the time-lapse
     token = strips.first.locator(".token").nth(2)
@@ -273,6 +296,19 @@ def test_the_report_opens_without_the_app_and_the_table_is_a_csv(own_server, pag
     expect(page.locator("output")).to_have_text("22")
     assert page.locator("section:visible canvas").first.evaluate("e => e.toDataURL()") != last
     assert not problems
+
+
+def test_each_figure_can_be_had_as_a_file_that_opens_alone(own_server, page, tmp_path):
+    open_compare(page, own_server, ["made-lstm-0", "made-gru-0"], "aabb")
+    with page.expect_download() as download:
+        page.get_by_text("Figures as HTML").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert len(archive.namelist()) == 4  # two learning curves, the text, the time-lapse
+        archive.extractall(tmp_path)
+        first = tmp_path / archive.namelist()[0]
+    page.context.set_offline(True)
+    page.goto(first.as_uri())
+    expect(page.locator(".gtitle")).to_have_text("Validation loss on made")
 
 
 def test_a_figure_can_be_saved_as_a_picture(own_server, page):
