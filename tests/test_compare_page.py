@@ -325,6 +325,7 @@ def test_the_slider_moves_the_time_lapse_back_and_forth(own_server, page):
     open_compare(page, own_server, ["made-gru-1"], "aabb\naaabbb\n")
     line = page.get_by_text(re.compile(r"^After \d+ steps"))
     expect(line).to_contain_text("After 40 steps")
+    expect(page.locator(".legendtext", has_text="step 40")).to_be_visible()  # all is drawn
     canvas = page.locator("canvas").last
     last = canvas.evaluate("e => e.toDataURL()")
     slider = page.get_by_role("slider", name="Training step")
