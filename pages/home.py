@@ -27,14 +27,14 @@ st.caption(
     "range to the other; many such units turn out to follow quotes, brackets or line ends."
 )
 st.subheader("Where to look")
-LINKS = {
-    "gates": (":material/grid_on:", "**Gates**: every gate of every unit at every token"),
+LINKS = {  # short: a phone shows one line of each
+    "gates": (":material/grid_on:", "**Gates**: every gate at every token"),
     "states": (":material/memory:", "**Cell state**: what is held, and for how long"),
-    "sampling": (":material/casino:", "**Sampling**: what models write, under a live temperature"),
+    "sampling": (":material/casino:", "**Sampling**: text under a live temperature"),
     "gradients": (":material/trending_down:", "**Gradients**: how far back learning reaches"),
     "train": (":material/model_training:", "**Train**: models of your own text"),
-    "compare": (":material/compare_arrows:", "**Compare**: cell types under matched conditions"),
-    "models": (":material/inventory_2:", "**Models**: yours to name, take along and bring"),
+    "compare": (":material/compare_arrows:", "**Compare**: cell types on equal terms"),
+    "models": (":material/inventory_2:", "**Models**: name, take along, bring"),
 }
 for page, (icon, text) in LINKS.items():
     st.page_link(f"pages/{page}.py", label=text, icon=icon)

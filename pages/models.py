@@ -1,14 +1,16 @@
 """All models there are: names, files to take along, and models that were trained elsewhere."""
 
+import pandas as pd
 import streamlit as st
 
-from rnnviz import archive, corpora, imports, runs, ui
+from rnnviz import archive, comparison, corpora, imports, runs, ui
 from rnnviz.runs import RunInfo
 
 OWN_TEXTS = "Texts of your own"
+LOSS = st.column_config.NumberColumn(format="%.4f")
 COLUMNS = {
+    **dict.fromkeys(("Validation, nats", "Perplexity", "Bits/character", "Test, nats"), LOSS),
     "Parameters": st.column_config.NumberColumn(format="localized"),
-    "Validation, nats": st.column_config.NumberColumn(format="%.3f"),
     "Saved": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
 }
 
@@ -26,24 +28,27 @@ own = {name: info for name, info in known.items() if archive.is_own(info)}
 def row(info: RunInfo) -> dict:
     return {
         "Model": info.name,
-        "Cell type": info.rnn_type,
-        "Corpus": info.corpus,
-        "Parameters": info.parameters,
         "Validation, nats": info.valid_loss,
+        "Cell type": info.rnn_type,
+        **{name.capitalize(): loss for name, loss in comparison.losses(info).items()},
+        "Corpus": info.corpus,
+        "Level": {"char": "characters", "word": "words"}[info.vocab.level],
+        "Parameters": info.parameters,
         "From": "own" if info.name in own else "shipped",
         "Saved": ui.saved_at(info) if info.name in own else None,
     }
 
 
+rows = pd.DataFrame([row(info) for info in (own | known).values()])
 st.dataframe(
-    [row(info) for info in (own | known).values()],
+    rows.dropna(axis="columns", how="all"),
     column_config=COLUMNS,
     hide_index=True,
     placeholder="–",
 )
 st.caption(
-    "Parameters count each weight once. The validation loss is in nats a token of the model's own "
-    "corpus: only models of one corpus and one level, characters or words, compare."
+    "Parameters count each weight once. Losses are in nats a token of the model's own corpus, "
+    "perplexity and bits those of validation: only models of one corpus and one level compare."
 )
 
 

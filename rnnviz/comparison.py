@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,9 @@ from rnnviz.sizes import parameters
 
 if TYPE_CHECKING:
     from rnnviz.runs import Run
+    from rnnviz.training import TrainConfig
+
+ALIKE = 1.05  # ratio of tokens seen up to which two trainings count as equally long
 
 
 def formulas(infos: Sequence[RunInfo]) -> dict[str, str]:
@@ -61,14 +64,12 @@ def plans(
     min_count: int,
     models: dict[str, dict[str, Any]],
     seeds: int,
-    config: dict[str, Any],
+    config: TrainConfig,
 ) -> list[dict[str, Any]]:
     """What to train, as fields of a Plan: each of the models with seeds 0, 1, ... on one corpus.
 
-    `models`: those of `matched`; `config`: fields of TrainConfig, the budget among them.
+    `models`: those of `matched`.
     """
-    from rnnviz.training import TrainConfig
-
     made = []
     for rnn_type, model in models.items():
         for seed in range(seeds):
@@ -80,7 +81,7 @@ def plans(
                     "level": level,
                     "min_count": min_count,
                     "model": {key: value for key, value in model.items() if key != "vocab_size"},
-                    "config": TrainConfig(**config, seed=seed),
+                    "config": replace(config, seed=seed),
                     "spec": spec,
                 }
             )
@@ -134,15 +135,29 @@ def differences(infos: Sequence[RunInfo]) -> dict[str, tuple[str, ...]]:
     }
 
 
+def tokens_apart(infos: Sequence[RunInfo]) -> str:
+    """Tokens seen, in words, where the runs are further apart than ALIKE; else ""."""
+    lasts = [info.history[-1] if info.history else {} for info in infos]
+    seen = [last.get("tokens") or 0 for last in lasts]
+    low, high = min(seen), max(seen)  # 0: not recorded
+    if high <= ALIKE * low:
+        return ""
+    said = f"tokens seen {f'{low:,} to' if low else 'not recorded,'} {high:,}"
+    minutes = {info.config.get("minutes") for info in infos}
+    unfair = low and len(minutes) == 1 and None not in minutes
+    return said + " (equal minutes were not equal training)" * bool(unfair)
+
+
 def verdict(infos: Sequence[RunInfo]) -> list[str]:
     """Sentences: what differs beyond the cell type, then which numbers do not compare."""
-    differ = differences(infos)
     if len(infos) < 2:
         return ["One run: choose a second one to compare it with."]
-    if not differ:
+    differ, apart = differences(infos), tokens_apart(infos)
+    said = [apart] if apart else []
+    said += [f"{name} {', '.join(dict.fromkeys(v))}" for name, v in differ.items()]
+    if not said:
         return ["These runs differ in nothing but their cell type and weights."]
-    said = "; ".join(f"{name} {', '.join(dict.fromkeys(v))}" for name, v in differ.items())
-    found = [f"Beyond the cell type, these runs differ in {said}."]
+    found = [f"Beyond the cell type, these runs differ in {'; '.join(said)}."]
     if unlike := [name for name in ("data", "vocabulary") if name in differ]:
         found.append(
             f"Not all of them share the same {' and '.join(unlike)}: losses, perplexities and bits "
@@ -180,24 +195,26 @@ def measure(run: Run, text: str, own: str, layer: int) -> Measures:
     return Measures(half_life, float(np.mean(shares)) if shares else None)
 
 
-def row(info: RunInfo, measures: Measures) -> dict[str, Any]:
-    """One line of the table, name -> number, text or None."""
-    counts = parameters(info.model)
-    last = info.history[-1] if info.history else {}
-    tokens, seconds, nats = last.get("tokens"), last.get("seconds"), info.valid_loss
-    words = info.vocab.level == "word"
+def losses(info: RunInfo) -> dict[str, float | None]:
+    """In nats, and as the custom of words and of characters is."""
+    nats, words = info.valid_loss, info.vocab.level == "word"
     return {
         "validation, nats": nats,
-        "test, nats": info.test_loss,
         "perplexity": math.exp(min(nats, 700)) if words and nats is not None else None,
         "bits/character": None if words or nats is None else nats / math.log(2),
-        "parameters": counts.total,
-        "embedding": counts.embedding,
-        "recurrent": counts.recurrent,
-        "projection": counts.projection,
+        "test, nats": info.test_loss,
+    }
+
+
+def row(info: RunInfo, measures: Measures) -> dict[str, Any]:
+    """One line of the table, name -> number, text or None."""
+    last = info.history[-1] if info.history else {}
+    tokens, seconds = last.get("tokens"), last.get("seconds")
+    return losses(info) | {
+        "half-life, tokens": measures.half_life,
+        "saturated gates": measures.saturated,
+        "parameters": info.parameters,
         "tokens seen": tokens,
         "seconds": seconds,
         "tokens/s": round(tokens / seconds) if tokens and seconds else None,
-        "gradient half-life, tokens": measures.half_life,
-        "saturated gates": measures.saturated,
     }

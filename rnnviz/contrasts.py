@@ -37,8 +37,8 @@ def styles(infos: Sequence[RunInfo], dark: bool) -> list[tuple[str, str]]:
     """Colour and dash a run: the colour is the cell type's, the dash tells its runs apart."""
     kinds = [info.rnn_type for info in infos]
     return [
-        (plots.color(kind, dark), plots.DASHES[kinds[:i].count(kind) % len(plots.DASHES)])
-        for i, kind in enumerate(kinds)
+        (plots.color(kind, dark), dash)
+        for kind, dash in zip(kinds, plots.dashes(kinds), strict=True)
     ]
 
 
@@ -58,8 +58,9 @@ class Curve:
 def curves(infos: Sequence[RunInfo], axis: str, loss: str) -> list[Curve]:
     """Loss (a key of LOSSES) against steps, tokens or seconds; runs without a history are left out.
 
-    Seeds are interpolated at the places of all of them, within the range that they share; seeds
-    that share none are curves of their own.
+    Seeds are met at equal shares of their budgets, the places of all of them within the range that
+    they share, and x is their mean: seeds of equal minutes take their steps at different times.
+    Seeds that share no range are curves of their own.
     """
     names = [name for name in settings(infos[0]) if name != "seed"] if infos else []
     made = []
@@ -69,20 +70,24 @@ def curves(infos: Sequence[RunInfo], axis: str, loss: str) -> list[Curve]:
             lines = [line for line in lines if len(line[1])]
             if not lines:
                 continue
-            first, last = max(x[0] for _, x, _ in lines), min(x[-1] for _, x, _ in lines)
-            grid = np.unique(np.concatenate([x for _, x, _ in lines]))
+            first = max(place[0] for _, place, _, _ in lines)
+            last = min(place[-1] for _, place, _, _ in lines)
+            grid = np.unique(np.concatenate([place for _, place, _, _ in lines]))
             grid = grid[(grid >= first) & (grid <= last)]
-            bundles = [(grid, lines)] if len(grid) else [(x, [(i, x, y)]) for i, x, y in lines]
-            for x, bundle in bundles:
-                values = np.stack([np.interp(x, xs, ys) for _, xs, ys in bundle])  # (seeds,N)
-                bounds = values.mean(0), values.min(0), values.max(0)
-                made.append(Curve(bundle[0][0], len(bundle), x, *bounds))
+            bundles = [(grid, lines)] if len(grid) else [(line[1], [line]) for line in lines]
+            for at, bundle in bundles:
+                x = np.mean([np.interp(at, place, xs) for _, place, xs, _ in bundle], axis=0)
+                y = np.stack([np.interp(at, place, ys) for _, place, _, ys in bundle])  # (seeds,N)
+                made.append(Curve(bundle[0][0], len(bundle), x, y.mean(0), y.min(0), y.max(0)))
     return made
 
 
-def _line(info: RunInfo, field: str, loss: str) -> tuple[np.ndarray, np.ndarray]:
+def _line(info: RunInfo, field: str, loss: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shares of the budget that are spent (x itself where they are not recorded), x and losses."""
     known = [r for r in info.history if r.get(loss) is not None and r.get(field) is not None]
-    return np.array([r[field] for r in known], float), np.array([r[loss] for r in known], float)
+    x, y = (np.array([r[name] for r in known], float) for name in (field, loss))
+    share = [r.get("progress") for r in known]
+    return x if None in share else np.array(share, float), x, y
 
 
 def curve_figures(infos: Sequence[RunInfo], axis: str, dark: bool) -> list[go.Figure]:

@@ -31,6 +31,8 @@ SYMBOLS = {
     "c": "cell state",
     "∂L/∂x": "influence of each token",
 }
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+MARKERS = dict(zip(DASHES, ("circle", "square", "diamond", "cross", "x"), strict=True))
 _DARK_DIVERGING = ["#7CC4FF", "#3A8BD6", "#1F4F86", "#1A1C24", "#7F2B1E", "#D5573A", "#FFA27A"]
 
 
@@ -48,6 +50,40 @@ def scale(name: str, stops: int = 33) -> list[list[int]]:
 
 def color(kind: str, dark: bool = False) -> str:
     return (DARK_COLORS if dark else COLORS)[kind]
+
+
+def dashes(kinds: Sequence[str]) -> list[str]:
+    """A dash a line: cell types have their colour, lines of one type are told apart by this."""
+    return [DASHES[kinds[:i].count(kind) % len(DASHES)] for i, kind in enumerate(kinds)]
+
+
+def log_axis(low: float, high: float, form: str) -> dict[str, Any]:
+    """A logarithmic axis from low to high with at least three round numbers, written in full:
+    plotly's own ticks are digits without their zeros."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    powers = range(first, last + 1, max(1, (last - first) // 6))
+    ticks: list[float] = []
+    for digits in ((1,), (1, 3), (1, 2, 5)):
+        if len(ticks) < 3:
+            numbers = [float(f"{digit}e{power}") for power in powers for digit in digits]
+            ticks = [number for number in numbers if low <= number <= high]
+    top = math.floor(math.log10(high - low))  # within a decade: equal steps
+    for step in (digit * 10.0**power for power in (top, top - 1) for digit in (5, 2, 1)):
+        if len(ticks) < 3:
+            places = range(math.ceil(low / step), math.floor(high / step) + 1)
+            ticks = [float(f"{place * step:.10g}") for place in places]
+    shown = {"tickvals": ticks, "tickformat": form, "tickangle": 0}
+    return {"type": "log", "range": [math.log10(low), math.log10(high)], **shown}
+
+
+def around(values: np.ndarray) -> tuple[float, float]:
+    """The range of a logarithmic axis for these values: those above zero, and a margin."""
+    values = values[values > 0]
+    if not len(values):
+        return 0.1, 10.0
+    low, high = float(values.min()), float(values.max())
+    margin = max(1.02, (high / low) ** 0.05)
+    return low / margin, high * margin
 
 
 def signals(
@@ -194,45 +230,40 @@ def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:
     return figure
 
 
-def _ticks(low: float, high: float) -> dict[str, Any]:
-    """Of a log axis, written out: 1, 2, 5, 10, ...; those of plotly leave out the zeros."""
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    digits = (1, 2, 5) if last - first < 4 else (1,)
-    powers = range(first, last + 1, max(1, (last - first) // 6))
-    values = [digit * 10.0**power for power in powers for digit in digits]
-    return {"tickvals": values, "ticktext": [f"{value:,.10g}" for value in values]}
-
-
 @dataclass(frozen=True)
 class Learning:
     """One model in training, all (N,): losses in nats a token, NaN where none was taken."""
 
     label: str
     color: str
+    dash: str
     step: np.ndarray
     loss: np.ndarray
     valid_loss: np.ndarray
 
 
 def learning(runs: Sequence[Learning], title: str) -> go.Figure:
-    """Training (thin) and validation loss (with markers); the right axis says their exp."""
+    """Training (lines) and validation loss (markers); the right axis says their exp."""
     figure = go.Figure()
     for run in runs:
         there = np.isfinite(run.valid_loss)
         lines = [
-            ("training", run.step, run.loss, "lines", 1.2, 0.6),
-            ("validation", run.step[there], run.valid_loss[there], "lines+markers", 2.2, 1.0),
+            ("training", run.step, run.loss, "lines" if len(run.step) > 1 else "markers", 4),
+            ("validation", run.step[there], run.valid_loss[there], "markers", 9),
         ]
-        for what, x, y, mode, width, opacity in lines:
+        for what, x, y, mode, size in lines:
             figure.add_scatter(
                 x=x.astype(np.int32),
                 y=y.astype(np.float32),
                 customdata=np.exp(np.minimum(y, MAX_NATS)).astype(np.float32),
-                name=f"{run.label} {what}",
-                mode=mode if len(x) > 1 else "markers",
-                line={"color": run.color, "width": width},
-                opacity=opacity,
-                hovertemplate="step %{x}: %{y:.3f} nats, perplexity %{customdata:.3g}",
+                name=run.label,
+                mode=mode,
+                line={"color": run.color, "dash": run.dash, "width": 1.4},
+                marker={"color": run.color, "symbol": MARKERS[run.dash], "size": size},
+                legendgroup=run.label,
+                showlegend=what == "training",
+                hovertemplate=f"{what}, step %{{x}}: %{{y:.3f}} nats, "
+                "perplexity %{customdata:.3g}",
             )
     found = np.concatenate([np.zeros(0), *(r.loss for r in runs), *(r.valid_loss for r in runs)])
     found = found[np.isfinite(found)]
@@ -245,14 +276,13 @@ def learning(runs: Sequence[Learning], title: str) -> go.Figure:
         title_text=title,
         yaxis={"title_text": "loss, nats a token", "range": [low, high], "fixedrange": True},
         yaxis2={
-            "title_text": "perplexity (log)",
-            "type": "log",
+            **log_axis(np.exp(min(low, MAX_NATS - 1)), np.exp(min(high, MAX_NATS)), "~g"),
             "range": [low / np.log(10), high / np.log(10)],
+            "title_text": "perplexity (log)",
             "overlaying": "y",
             "side": "right",
             "showgrid": False,
             "fixedrange": True,
-            **_ticks(np.exp(min(low, MAX_NATS)), np.exp(min(high, MAX_NATS))),
         },
         height=380,
         margin={"l": 60, "r": 60, "t": 40, "b": 50},
@@ -262,21 +292,18 @@ def learning(runs: Sequence[Learning], title: str) -> go.Figure:
     return figure
 
 
-def learning_rates(runs: Sequence[tuple[str, str, np.ndarray, np.ndarray]], title: str):
-    """The learning rate over training: (label, colour, steps (N,), rates (N,))."""
+def learning_rates(runs: Sequence[tuple], title: str):
+    """The learning rate over training: label, colour, steps (N,), rates (N,), perhaps a dash."""
     figure = _over_training(runs, title)
     figure.update_yaxes(title_text="learning rate", rangemode="tozero", exponentformat="power")
     return figure
 
 
-def training_norms(
-    runs: Sequence[tuple[str, str, np.ndarray, np.ndarray]], clip: float | None, title: str
-) -> go.Figure:
-    """Gradient norms before clipping over training: (label, colour, steps (N,), norms (N,))."""
+def training_norms(runs: Sequence[tuple], clip: float | None, title: str) -> go.Figure:
+    """Norms before clipping: label, colour, steps (N,), norms (N,), perhaps a dash."""
     figure = _over_training(runs, title)
-    found = [clip or 1.0, *(n for *_, norms in runs for n in norms if n > 0)]
-    figure.update_yaxes(title_text="gradient norm (log)", type="log")
-    figure.update_yaxes(_ticks(min(found), max(found)))
+    found = np.concatenate([[] if clip is None else [clip], *(run[3] for run in runs)])
+    figure.update_yaxes(title_text="gradient norm (log)", **log_axis(*around(found), "~g"))
     if clip is not None:
         figure.add_hline(y=clip, line={"dash": "dot", "color": "#888888"})
         at = {"x": 1, "xref": "paper", "xanchor": "right", "y": np.log10(clip), "yanchor": "bottom"}
@@ -284,17 +311,15 @@ def training_norms(
     return figure
 
 
-def _over_training(
-    runs: Sequence[tuple[str, str, np.ndarray, np.ndarray]], title: str
-) -> go.Figure:
+def _over_training(runs: Sequence[tuple], title: str) -> go.Figure:
     figure = go.Figure()
-    for label, color, steps, values in runs:
+    for label, color, steps, values, *dash in runs:
         figure.add_scatter(
             x=steps,
             y=values,
             name=label,
             mode="lines" if len(steps) > 1 else "markers",
-            line={"color": color, "width": 1.5},
+            line={"color": color, "width": 1.5, "dash": dash[0] if dash else "solid"},
         )
     figure.update_xaxes(title_text="training step")
     figure.update_layout(
@@ -308,7 +333,6 @@ def _over_training(
 
 # Comparisons of runs
 
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 NEXT_TOKENS = 80  # that a figure shows at once: more lines than that cannot be followed
 
 
@@ -348,9 +372,12 @@ def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> go.Figur
             marker={"color": line.color, "size": 8},
             hovertemplate="%{y:.3f} nats",
         )
-    x, y = (np.concatenate([getattr(line, axis) for line in lines]) for axis in "xy")
-    figure.update_xaxes(title_text=f"{x_title} (log)", showgrid=False, **log_axis(x, "~s"))
-    figure.update_yaxes(title_text="nats a token (log)", **log_axis(y, "~g"))
+    x = np.concatenate([line.x for line in lines])
+    y = np.concatenate(
+        [v for line in lines for v in (line.y, line.low, line.high) if v is not None]
+    )
+    figure.update_xaxes(title_text=f"{x_title} (log)", showgrid=False, **log_axis(*around(x), "~s"))
+    figure.update_yaxes(title_text="nats a token (log)", **log_axis(*around(y), "~g"))
     figure.update_layout(
         title_text=title,
         height=380,
@@ -360,20 +387,6 @@ def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> go.Figur
         legend={"orientation": "h", "y": -0.25, "traceorder": "normal"},
     )
     return figure
-
-
-def log_axis(values: np.ndarray, form: str) -> dict:
-    """A logarithmic axis with at least three round numbers on it, written in full."""
-    values = values[values > 0]
-    low, high = values.min(initial=np.inf) / 1.1, values.max(initial=0) * 1.1
-    ticks: list[float] = []
-    finer = [tuple(np.arange(10, 100, step) / 10) for step in (5, 2)]
-    for mantissas in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), *finer):
-        if len(ticks) < 3 and low < high:
-            decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
-            numbers = [float(f"{m}e{k}") for k in decades for m in mantissas]
-            ticks = [number for number in numbers if low <= number <= high]
-    return {"type": "log", "tickvals": ticks, "tickformat": form, "tickangle": 0}
 
 
 def next_tokens(lines: Sequence[Line], text: Sequence[str], title: str) -> go.Figure:

@@ -7,8 +7,11 @@ import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+
+from rnnviz import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,12 +21,14 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f27; max-width: 1100px; margin: 2rem auto;
+body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f27; max-width: 1400px; margin: 2rem auto;
   padding: 0 1rem; }
+p { max-width: 60rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; }
-th, td { padding: .3rem .6rem; border-bottom: 1px solid #dadde3; text-align: right; }
+th, td { padding: .3rem .5rem; border-bottom: 1px solid #dadde3; text-align: right; }
 th:first-child, td:first-child { text-align: left; white-space: nowrap; }
+[class^=rangeslider-mask] { fill-opacity: .1 !important; }
 pre { background: #f4f5f7; padding: .7rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .heatmaps { --st-text-color: #1b1f27; --st-background-color: #ffffff; --st-primary-color: #0072b2;
   --st-secondary-background-color: #f4f5f7; --st-font: system-ui, sans-serif;
@@ -61,7 +66,8 @@ class Frames:
 def document(title: str, sections: Mapping[str, Sequence[Part]]) -> str:
     """The file's content: headings, below each its parts (a str is a paragraph).
 
-    Every name and text in it is escaped, plotly.js and the code of heatmaps are in it once.
+    Below the title stand the version of rnnviz and today's date. Every name and text in it is
+    escaped, plotly.js and the code of heatmaps are in it once.
     """
     from plotly.offline import get_plotlyjs
 
@@ -74,7 +80,8 @@ def document(title: str, sections: Mapping[str, Sequence[Part]]) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{title}</title><style>{STYLE}</style><script>{get_plotlyjs()}</script></head>\n"
-        f'<body>\n<h1>{title}</h1>\n{body}\n<script type="module">\n{_code()}</script>\n'
+        f"<body>\n<h1>{title}</h1>\n<p>rnnviz {__version__}, {date.today()}</p>\n"
+        f'{body}\n<script type="module">\n{_code()}</script>\n'
         "</body>\n</html>\n"
     )
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import re
+import zipfile
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from rnnviz import comparison, contrasts, corpora, report, runs, snapshots, ui, views
+from rnnviz import comparison, contrasts, corpora, report, runs, snapshots, ui, ui_train, views
+from rnnviz.background import Plan, against
 from rnnviz.comparison import Measures
 from rnnviz.contrasts import Moment, SameText
 from rnnviz.runs import RunError, RunInfo
@@ -17,11 +21,52 @@ from rnnviz.sizes import parameters
 from rnnviz.ui import Choice
 from rnnviz.views import View
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from rnnviz.training import TrainConfig
+
 MIN_COUNT = {"char": 20, "word": 2}  # as for the models that ship
 REPORT_FRAMES = 8  # snapshots in a report: half a megabyte each
-COUNTS = ("parameters", "embedding", "recurrent", "projection", "tokens seen", "tokens/s")
-FORMATS = dict.fromkeys(COUNTS, "localized")
-FORMATS |= {"seconds": "%.0f", "gradient half-life, tokens": "%.1f", "saturated gates": "percent"}
+FORMATS = dict.fromkeys(("parameters", "tokens seen", "tokens/s"), "localized")
+FORMATS |= {"seconds": "%.0f", "half-life, tokens": "%.1f", "saturated gates": "percent"}
+LABELS = {"half-life, tokens": "half-life", "saturated gates": "saturated"}  # narrow
+
+# Said below the parts of the page, and of its report.
+ABOUT_CURVES = (
+    "The notes say that a GRU often learns faster and ends better than an LSTM: put it to the "
+    "test. Runs that differ only in the seed are one line, their mean at equal shares of the "
+    "budget, in a band from the lowest to the highest; where bands overlap, so few seeds decide "
+    "nothing."
+)
+ABOUT_TEXT = (
+    "The sidebar's models read its text; each line is the probability of a token before it is "
+    "read. Below, each token is coloured by ln p of this model minus that of the best other one: "
+    "red where this model is the best, blue where another beats it. A model alone is coloured by "
+    "its probabilities."
+)
+ABOUT_SAMPLES = (
+    f"What each model writes after the text, {contrasts.SAMPLE} tokens. Models with one "
+    "vocabulary get the same noise at each token, so that what differs is the model's choice. "
+    "At temperature 0 it takes the likeliest token and noise has no part."
+)
+ABOUT_LAPSE = (
+    "Its gates, its gradient and what it writes at temperature "
+    f"{contrasts.LAPSE_TEMPERATURE:g} with one noise, from the first step to the last; units "
+    "keep their rows. Gates begin near one half and take sides as the network learns what to "
+    "keep. Pale: the gradient after the first step kept (dotted) and the last (dashed)."
+)
+
+
+def about_table(infos: Sequence[RunInfo], choice: Choice) -> str:
+    cued = ", after the cue where a task has one" * any(info.cue is not None for info in infos)
+    return (
+        f"Losses in nats a token{cued}; perplexity and bits are those of the validation loss. "
+        "Half-life: in how many tokens the gradient of the loss at the last token of the sidebar's "
+        "text halves. Saturated: share of gate values below 0.1 or above 0.9 on each run's own "
+        "validation text (the sidebar's, where it is not here). Both of layer "
+        f"{choice.layer + 1} or the last. Empty: not recorded, or an RNN, which has no gates."
+    )
 
 
 def pick_runs(choice: Choice) -> list[RunInfo]:
@@ -47,7 +92,8 @@ def _measures(path: str, changed: int, text: str, layer: int, own: str) -> Measu
 
 
 def table(infos: Sequence[RunInfo], choice: Choice) -> tuple[pd.DataFrame, list[str]]:
-    """A row a run, with a column for each setting in which they differ; and what cannot be read."""
+    """A row a run, at last a column for each setting in which they differ; and what cannot be
+    read."""
     rows, problems = [], []
     differ = comparison.differences(infos)
     for i, info in enumerate(infos):
@@ -60,16 +106,22 @@ def table(infos: Sequence[RunInfo], choice: Choice) -> tuple[pd.DataFrame, list[
         except RunError as error:
             problems.append(f"{error}.")
             continue
+        first = {"run": info.name, "validation, nats": info.valid_loss, "cell type": info.rnn_type}
         settings = {name: values[i] for name, values in differ.items()}
-        rows.append({"run": info.name, "cell type": info.rnn_type} | settings)
-        rows[-1] |= comparison.row(info, measures)
+        rows.append(first | comparison.row(info, measures) | settings)
     return pd.DataFrame(rows).dropna(axis="columns", how="all"), problems
 
 
 def show_table(found: pd.DataFrame) -> None:
-    columns: dict[str, Any] = {"run": st.column_config.TextColumn(pinned=True)}
-    for name in found.select_dtypes("number"):
-        columns[name] = st.column_config.NumberColumn(format=FORMATS.get(name, "%.4f"))
+    numbers, config = set(found.select_dtypes("number")), st.column_config
+    columns: dict[str, Any] = {}
+    for name in found.columns:
+        columns[name] = config.TextColumn(alignment="right")  # a setting, in words
+        if name in numbers:
+            columns[name] = config.NumberColumn(LABELS.get(name), format=FORMATS.get(name, "%.4f"))
+    width = min(24 + 7 * max(map(len, found["run"]), default=0), 250)  # a phone shows a loss beside
+    columns["run"] = config.TextColumn(pinned=True, width=width)
+    columns["cell type"] = config.TextColumn(width=90)
     st.dataframe(found, hide_index=True, column_config=columns, key="table")
 
 
@@ -146,35 +198,41 @@ def moments(info: RunInfo, steps: Sequence[int], choice: Choice) -> dict[int, Mo
     return {step: _moment(*key, step) for step in steps}
 
 
-@st.cache_data(max_entries=20, show_spinner=False)
-def _vocabulary(spec: str, level: str) -> int:
-    from rnnviz.data import make_corpus
-
-    return len(make_corpus(corpora.read(spec), level, MIN_COUNT[level], spec).vocab)
-
-
 def train_all() -> None:
     """Controls, what they would train, and the button that hands it to the trainer."""
-    left, middle, right = st.columns(3)
-    spec = left.selectbox("Corpus", list(corpora.BUILT_IN), key="train_corpus")
-    level = middle.segmented_control(
-        "Tokens", ("char", "word"), default="char", key="train_level", required=True
+    first, second, third, fourth = st.columns(4)
+    spec = first.selectbox("Corpus", list(corpora.BUILT_IN), key="four_corpus")
+    level = second.segmented_control(
+        "Tokens", ("char", "word"), default="char", key="four_level", required=True
     )
-    equal = right.segmented_control(
-        "Equal", ("width", "parameters"), default="width", key="train_equal", required=True
+    equal = third.segmented_control(
+        "Equal", ("width", "parameters"), default="width", key="four_equal", required=True
+    )
+    budget = fourth.segmented_control(
+        "Budget of each",
+        ("steps", "minutes"),
+        default="steps",
+        key="four_budget",
+        required=True,
+        help="Equal minutes are not equal steps: the slower cell type sees less text.",
     )
     left, middle, right = st.columns(3)
-    width = left.number_input("Hidden units of the LSTM", 8, 1024, 128, key="train_width")
-    seeds = middle.number_input("Seeds", 1, 5, 1, key="train_seeds")
-    minutes = right.number_input("Minutes a model", 0.1, 120.0, 2.0, 0.5, key="train_minutes")
+    width = left.number_input("Hidden units of the LSTM", 8, 1024, 128, key="four_width")
+    seeds = middle.number_input("Seeds", 1, 5, 1, key="four_seeds")
+    if budget == "steps":
+        spent = right.number_input("Steps", 1, 1_000_000, 1_000, 500, key="four_steps")
+    else:
+        spent = right.number_input("Minutes", 0.1, 120.0, 2.0, 0.5, key="four_minutes")
     try:
-        with st.spinner("Reading the corpus"):
-            vocab_size = _vocabulary(spec, level)
+        source = ui_train.built_in(spec)
+        prepared = ui_train.in_tokens(source, level, MIN_COUNT[level], spec)
     except corpora.CorpusError as error:
         st.error(f"{error}.")
         return
+    from rnnviz.training import TrainConfig
+
     model = {
-        "vocab_size": vocab_size,
+        "vocab_size": len(prepared.corpus.vocab),
         "embedding_size": min(width, 128),
         "hidden_size": width,
         "num_hidden_layers": 1,
@@ -182,34 +240,40 @@ def train_all() -> None:
         "tie_weights": False,
     }
     sizes = comparison.matched(model, equal)
-    counts = ", ".join(
-        f"{kind} {of['hidden_size']} units, {parameters(of).total:,} parameters"
-        for kind, of in sizes.items()
-    )
-    number = len(sizes) * seeds
+    shapes = [{k: v for k, v in of.items() if k != "vocab_size"} for of in sizes.values()]
+    config = TrainConfig(**{budget: spent})
+    reason = against(prepared.corpus, shapes, config)
+    if reason:
+        st.warning(reason)
+    else:
+        config = ui_train.expect(prepared, shapes, config, seeds)
+    recurrent = [parameters(of).recurrent for of in sizes.values()]
+    least, most = min(recurrent), max(recurrent)
+    if equal == "parameters" and most > 2 * least:
+        st.caption(
+            "Embedding and projection dominate: of equally many parameters in all, the recurrent "
+            f"parts have {least:,} to {most:,}."
+        )
     st.caption(
-        f"{counts}; one layer, vocabulary {vocab_size:,}, embedding {min(width, 128)}. "
-        f"{number} models, about {number * minutes:g} minutes. Each cell type has a learning rate "
-        "of its own. Equal minutes are not equal steps."
+        f"{len(sizes) * seeds} models, one layer, vocabulary {model['vocab_size']:,}, embedding "
+        f"{model['embedding_size']}. Each cell type has a learning rate of its own."
     )
     st.button(
         "Train all four",
         type="primary",
         icon=":material/play_arrow:",
+        disabled=bool(reason),
         on_click=_submit,
-        args=(spec, level, sizes, seeds, {"minutes": minutes}),
+        args=(spec, level, sizes, seeds, config),
     )
     if submitted := st.session_state.pop("submitted", 0):
         st.success(f"{submitted} models wait for the trainer.")
         st.page_link("pages/train.py", label="See them learn", icon=":material/model_training:")
 
 
-def _submit(spec: str, level: str, sizes: dict, seeds: int, config: dict[str, Any]) -> None:
-    from rnnviz.background import Plan
-
-    source = corpora.read(spec)
+def _submit(spec: str, level: str, sizes: dict, seeds: int, config: TrainConfig) -> None:
     recipe = (MIN_COUNT[level], sizes, seeds, config)
-    plans = comparison.plans(source, spec, level, *recipe)
+    plans = comparison.plans(ui_train.built_in(spec), spec, level, *recipe)
     ui.jobs().submit([Plan(**plan) for plan in plans])
     st.session_state["submitted"] = len(plans)
 
@@ -233,11 +297,11 @@ def document(
     written = [report.Text(*sample) for sample in samples(shown, choice, *sampling)]
     temperature, noise = sampling
     sections = {
-        "Runs": [*comparison.verdict(infos), *problems, found],
+        "Runs": [*comparison.verdict(infos), *problems, found, about_table(infos, choice)],
         "Parameters": formulas,
-        "Learning curves": contrasts.curve_figures(infos, axis, dark=False),
-        "One text, every model": [report.Text("The text", choice.text), *same],
-        f"Samples at temperature {temperature:g}, noise {noise}": written,
+        "Learning curves": [*contrasts.curve_figures(infos, axis, dark=False), ABOUT_CURVES],
+        "One text, every model": [report.Text("The text", choice.text), *same, ABOUT_TEXT],
+        f"Samples at temperature {temperature:g}, noise {noise}": [*written, ABOUT_SAMPLES],
     }
     if lapse is not None and (frames := _frames(*lapse, choice)):
         sections["Time-lapse of a training"] = frames
@@ -262,4 +326,36 @@ def _frames(info: RunInfo, steps: tuple[int, ...], step: int, choice: Choice) ->
         ]
     count = f"{len(kept)} of its {len(steps)} snapshots. " if len(kept) < len(steps) else ""
     said = f"{info.name}: gates, gradient and sample from its first steps to its last. {count}"
-    return [said, report.Frames("Training step", frames, f"{step:,}")] if frames else []
+    moving = report.Frames("Training step", frames, f"{step:,}")
+    return [said, moving, ABOUT_LAPSE] if frames else []
+
+
+def figures(
+    infos: Sequence[RunInfo],
+    shown: Sequence[View],
+    choice: Choice,
+    axis: str,
+    lapse: tuple[RunInfo, tuple[int, ...], int] | None,
+) -> bytes:
+    """The page's figures as a zip of HTML files, each of which opens alone."""
+    found = contrasts.curve_figures(infos, axis, dark=False)
+    for group in same_text(shown, choice):
+        found.append(group.figure(ui.places(group.views[0]), dark=False))
+    if lapse is not None:
+        found += _lapse_figure(*lapse, choice)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, figure in enumerate(found, start=1):
+            name = re.sub(r"\W+", "-", figure.layout.title.text).strip("-").lower()
+            archive.writestr(f"{number}-{name}.html", figure.to_html())
+    return file.getvalue()
+
+
+def _lapse_figure(
+    info: RunInfo, steps: tuple[int, ...], step: int, choice: Choice
+) -> list[go.Figure]:
+    try:
+        found = moments(info, (step, steps[0], steps[-1]), choice)
+    except (RunError, OSError):  # as the page says
+        return []
+    return [contrasts.lapse_figure(found, step, dark=False)] if found and found[step].flow else []

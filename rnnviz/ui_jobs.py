@@ -82,8 +82,9 @@ def _progress(job: Job) -> tuple[float, str]:
     else:
         left = last.seconds / last.progress * (1 - last.progress + ahead)
     number = f" ({place + 1} of {total})" if total > 1 else ""
+    left = round(left)
     return (place + last.progress) / total, (
-        f"{now.run}{number}: {last.progress:.0%}, {left // 60:.0f}:{left % 60:02.0f} left, "
+        f"{now.run}{number}: {last.progress:.0%}, {left // 60}:{left % 60:02} left, "
         f"{last.tokens / last.seconds:,.0f} tokens/s on {now.device}, "
         f"loss {last.loss:.3f} nats, perplexity {_perplexity(last.loss)}"
     )
@@ -99,38 +100,48 @@ def _result(job: Job) -> None:
     if job.message:
         st.error(ui.plain(job.message[0].upper() + job.message[1:]))
     if saved:
-        lines = ["Stopped; what was learned is kept." if job.state == "stopped" else "Done."]
+        lines = ["Stopped; what was learned is kept."] if job.state == "stopped" else []
         for progress in saved:
             losses = [r.valid_loss for r in progress.records if r.valid_loss is not None]
+            known = "not evaluated"
             if losses:
-                lines.append(
-                    f"{ui.plain(progress.run)}: validation loss {min(losses):.3f} nats, "
-                    f"perplexity {_perplexity(min(losses))}."
-                )
+                known = f"{min(losses):.3f} nats, perplexity {_perplexity(min(losses))}"
+            lines.append(f"{ui.plain(progress.run)}: validation loss {known}.")
         st.markdown("  \n".join(lines))
-        names = [p.run for p in saved]
+        names = _one_of_each_first(job)
         look, compare, keep = st.columns([2, 2, 3], vertical_alignment="center")
         if look.button("See the gates", key=f"look_{id(job)}", type="primary", width="stretch"):
             ui.show_on("gates", names)
         if compare.button("Compare", key=f"compare_{id(job)}", width="stretch"):
+            st.session_state["kept_compared"] = (st.session_state["page"], names)  # all of them
             ui.show_on("compare", names)
         keep.page_link("pages/models.py", label="Name it, take it along, delete it")
     elif job.state == "stopped":
         st.caption("Stopped before it began.")
 
 
+def _one_of_each_first(job: Job) -> list[str]:
+    """The saved runs, so that the four that a sidebar takes are of four cell types."""
+    pairs = zip(job.plans, job.progress, strict=True)
+    saved = [(plan.model["rnn_type"], progress.run) for plan, progress in pairs if progress.saved]
+    first = dict(reversed(saved)).values()
+    return sorted((name for _, name in saved), key=lambda name: name not in first)
+
+
 def _pictures(job: Job) -> None:
     dark, curves, norms, rates = ui.is_dark(), [], [], []
     kinds = [plan.model["rnn_type"] for plan in job.plans]
-    for plan, progress in zip(job.plans, job.progress, strict=True):
+    plans = zip(job.plans, plots.dashes(kinds), job.progress, strict=True)
+    for plan, dash, progress in plans:
         if not progress.records:
             continue
         kind = plan.model["rnn_type"]
         label = kind if kinds.count(kind) == 1 else f"{kind}, seed {plan.config.seed}"
         color, at = plots.color(kind, dark), _thinned(progress)
-        curves.append(plots.Learning(label, color, at["step"], at["loss"], at["valid_loss"]))
-        norms.append((label, color, at["step"], at["grad_norm"]))
-        rates.append((label, color, at["step"], at["lr"]))
+        losses = at["step"], at["loss"], at["valid_loss"]
+        curves.append(plots.Learning(label, color, dash, *losses))
+        norms.append((label, color, at["step"], at["grad_norm"], dash))
+        rates.append((label, color, at["step"], at["lr"], dash))
     if not curves:
         return
     st.plotly_chart(plots.learning(curves, "Loss and perplexity"), key=f"learning_{id(job)}")
@@ -139,7 +150,7 @@ def _pictures(job: Job) -> None:
     left.plotly_chart(figure, key=f"norms_{id(job)}")
     right.plotly_chart(plots.learning_rates(rates, "Learning rate"), key=f"rates_{id(job)}")
     st.caption(
-        "Thin: the loss of the batches, the mean since the point before. Thick: validation. Where "
+        "Lines: the loss of the batches, the mean since the point before. Marks: validation. Where "
         "validation rises and training falls on, the model learns its text by heart. The norm is "
         "that of all parameters before clipping; above the dotted line it is cut."
     )

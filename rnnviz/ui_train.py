@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +15,15 @@ import streamlit as st
 from rnnviz import RNN_TYPES, corpora, runs, ui
 from rnnviz.background import Plan, Prepared, Speed, against, measure_speed, prepare
 from rnnviz.corpora import CorpusError, Source
+from rnnviz.data import UNK
+from rnnviz.sizes import parameters
 from rnnviz.views import visible
 
 if TYPE_CHECKING:
     from rnnviz.training import TrainConfig
 
+FRESH = 60  # seconds that a measured speed counts: the machine's other load changes
+_measuring = threading.Lock()  # two measurements at once would slow each other
 KEEP = {"persist_state": "session"}  # a control keeps its value while other pages are shown
 SAMPLE = 400  # characters of a text that are shown
 WAYS = {"built-in": "Built in", "upload": "Upload a file", "paste": "Paste a text"}
@@ -36,7 +43,7 @@ RECIPES = {
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the text …")
-def _built_in(spec: str) -> Source:
+def built_in(spec: str) -> Source:
     return corpora.read(spec)
 
 
@@ -46,18 +53,31 @@ def _uploaded(raw: bytes, name: str) -> Source:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Counting the tokens …", hash_funcs={Source: hash})
-def _prepared(source: Source, level: str, min_count: int, spec: str) -> Prepared:
+def in_tokens(source: Source, level: str, min_count: int, spec: str) -> Prepared:
     return prepare(source, level, min_count, spec)
 
 
-@st.cache_resource(max_entries=100, show_spinner=False)
-def _speed(vocab_size: int, model: dict[str, Any], numbers: tuple, _prepared, _config) -> Speed:
-    return measure_speed(_prepared.corpus, model, _config)
+@st.cache_resource(show_spinner=False)
+def _speeds() -> dict[tuple, tuple[float, Speed]]:
+    """By shape, when it was measured and what was found."""
+    return {}
+
+
+def _speed(prepared: Prepared, model: dict[str, Any], config: TrainConfig) -> Speed | None:
+    """As measured within the last minute, or now; while a training runs, as measured before it."""
+    found, vocab = _speeds(), len(prepared.corpus.vocab)
+    shape = (vocab, *model.values(), config.batch_size, config.sequence_length, config.optimizer)
+    with _measuring:
+        when, speed = found.get(shape, (-math.inf, None))
+        idle = not any(job.active for job in ui.jobs().list())
+        if idle and time.monotonic() > when + FRESH:
+            speed = measure_speed(prepared.corpus, model, config)
+            found[shape] = time.monotonic(), speed
+    return speed
 
 
 def _refuse(error: CorpusError) -> None:
-    sentence = str(error)
-    st.error(ui.plain(f"{sentence[:1].upper()}{sentence[1:]}."))
+    st.error(ui.plain(f"{error}."))
 
 
 def pick_source() -> tuple[Source, str]:
@@ -77,7 +97,7 @@ def pick_source() -> tuple[Source, str]:
             spec = st.selectbox(
                 "Corpus", BUILT_IN, format_func=BUILT_IN.get, key="train_spec", **KEEP
             )
-            return _built_in(spec), spec
+            return built_in(spec), spec
         if way == "upload":
             file = st.file_uploader("A text file, UTF-8, up to 20 MB", type="txt", key="train_file")
             if file is not None:
@@ -119,9 +139,11 @@ def pick_tokens(source: Source, spec: str) -> Prepared:
         help="Tokens that the training text has fewer times become <unk>.",
     )
     try:
-        return _prepared(source, level, min_count, spec)
-    except CorpusError as error:
-        _refuse(error)
+        return in_tokens(source, level, min_count, spec)
+    except CorpusError:  # less than two tokens: what the settings, not yet drawn, need is said
+        state = st.session_state
+        least = state.get("train_batch", 32) * state.get("train_length", 64) + 1
+        st.error(f"The text is too short: a batch of these settings takes {least:,} tokens.")
         st.stop()
 
 
@@ -131,7 +153,8 @@ def show_text(prepared: Prepared) -> None:
     what = "characters" if corpus.level == "char" else "words"
     st.markdown(f"**{len(corpus.train):,}** {what} to train on")
     st.code(prepared.source.texts[0][:SAMPLE], None, wrap_lines=True, height=170)
-    tokens = " ".join(visible(token)[:20] for token in corpus.vocab.id2token[:40])
+    known = [token for token in corpus.vocab.id2token if token != UNK]  # which has no count here
+    tokens = " ".join(visible(token)[:20] for token in known[:40])
     st.caption(
         f"{len(corpus.valid):,} {what} for validation, {len(corpus.test):,} for the test. "
         f"{prepared.unknown:.2%} of the training text is `<unk>`. "
@@ -225,10 +248,8 @@ def begin(prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainCon
     reason = against(prepared.corpus, models, config)
     if reason:
         st.warning(reason)
-    elif any(job.active for job in ui.jobs().list()):
-        st.caption("The speed is measured when no training runs.")
     else:
-        config = _expect(prepared, models, config)
+        config = expect(prepared, models, config)
     st.button(
         "Train",
         type="primary",
@@ -251,35 +272,47 @@ def _submit(prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainC
     )
 
 
-def _expect(
-    prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainConfig
+def _short(number: float) -> str:
+    return f"{number:.2g}" if number < 10 else f"{number:,.0f}"
+
+
+def expect(
+    prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainConfig, seeds: int = 1
 ) -> TrainConfig:
     """Show parameters, speed and time; the config with records and evaluations to suit them."""
-    from dataclasses import replace
-
-    numbers = (config.batch_size, config.sequence_length, config.optimizer)
-    tokens, rows, slowest = len(prepared.corpus.train), [], math.inf
+    corpus, per_step = prepared.corpus, config.batch_size * config.sequence_length
     with st.spinner("Measuring some steps of this shape …"):
-        for model in models:
-            speed = _speed(len(prepared.corpus.vocab), model, numbers, prepared, config)
-            slowest = min(slowest, speed.steps_per_second)
-            seen = speed.tokens_per_second * 60 * config.minutes
-            rows.append(
-                {
-                    "": model["rnn_type"],
-                    "Parameters": f"{sum(speed.parameters.values()):,}",
-                    "Tokens/s": f"{speed.tokens_per_second:,.0f}",
-                    f"Passes in {config.minutes:g} min": f"{seen / tokens:.2g}",
-                }
-            )
+        speeds = [_speed(prepared, model, config) for model in models]
+    rows, minutes, slowest = [], 0.0, math.inf
+    for model, speed in zip(models, speeds, strict=True):
+        rate = speed.steps_per_second if speed else math.nan
+        steps = config.steps or rate * 60 * config.minutes
+        takes = config.minutes or steps / rate / 60
+        minutes, slowest = minutes + seeds * takes, min(slowest, rate)
+        numbers = {
+            "Tokens/s": f"{rate * per_step:,.0f}",
+            "Passes": _short(steps * per_step / len(corpus.train)),
+            "Minutes": _short(takes),
+        }
+        rows.append(
+            {
+                "": model["rnn_type"],
+                "Units": f"{model['hidden_size']:,}",
+                "Parameters": f"{parameters(model | {'vocab_size': len(corpus.vocab)}).total:,}",
+            }
+            | {name: "–" if said == "nan" else said for name, said in numbers.items()}
+        )
     st.table(rows, hide_index=True)
+    if None in speeds:
+        st.caption("Speed is measured when no training runs.")
+        return config
     st.caption(
-        f"{config.minutes * len(models):g} minutes in all. The speed is that of a few real "
-        f"steps of this shape on {speed.device}, just measured."
+        f"About {_short(minutes)} minutes in all. The speed is that of a few real steps of this "
+        f"shape, measured here on {speeds[0].device}."
     )
-    seconds = max(6.0, min(60 * config.minutes / 10, 60.0))  # between evaluations
+    seconds = max(6.0, min(3 * (config.minutes or 0), 60.0))  # between evaluations
     return replace(
         config,
         log_every=min(20, max(1, round(slowest))),
-        eval_every=max(1, round(slowest * seconds)),
+        eval_every=max(1, config.steps // 20 if config.steps else round(slowest * seconds)),
     )

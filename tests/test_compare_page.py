@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,17 @@ import pytest
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
-from rnnviz import RNN_TYPES, TrainConfig, corpora, list_runs, runs, snapshots, ui, ui_compare
+from rnnviz import (
+    RNN_TYPES,
+    TrainConfig,
+    corpora,
+    list_runs,
+    runs,
+    snapshots,
+    ui,
+    ui_compare,
+    ui_train,
+)
 from rnnviz.data import make_corpus
 from rnnviz.jobs import fit, new_run
 from tests.conftest import Server, running_server
@@ -64,6 +75,7 @@ def test_the_table_has_the_numbers_of_each_run():
     app = opened(PAGE, text=TEXT)
     assert is_fine(app)
     table = app.dataframe[0].value.set_index("run")
+    assert list(table)[:3] == ["validation, nats", "cell type", "bits/character"]
     infos = {info.name: info for info in list_runs([runs.ASSETS])}
     assert list(table.index) == list(ui.DEFAULT_RUNS)
     for name, row in table.iterrows():
@@ -172,14 +184,14 @@ def test_without_snapshots_the_page_says_what_makes_them(monkeypatch):
 
 def test_all_four_are_handed_to_the_trainer(monkeypatch):
     submitted, links = [], []
-    jobs = SimpleNamespace(submit=submitted.append)
+    jobs = SimpleNamespace(submit=submitted.append, list=tuple)
     monkeypatch.setattr(ui, "jobs", lambda: jobs)
     monkeypatch.setattr(ui_compare.st, "page_link", lambda page, **_: links.append(page))
-    app = opened(PAGE, runs=["recall-lstm"], text="Ab?A")
-    app.selectbox(key="train_corpus").set_value("brackets")
-    app.number_input(key="train_width").set_value(16)
-    app.number_input(key="train_seeds").set_value(2).run()
-    app.button_group(key="train_equal").set_value("parameters").run()
+    app = opened(PAGE, runs=["recall-lstm"], text="Ab?A", four=True)
+    app.selectbox(key="four_corpus").set_value("brackets")
+    app.number_input(key="four_width").set_value(16)
+    app.number_input(key="four_seeds").set_value(2).run()
+    app.button_group(key="four_equal").set_value("parameters").run()
     assert submitted == []
     links.clear()  # those of the first page
     (button,) = [button for button in app.button if button.label == "Train all four"]
@@ -196,6 +208,24 @@ def test_all_four_are_handed_to_the_trainer(monkeypatch):
     totals = [sum(p.numel() for p in model.parameters()) for model in models]
     assert max(totals) < 1.05 * min(totals)
     assert len({model.rnn.hidden_size for model in models}) == 3  # the two RNNs are alike
+    assert {(plan.config.steps, plan.config.minutes) for plan in plans} == {(1000, None)}
+    assert list(app.table[0].value["Parameters"]) == [f"{total:,}" for total in totals]
+
+
+def test_equal_parameters_of_a_large_vocabulary_are_said_to_be_those_of_its_matrices(monkeypatch):
+    monkeypatch.setattr(ui_train, "_speed", lambda *_: None)
+    app = opened(PAGE, text="def f", four=True, four_corpus="python-docs", four_level="word")
+    app.button_group(key="four_equal").set_value("parameters").run()
+    assert is_fine(app)
+    assert any("Embedding and projection dominate" in c.value for c in app.caption)
+    assert set(app.table[0].value["Tokens/s"]) == {"–"}
+
+
+def test_the_settings_of_the_train_page_are_not_those_of_compare():
+    app = opened(PAGE, runs=["recall-lstm"], text="Ab?A", four=True, train_minutes=9.0)
+    assert is_fine(app)
+    assert app.session_state["train_minutes"] == 9.0
+    assert app.session_state["four_steps"] == 1000
 
 
 def test_a_corpus_that_cannot_be_had_is_one_sentence(monkeypatch):
@@ -203,8 +233,8 @@ def test_a_corpus_that_cannot_be_had_is_one_sentence(monkeypatch):
         raise corpora.CorpusError("it is not here")
 
     monkeypatch.setitem(corpora.BUILT_IN, "wikitext-2", missing)
-    app = opened(PAGE, runs=["recall-lstm"], text="Ab?A")
-    app.selectbox(key="train_corpus").set_value("wikitext-2").run()
+    app = opened(PAGE, runs=["recall-lstm"], text="Ab?A", four=True)
+    app.selectbox(key="four_corpus").set_value("wikitext-2").run()
     assert not app.exception
     assert [error.value for error in app.error] == ["it is not here."]
 
@@ -249,6 +279,8 @@ def test_the_report_opens_without_the_app_and_the_table_is_a_csv(own_server, pag
     expect(page.locator("td", has_text="made-gru-0").first).to_be_visible()
     expect(page.locator("pre", has_text="<img src=x>").first).to_be_visible()
     assert page.locator("img[src=x]").count() == 0
+    expect(page.get_by_text(re.compile(r"^rnnviz [\d.]+, \d{4}-\d\d-\d\d$"))).to_be_visible()
+    expect(page.get_by_text("red where this model is the best")).to_be_visible()
     strips = page.locator(".heatmaps div.text:visible")
     expect(strips).to_have_count(3)  # one a model, and that of the time-lapse
     token = strips.first.locator(".token").nth(2)
@@ -266,6 +298,19 @@ def test_the_report_opens_without_the_app_and_the_table_is_a_csv(own_server, pag
     assert not problems
 
 
+def test_each_figure_can_be_had_as_a_file_that_opens_alone(own_server, page, tmp_path):
+    open_compare(page, own_server, ["made-lstm-0", "made-gru-0"], "aabb")
+    with page.expect_download() as download:
+        page.get_by_text("Figures as HTML").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert len(archive.namelist()) == 4  # two learning curves, the text, the time-lapse
+        archive.extractall(tmp_path)
+        first = tmp_path / archive.namelist()[0]
+    page.context.set_offline(True)
+    page.goto(first.as_uri())
+    expect(page.locator(".gtitle")).to_have_text("Validation loss on made")
+
+
 def test_a_figure_can_be_saved_as_a_picture(own_server, page):
     open_compare(page, own_server, ["made-lstm-0", "made-gru-0"], "aabb")
     chart = page.locator(".js-plotly-plot").first
@@ -280,6 +325,7 @@ def test_the_slider_moves_the_time_lapse_back_and_forth(own_server, page):
     open_compare(page, own_server, ["made-gru-1"], "aabb\naaabbb\n")
     line = page.get_by_text(re.compile(r"^After \d+ steps"))
     expect(line).to_contain_text("After 40 steps")
+    expect(page.locator(".legendtext", has_text="step 40")).to_be_visible()  # all is drawn
     canvas = page.locator("canvas").last
     last = canvas.evaluate("e => e.toDataURL()")
     slider = page.get_by_role("slider", name="Training step")

@@ -17,6 +17,7 @@ from rnnviz import (
     RNN_TYPES,
     RNNModel,
     RunInfo,
+    TrainConfig,
     comparison,
     contrasts,
     corpora,
@@ -109,7 +110,7 @@ def test_the_width_of_equal_parameters_is_the_nearest_of_all(kind, layers):
 def test_plans_are_all_types_with_all_seeds_alike_in_the_rest():
     source = corpora.Source("a b", ("abc", "a", ""))
     models = comparison.matched(MODEL, "width")
-    made = comparison.plans(source, "x.txt", "char", 2, models, 3, {"minutes": 0.5})
+    made = comparison.plans(source, "x.txt", "char", 2, models, 3, TrainConfig(minutes=0.5))
     assert len({plan["name"] for plan in made}) == 12
     assert {p["model"]["rnn_type"] for p in made} == set(RNN_TYPES)
     assert sorted(p["config"].seed for p in made) == sorted([0, 1, 2] * 4)
@@ -152,6 +153,19 @@ def test_losses_on_other_texts_or_vocabularies_are_said_not_to_compare(change, n
     assert len(said) == 2
     assert name in said[0]
     assert f"the same {name}: losses" in said[1]
+
+
+def test_equal_minutes_with_unequal_tokens_are_never_called_alike():
+    def after(tokens, **config):
+        history = [{"tokens": tokens}] if tokens else []
+        return some_info(config={"steps": None, "minutes": 1} | config, history=history)
+
+    (said,) = comparison.verdict([after(208_896), after(92_160)])
+    assert "tokens seen 92,160 to 208,896 (equal minutes were not equal training)." in said
+    assert "nothing but" in comparison.verdict([after(100_000), after(104_000)])[0]
+    assert "tokens seen not recorded, 100" in comparison.verdict([after(100), after(0)])[0]
+    (said,) = comparison.verdict([after(100), after(200, minutes=2)])
+    assert "tokens seen 100 to 200; budget 1 minutes, 2 minutes" in said
 
 
 def test_a_training_that_was_stopped_early_is_named():
@@ -216,6 +230,21 @@ def test_seeds_are_one_curve_within_the_range_that_they_share():
     assert contrasts.curves([one, two], "steps", "valid_loss") == []  # none was evaluated
 
 
+def test_seeds_of_equal_minutes_meet_at_equal_shares_of_them():
+    def seed(name, number, steps, losses):
+        history = records(steps, losses)
+        for record, share in zip(history, (0.5, 1.0), strict=True):
+            record["progress"] = share
+        return some_info(name, {"seed": number}, history=history)
+
+    fast, slow = seed("a", 0, [100, 200], [3.0, 2.0]), seed("b", 1, [30, 60], [4.0, 3.0])
+    (curve,) = contrasts.curves([fast, slow], "steps", "loss")
+    assert curve.seeds == 2
+    assert curve.x.tolist() == [65, 130]
+    assert curve.low.tolist() == [3.0, 2.0]
+    assert curve.high.tolist() == [4.0, 3.0]
+
+
 def test_seeds_without_a_common_range_stay_apart():
     one = some_info("a", {"seed": 0}, history=records([10, 20], [4.0, 3.0]))
     two = some_info("b", {"seed": 1}, history=records([30, 40], [2.0, 2.0]))
@@ -238,9 +267,11 @@ def test_curves_of_different_texts_never_share_a_figure():
 @pytest.mark.parametrize("low", [1e-5, 0.02, 1.0, 1.05, 500.0])
 @pytest.mark.parametrize("ratio", [1.0, 1.2, 3.0, 1e4])
 def test_a_log_axis_has_some_round_numbers(low, ratio):
-    ticks = plots.log_axis(np.array([low, low * ratio]), "~g")["tickvals"]
-    assert 2 <= len(ticks) <= 14
-    assert all(low / 1.11 <= tick <= low * ratio * 1.11 for tick in ticks)
+    axis = plots.log_axis(*plots.around(np.array([0, low, low * ratio])), "~g")
+    left, right = (10**end for end in axis["range"])
+    assert 3 <= len(axis["tickvals"]) <= 14
+    assert left < low <= low * ratio < right < low * ratio * 1.7
+    assert all(left <= tick <= right * 1.0001 for tick in axis["tickvals"])
 
 
 @pytest.mark.parametrize("name", ["python-source-gru", "python-docs-lstm"])

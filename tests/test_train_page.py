@@ -1,12 +1,16 @@
 """The Train page: its Python without a browser, then what only a browser shows."""
 
 import re
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
-from rnnviz import list_runs, ui
+from rnnviz import StepRecord, TrainConfig, list_runs, ui, ui_jobs, ui_train
+from rnnviz.background import Plan
+from rnnviz.corpora import from_text
 from tests.test_app import is_fine, opened
 from tests.test_background import LINE, wait
 
@@ -59,6 +63,56 @@ def test_what_to_expect_is_measured_before_the_start():
     assert list(rows.iloc[:, 0]) == ["LSTM", "GRU"]
     assert (rows["Tokens/s"].str.replace(",", "").astype(int) > 0).all()
     assert rows["Parameters"].tolist() == ["644", "500"]
+    assert any("measured here on" in caption.value for caption in app.caption)
+
+
+def test_while_a_training_runs_parameters_are_known_and_an_earlier_speed_stays(monkeypatch):
+    app = pasted(LINE * 400, train_minutes=10.0)
+    speed = app.table[0].value["Tokens/s"].tolist()
+    button(app, "Train").click().run()
+    monkeypatch.setattr(ui_train, "FRESH", 0)
+    app.run()
+    assert is_fine(app)
+    assert app.table[0].value["Tokens/s"].tolist() == speed
+    app.number_input(key="train_hidden").set_value(9).run()
+    assert is_fine(app)
+    row = app.table[0].value.iloc[0]
+    assert row["Parameters"] == "756"
+    assert (row["Tokens/s"], row["Passes"], row["Minutes"]) == ("–", "–", "10")
+    ui.jobs().list()[-1].stop()
+
+
+def test_the_first_models_that_a_training_shows_are_one_of_each_type():
+    model = {"embedding_size": 4, "hidden_size": 4, "num_hidden_layers": 1}
+    model |= {"dropout": 0.0, "tie_weights": False}
+    config = TrainConfig(steps=2, batch_size=2, sequence_length=8)
+    plans = [
+        Plan(
+            f"{kind}-{seed}",
+            from_text(LINE * 100, "a"),
+            "char",
+            1,
+            model | {"rnn_type": kind},
+            replace(config, seed=seed),
+        )
+        for kind in ("LSTM", "GRU")
+        for seed in range(3)
+    ]
+    job = ui.jobs().submit(plans)
+    wait(lambda: not job.active)
+    names = ["LSTM-0", "GRU-0", "LSTM-1", "LSTM-2", "GRU-1", "GRU-2"]
+    assert ui_jobs._one_of_each_first(job) == names
+
+
+@pytest.mark.parametrize(
+    ("left", "said"), [(0.4, "0:00 left"), (59.7, "1:00 left"), (119.6, "2:00 left")]
+)
+def test_the_time_left_is_rounded_before_it_is_cut_into_minutes(left, said):
+    minutes = 10
+    record = StepRecord(1, 0, 1.0, None, 1.0, 0.0, 0.1, 5.0, 100, 1 - left / 60 / minutes)
+    progress = SimpleNamespace(run="a", device="cpu", records=[record])
+    plan = SimpleNamespace(config=TrainConfig(minutes=minutes))
+    assert said in ui_jobs._progress(SimpleNamespace(plans=[plan], progress=[progress]))[1]
 
 
 def test_a_training_is_watched_to_its_end_and_its_models_are_listed(folder):
@@ -98,7 +152,7 @@ def test_a_second_training_waits_in_line_and_says_so():
     ("text", "sentence"),
     [
         ("", "Paste a text"),
-        ("x", "too short"),
+        ("x", "too short: a batch of these settings takes 2,049 tokens"),
         (LINE, "too short"),
         ("a" * 5000 + "😀" * 3, "characters to train on"),
         ("<script>alert(1)</script> שלום " * 50, "characters to train on"),
@@ -178,7 +232,7 @@ def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server
     [
         ("empty.txt", b"", "too short"),
         ("binary.txt", bytes(range(256)) * 50, "UTF-8"),
-        ("latin.txt", "müde Straße ".encode("latin-1") * 500, "UTF-8"),
+        ("Latin.txt", "müde Straße ".encode("latin-1") * 500, "Latin.txt is not UTF-8"),
         ("bomb.txt", b"PK\x03\x04" + b"\0" * 5000, "NUL bytes"),
         ("<img src=x onerror=alert(1)>.txt", b"PK\x03\x04\xff", "<img src=x onerror=alert(1)>.txt"),
         ("line.txt", b"abcd efgh " * 1_990_000, "characters to train on"),
