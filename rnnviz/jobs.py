@@ -22,6 +22,8 @@ from rnnviz.runs import (
     Run,
     RunError,
     RunInfo,
+    check_sizes,
+    halved,
     load_resume,
     load_run,
     runs_folder,
@@ -80,7 +82,8 @@ def begun(name: str, folder: Path) -> Path | None:
 def new_run(
     name: str, corpus: Corpus, config: TrainConfig, command: str = "", **model_options
 ) -> Run:
-    """An untrained run: its model is initialised from the seed of the config."""
+    """An untrained run: its model is initialised from the seed of the config. Raises ValueError."""
+    check_sizes({"vocab_size": len(corpus.vocab), **model_options})
     torch.manual_seed(config.seed)
     model = RNNModel(vocab_size=len(corpus.vocab), **model_options)
     info = RunInfo(
@@ -132,8 +135,8 @@ def fit(
 ) -> Iterator[StepRecord]:
     """Train a run and keep it in `folder`: every half minute, when stopped and at the end.
 
-    Yields the records of `train`. `half` rounds the final weights to float16, and the
-    losses that are saved are those of the rounded weights. Raises what `train` and
+    Yields the records of `train`. `half` rounds the final weights to float16 if that holds them
+    all, and the losses that are saved are those of the rounded weights. Raises what `train` and
     `save_run` raise; after a TrainingError the last good weights are saved. Snapshots of the
     weights are kept at first, at log-spaced steps and at last (see `snapshots`). Under torchrun
     rank 0 alone yields, writes and raises.
@@ -178,8 +181,8 @@ def fit(
                 if state.done:
                     state.best = state.last = {}  # nothing goes on from here: room for what follows
                     if half:
-                        weights = run.model.state_dict()
-                        run.model.load_state_dict({k: v.half().float() for k, v in weights.items()})
+                        weights = halved(run.model.state_dict())
+                        run.model.load_state_dict({k: v.float() for k, v in weights.items()})
                 save(state, **losses(run, corpus, valid))
         finally:
             if not (path / "run.json").exists():  # it never began, or there was no room for it
@@ -192,7 +195,7 @@ def losses(run: Run, corpus: Corpus, valid: float | None = None) -> dict[str, fl
     cue = corpus.cue
     tested = score(run.model, corpus.test, cue) if len(corpus.test) > 1 else (None, None)
     return {
-        "valid_loss": valid or _finite(score(run.model, corpus.valid, cue)[0]),
+        "valid_loss": _finite(score(run.model, corpus.valid, cue)[0]) if valid is None else valid,
         "test_loss": _finite(tested[0]),
         "probe_loss": probe_loss(run),
         "accuracy": tested[1] if cue is not None else None,
