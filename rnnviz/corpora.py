@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rnnviz.files import write
+
 MAX_HELD_OUT = 100_000  # characters of a validation or test part: enough for two digits of a loss
 
 # Git blob ids: sha1 of "blob <size>\0" and the bytes.
@@ -203,14 +205,9 @@ def fetched(file: str) -> str:
         raise CorpusError(f"{file} could not be downloaded ({error}); {where}") from None
     if hashlib.sha1(b"blob %d\0" % len(raw) + raw).hexdigest() != blob:
         raise CorpusError(f"{url} gave {len(raw)} bytes that are not the published text; {where}")
-    part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(raw)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write(path, raw)
     except OSError as error:
         raise CorpusError(f"{path} cannot be written: {error.strerror}") from None
     return decode(raw, file)
