@@ -31,7 +31,11 @@ class _Stderr:
         try:
             act()
         except (OSError, ValueError):  # ValueError: closed
-            sys.stderr = open(os.devnull, "w")
+            sys.stderr = _nowhere()
+
+
+def _nowhere():
+    return open(os.devnull, "w")
 
 
 STDERR = _Stderr()
@@ -39,7 +43,7 @@ STDERR = _Stderr()
 
 def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # None where it was closed from the start
+    sys.stderr = sys.stderr or _nowhere()  # None where it was closed from the start
     try:
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             return _command("python", arguments)
