@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
 import shlex
@@ -13,22 +14,55 @@ from pathlib import Path
 import rnnviz
 
 
+class _Stderr:
+    """stderr, which may be closed, full or a pipe that nobody reads any more: no training ends by
+    what it could not say."""
+
+    def __getattr__(self, name: str):
+        return getattr(sys.stderr, name)
+
+    def write(self, text: str) -> None:
+        self._try(lambda: sys.stderr.write(text))
+
+    def flush(self) -> None:
+        self._try(lambda: sys.stderr.flush())
+
+    def _try(self, act) -> None:
+        try:
+            act()
+        except (OSError, ValueError):  # ValueError: closed
+            sys.stderr = _nowhere()
+
+
+def _nowhere():
+    return open(os.devnull, "w")
+
+
+STDERR = _Stderr()
+
+
 def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
+    sys.stderr = sys.stderr or _nowhere()  # None where it was closed from the start
     try:
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             return _command("python", arguments)
-        from rnnviz.distributed import together
+        from rnnviz.distributed import rank, together
 
         launcher = f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']}"
-        return together(lambda: _command(launcher, arguments))
-    except (ValueError, OSError, RuntimeError) as error:  # RuntimeError: memory, mostly
-        print(f"rnnviz: {' '.join(str(error).split())[:500]}", file=sys.stderr)
+        return together(lambda: _command(launcher, arguments, rank() == 0))
+    except (ValueError, OSError, RuntimeError, MemoryError) as error:  # RuntimeError: memory, too
+        said = " ".join(str(error).split())[:500] or "there is not enough memory"
+        print(f"rnnviz: {said}", file=STDERR)
         return 2
+    except KeyboardInterrupt:
+        return 130
 
 
-def _command(launcher: str, arguments: list[str]) -> int:
+def _command(launcher: str, arguments: list[str], heard: bool = True) -> int:
     options = _parser().parse_args(arguments)
+    if options.run is not _train and not heard:  # one process does what cannot be shared
+        return 0
     kept = [a for n, a in enumerate(arguments) if "--out" not in (a, arguments[n - 1] if n else "")]
     options.command_line = f"{launcher} -m rnnviz {shlex.join(kept)}"  # where to is not how
     return options.run(options) or 0
@@ -107,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(options: argparse.Namespace) -> int:
     from rnnviz import TrainConfig, load_corpus
-    from rnnviz.distributed import first, rows
+    from rnnviz.distributed import first, rows, size
     from rnnviz.jobs import fit, pick_device
     from rnnviz.process import blocks_kept
     from rnnviz.runs import runs_folder
@@ -126,7 +160,13 @@ def _train(options: argparse.Namespace) -> int:
         f"validation, vocabulary {len(corpus.vocab):,}; device {device}"
     )
     interrupted: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda *_: interrupted.append(1))
+
+    def interrupt(*_) -> None:
+        if interrupted and size() == 1:  # torchrun passes on what the terminal has sent already
+            os._exit(130)
+        interrupted.append(1)
+
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
         for rnn_type in options.rnn_type:
             run, state = first(_begin, options, corpus, config, rnn_type, folder)
@@ -135,10 +175,11 @@ def _train(options: argparse.Namespace) -> int:
             run.model.to(device)
             with blocks_kept():
                 records = fit(run, corpus, folder, state, lambda: bool(interrupted), options.half)
-                _show(records, run.name)
+                with contextlib.closing(records):  # whatever ends the loop, what is learned is kept
+                    _show(records, run.name)
             print(f"saved: {folder / run.name}")
             if first(bool, interrupted):
-                print("interrupted; the same command with --resume goes on", file=sys.stderr)
+                print("interrupted; the same command with --resume goes on", file=STDERR)
                 return 130
     finally:
         signal.signal(signal.SIGINT, before)
@@ -147,14 +188,14 @@ def _train(options: argparse.Namespace) -> int:
 
 def _begin(options: argparse.Namespace, corpus, config, rnn_type: str, folder: Path):
     """A new run and no state, one to go on with and its state, or neither if it is complete."""
-    from rnnviz.jobs import begun, claim, new_run, resumed_run
+    from rnnviz.jobs import begun, claimed, new_run, resumed_run
     from rnnviz.runs import run_name
 
     name = run_name(corpus.name, rnn_type)
     path = begun(name, folder) if options.resume else None
     if path is None:
         run = new_run(
-            claim(name, folder).name,
+            name,
             corpus,
             config,
             options.command_line,
@@ -165,7 +206,7 @@ def _begin(options: argparse.Namespace, corpus, config, rnn_type: str, folder: P
             dropout=options.dropout,
             tie_weights=options.tie_weights,
         )
-        return run, None
+        return claimed(run, folder), None
     if not (path / "resume.safetensors").exists():
         print(f"{path}: complete")
         return None, None
@@ -180,12 +221,13 @@ def _show(records, name: str) -> None:
     with tqdm(
         total=1.0,
         desc=name,
+        file=STDERR,
         bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}",
     ) as bar:
         for record in records:
-            valid = record.valid_loss or valid
+            valid = valid if record.valid_loss is None else record.valid_loss
             text = f"step {record.step} loss {record.loss:.3f} ppl {perplexity(record.loss):,.1f}"
-            if valid:
+            if valid is not None:
                 text += f" valid {valid:.3f}"
             text += f" lr {record.lr:.2g} {record.tokens / record.seconds:,.0f} tokens/s"
             bar.set_postfix_str(text, refresh=False)
@@ -238,6 +280,7 @@ def _eval(options: argparse.Namespace) -> None:
 
 def _sample(options: argparse.Namespace) -> None:
     from rnnviz import generate, load_run, samples
+    from rnnviz.files import write
 
     run = load_run(options.name)
     cuts = samples.Cuts(options.seed)
@@ -249,7 +292,7 @@ def _sample(options: argparse.Namespace) -> None:
         tokens = generate(run.model, ids, options.tokens, options.temperature, seed=options.seed)
         text = run.vocab.decode(tokens.tolist())
     if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+        write(options.output, f"{text}\n".encode())
     else:
         print(text)
 

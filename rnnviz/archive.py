@@ -7,7 +7,6 @@ into its place when it is whole.
 from __future__ import annotations
 
 import contextlib
-import errno
 import itertools
 import json
 import tempfile
@@ -19,7 +18,7 @@ from rnnviz.runs import Run, RunError, RunInfo
 
 MAX_HEADER = 2 * runs.MAX_JSON  # JSON inside JSON: quotes and line ends take two bytes
 MAX_TENSORS = 4 * runs.MAX_LAYERS + 3
-TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)  # what a rename to a name in use gives
+FILES = ("run.json", "weights.safetensors", "resume.safetensors")  # without the first it is no run
 
 
 def pack(info: RunInfo) -> bytes:
@@ -104,13 +103,27 @@ def _settle(path: Path, folder: Path) -> Path:
     """Rename a run's folder into another, as name, name-2, ...: the first that no run has."""
     for number in itertools.count(1):
         target = folder / (path.name if number == 1 else f"{path.name[:70]}-{number}")
-        if target.exists() or (runs.ASSETS / target.name).exists():
-            continue
-        try:
-            return path.rename(target)
-        except OSError as error:
-            if error.errno not in TAKEN:
-                raise
+        if not (runs.ASSETS / target.name).exists():
+            with contextlib.suppress(FileExistsError):
+                return _move(path, target)
+
+
+def _move(path: Path, target: Path) -> Path:
+    """Rename a folder. Raises FileExistsError for a name in use.
+
+    The name is made a folder of ours first: a rename alone would take an empty folder that a
+    training has just claimed. A link goes over no folder.
+    """
+    if path.is_symlink():
+        if target.exists():
+            raise FileExistsError
+        return path.rename(target)
+    target.mkdir()
+    try:
+        return path.rename(target)
+    except OSError:
+        target.rmdir()
+        raise
 
 
 def is_own(info: RunInfo) -> bool:
@@ -124,9 +137,11 @@ def rename(info: RunInfo, name: str) -> RunInfo:
     _own(info)
     target = info.path.with_name(runs.safe_name(name))
     try:
-        if target.exists() or (runs.ASSETS / name).exists():
-            raise RunError(f"there is a run {name!r} already")
-        path = info.path.rename(target)
+        if (runs.ASSETS / name).exists():
+            raise FileExistsError
+        path = _move(info.path, target)
+    except FileExistsError:
+        raise RunError(f"there is a run {name!r} already") from None
     except OSError as error:
         raise RunError(f"{info.name} cannot be renamed: {error.strerror}") from None
     return replace(info, name=name, path=path)
@@ -142,14 +157,21 @@ def delete(info: RunInfo) -> None:
         if info.path.is_symlink():
             info.path.unlink()
             return
-        (info.path / "run.json").unlink()  # from here on it is no run
-        for name in ("weights.safetensors", "resume.safetensors"):
-            (info.path / name).unlink(missing_ok=True)
-        snapshots.delete(info)
-        with contextlib.suppress(OSError):  # not empty
-            info.path.rmdir()
+        (info.path / FILES[0]).unlink()
+        remove(info.path)
     except OSError as error:
         raise RunError(f"{info.name} cannot be deleted: {error.strerror}") from None
+
+
+def remove(path: Path) -> None:
+    """Take a run's files out of its folder, those that a killed training had half written too, and
+    the folder if it holds nothing else. Raises OSError."""
+    for name in FILES:
+        for file in (path / name, *path.glob(f".{name}.*")):
+            file.unlink(missing_ok=True)
+    snapshots.delete(path)
+    with contextlib.suppress(OSError):  # not empty
+        path.rmdir()
 
 
 def _own(info: RunInfo) -> None:

@@ -239,22 +239,21 @@ def _sentence(error: BaseException) -> str:
 def _train(plan: Plan, progress: Progress, stop: Callable[[], bool]) -> None:
     """Train one plan, keep its run, and let it write at each evaluation."""
     from rnnviz.data import make_corpus
-    from rnnviz.jobs import claim, fit, new_run, pick_device
+    from rnnviz.jobs import claimed, fit, new_run, pick_device
 
     folder = runs_folder()
     corpus = make_corpus(plan.source, plan.level, plan.min_count, plan.spec)
-    path = claim(plan.name, folder)
+    run, device = new_run(plan.name, corpus, plan.config, **plan.model), pick_device("auto")
+    run.model.to(device)
+    run = claimed(run, folder)
+    progress.run, progress.device, progress.active = run.name, str(device), True
     try:
-        run = new_run(path.name, corpus, plan.config, **plan.model)
-        device = pick_device("auto")
-        run.model.to(device)
-        progress.run, progress.device, progress.active = path.name, str(device), True
         for record in fit(run, corpus, folder, stop=stop):
             progress.records.append(record)
             if record.valid_loss is not None:
                 progress.samples.append((record.step, _sample(run, corpus)))
     finally:
-        progress.saved, progress.active = (path / "run.json").exists(), False
+        progress.saved, progress.active = (folder / run.name / "run.json").exists(), False
 
 
 def _sample(run: Run, corpus: Corpus) -> str:

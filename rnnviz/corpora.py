@@ -10,12 +10,15 @@ import hashlib
 import http.client
 import os
 import random
+import re
 import sysconfig
 import tokenize
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from rnnviz.files import write
 
 MAX_HELD_OUT = 100_000  # characters of a validation or test part: enough for two digits of a loss
 
@@ -60,7 +63,7 @@ def read(spec: str) -> Source:
         for part in parts[:2]:
             if not part.exists():
                 raise CorpusError(f"{path} has no {part.name}; a folder needs train.txt, valid.txt")
-        texts = [_read_text(part) if part.exists() else "" for part in parts]
+        texts = [_ended(_read_text(part)) if part.exists() else "" for part in parts]
         return Source(path.resolve().name, tuple(texts), spaced=True)
     if is_file:
         return from_text(_read_text(path), path.stem)
@@ -70,7 +73,11 @@ def read(spec: str) -> Source:
 
 
 def from_text(text: str, name: str) -> Source:
-    """A text cut in order into 90% to train on, 5% for validation, 5% for the test."""
+    """A text cut in order into 90% to train on, 5% for validation, 5% for the test.
+
+    Raises CorpusError.
+    """
+    _check(text, name)
     held_out = min(len(text) // 20, MAX_HELD_OUT)
     first, second = len(text) - 2 * held_out, len(text) - held_out
     return Source(name, (text[:first], text[first:second], text[second:]))
@@ -85,7 +92,7 @@ def from_files(files: Mapping[str, bytes]) -> Source:
     parts = [texts.pop(f"{part}.txt", None) for part in ("train", "valid", "test")]
     if texts or None in parts[:2]:
         raise CorpusError("give one text, or files named train.txt, valid.txt and test.txt")
-    return Source("uploaded", (parts[0], parts[1], parts[2] or ""), spaced=True)
+    return Source("uploaded", tuple(_ended(part or "") for part in parts), spaced=True)
 
 
 def decode(raw: bytes, name: str) -> str:
@@ -96,9 +103,20 @@ def decode(raw: bytes, name: str) -> str:
         raise CorpusError(
             f"{name} is not UTF-8 text (byte {error.start}); save it as UTF-8 and try again"
         ) from None
-    if "\0" in text:
-        raise CorpusError(f"{name} has NUL bytes: it is not a text file")
+    _check(text, name)
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _check(text: str, name: str) -> None:
+    if "\0" in text:
+        raise CorpusError(f"{name} has NUL bytes: it is no text")
+    if re.search("[\ud800-\udfff]", text):
+        raise CorpusError(f"{name} has half characters of UTF-16: it is no text")
+
+
+def _ended(text: str) -> str:
+    """Text of words between spaces: a last line without its end gets one, and so its `<eos>`."""
+    return text + "\n" if text and not text.endswith("\n") else text
 
 
 def _read_text(path: Path) -> str:
@@ -203,14 +221,9 @@ def fetched(file: str) -> str:
         raise CorpusError(f"{file} could not be downloaded ({error}); {where}") from None
     if hashlib.sha1(b"blob %d\0" % len(raw) + raw).hexdigest() != blob:
         raise CorpusError(f"{url} gave {len(raw)} bytes that are not the published text; {where}")
-    part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(raw)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write(path, raw)
     except OSError as error:
         raise CorpusError(f"{path} cannot be written: {error.strerror}") from None
     return decode(raw, file)

@@ -168,8 +168,8 @@ def make_corpus(
     train, valid, test = (torch.from_numpy(vocab.encode(text)) for text in source.texts)
     if min(len(train), len(valid)) < 2:
         raise CorpusError(
-            f"{source.name} is too short: {len(train)} tokens to train on and {len(valid)} to "
-            "evaluate on, at least 2 of each are needed"
+            f"{source.name} is too short: tokens to train on: {len(train)}, to evaluate on: "
+            f"{len(valid)}; at least 2 of each are needed"
         )
     cue = None if source.cue is None else vocab.token2id[source.cue]
     return Corpus(source.name, vocab, train, valid, test, fingerprint(source), spec, cue)
@@ -196,8 +196,8 @@ def bptt_batchify(
     num_sample = len(data) // batch_size // sequence_length
     if num_sample == 0:
         raise ValueError(
-            f"{len(data)} tokens are too few for one batch of {batch_size} rows "
-            f"by {sequence_length} steps"
+            f"{len(data):,} tokens are too few for one batch of {batch_size} rows "
+            f"by {sequence_length} steps, which takes {batch_size * sequence_length:,}"
         )
     rows = data[: batch_size * num_sample * sequence_length]
     rows = rows.view(batch_size, num_sample, sequence_length)  # (B, S, T)

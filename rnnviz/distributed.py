@@ -92,13 +92,13 @@ def first(work: Callable[..., T], *arguments) -> T:
     return result[0]
 
 
-def agree(progress: float, stopping: bool) -> tuple[float, bool]:
+def agree(progress: float, *flags: bool) -> tuple[float, *tuple[bool, ...]]:
     """What rank 0 says; cheap enough for every step."""
     if size() == 1:
-        return progress, stopping
-    said = torch.tensor([progress, stopping], dtype=torch.float64)
+        return progress, *flags
+    said = torch.tensor([progress, *flags], dtype=torch.float64)
     dist.broadcast(said, 0)
-    return said[0].item(), bool(said[1])
+    return said[0].item(), *map(bool, said[1:])
 
 
 def mean(values: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ SHELLS += tuple(f"torch.nn.modules.{name}" for name in MODULES)
 PLAIN = {f"torch.{kind}Storage" for kind in ("Float", "Double", "Half", "BFloat16")}
 PLAIN |= {"torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter"}
 PLAIN |= {"collections.OrderedDict", "__builtin__.set", "builtins.set"}
+TIED = ("embedding.weight", "projection.weight")
 NEVER = -1e4  # bias of a token that a model has not: exp of it is exactly 0 in float32
 _loading = threading.Lock()  # torch keeps what may be unpickled in one global set
 
@@ -138,9 +139,10 @@ def read_model(raw: bytes, file: str) -> Found:
                 "embedding and projection, is read"
             )
         tensors[f"{PARTS[part]}.{rest}"] = tensor
-        examples |= part == "encoder"
-    if "embedding.weight" in tensors:  # a tied matrix may be stored once
-        tensors.setdefault("projection.weight", tensors["embedding.weight"])
+        examples |= part in ("encoder", "decoder")
+    for here, there in (TIED, TIED[::-1]):  # a tied matrix may be stored once, under either name
+        if here in tensors:
+            tensors.setdefault(there, tensors[here])
     return Found(tensors, examples, rnn_type)
 
 

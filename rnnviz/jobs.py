@@ -6,7 +6,6 @@ import contextlib
 import copy
 import math
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from rnnviz import distributed, snapshots
+from rnnviz import archive, distributed, snapshots
 from rnnviz.data import Corpus
 from rnnviz.model import RNNModel
 from rnnviz.runs import (
@@ -22,6 +21,8 @@ from rnnviz.runs import (
     Run,
     RunError,
     RunInfo,
+    check_sizes,
+    halved,
     load_resume,
     load_run,
     runs_folder,
@@ -66,6 +67,11 @@ def claim(name: str, folder: Path) -> Path:
         path = folder / f"{name[:70]}-{number}"
 
 
+def claimed(run: Run, folder: Path) -> Run:
+    """A new run under the name that `claim` gives it. Raises RunError."""
+    return replace(run, info=replace(run.info, name=claim(run.info.name, folder).name))
+
+
 def begun(name: str, folder: Path) -> Path | None:
     """The run that `claim` made for this name: one that can be resumed first, else the last."""
     made = [path.parent for path in folder.glob(f"{name}*/run.json")]
@@ -80,7 +86,8 @@ def begun(name: str, folder: Path) -> Path | None:
 def new_run(
     name: str, corpus: Corpus, config: TrainConfig, command: str = "", **model_options
 ) -> Run:
-    """An untrained run: its model is initialised from the seed of the config."""
+    """An untrained run: its model is initialised from the seed of the config. Raises ValueError."""
+    check_sizes({"vocab_size": len(corpus.vocab), **model_options})
     torch.manual_seed(config.seed)
     model = RNNModel(vocab_size=len(corpus.vocab), **model_options)
     info = RunInfo(
@@ -130,13 +137,13 @@ def fit(
     stop: Callable[[], bool] = lambda: False,
     half: bool = False,
 ) -> Iterator[StepRecord]:
-    """Train a run and keep it in `folder`: every half minute, when stopped and at the end.
+    """Train a run and keep it in `folder`: at first, every half minute, when stopped, at the end.
 
-    Yields the records of `train`. `half` rounds the final weights to float16, and the
-    losses that are saved are those of the rounded weights. Raises what `train` and
+    Yields the records of `train`. `half` rounds the final weights to float16 if that holds them
+    all, and the losses that are saved are those of the rounded weights. Raises what `train` and
     `save_run` raise; after a TrainingError the last good weights are saved. Snapshots of the
-    weights are kept at first, at log-spaced steps and at last (see `snapshots`). Under torchrun
-    rank 0 alone yields, writes and raises.
+    weights are kept at first, at log-spaced steps and at last (see `snapshots`), until one cannot
+    be written. Under torchrun rank 0 alone yields, writes and raises.
     """
     state, config = TrainState() if state is None else state, TrainConfig(**run.info.config)
     if distributed.rank():
@@ -144,13 +151,22 @@ def fit(
             for _ in train(run.model, corpus, config, state):
                 pass
         return
-    history, saved = list(run.info.history), time.monotonic()
+    history, saved = list(run.info.history), -math.inf  # a run to go on with from the first record
     path = folder / run.info.name
+    keeping = True
+
+    def snapshot() -> None:
+        nonlocal keeping
+        try:
+            if keeping:
+                snapshots.keep(run, folder, state.step)
+        except RunError:  # the training is worth more
+            keeping = False
 
     def stopping() -> bool:  # asked between two steps, the model being what the last one left
         stopped = stop()
         if stopped or snapshots.due(state.step):
-            snapshots.keep(run, folder, state.step)
+            snapshot()
         return stopped
 
     def save(going_on: TrainState | None, **fields) -> None:
@@ -159,14 +175,14 @@ def fit(
             save_run(Run(info, run.model), folder, going_on, half=half)
         except RunError:  # on a full disk the weights are worth more than the snapshots
             with contextlib.suppress(OSError):
-                snapshots.delete(replace(info, path=path))
+                snapshots.delete(path)
             save_run(Run(info, run.model), folder, going_on, half=half)
 
     try:
         for record in train(run.model, corpus, config, state, stopping):
             history.append(asdict(record))
             if state.done:
-                snapshots.keep(run, folder, state.step)
+                snapshot()
             yield record
             if time.monotonic() - saved > SAVE_SECONDS and not state.done:
                 save(state, valid_loss=_finite(state.best_valid))
@@ -178,12 +194,13 @@ def fit(
                 if state.done:
                     state.best = state.last = {}  # nothing goes on from here: room for what follows
                     if half:
-                        weights = run.model.state_dict()
-                        run.model.load_state_dict({k: v.half().float() for k, v in weights.items()})
+                        weights = halved(run.model.state_dict())
+                        run.model.load_state_dict({k: v.float() for k, v in weights.items()})
                 save(state, **losses(run, corpus, valid))
         finally:
             if not (path / "run.json").exists():  # it never began, or there was no room for it
-                shutil.rmtree(path, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    archive.remove(path)
 
 
 def losses(run: Run, corpus: Corpus, valid: float | None = None) -> dict[str, float | None]:
@@ -192,7 +209,7 @@ def losses(run: Run, corpus: Corpus, valid: float | None = None) -> dict[str, fl
     cue = corpus.cue
     tested = score(run.model, corpus.test, cue) if len(corpus.test) > 1 else (None, None)
     return {
-        "valid_loss": valid or _finite(score(run.model, corpus.valid, cue)[0]),
+        "valid_loss": _finite(score(run.model, corpus.valid, cue)[0]) if valid is None else valid,
         "test_loss": _finite(tested[0]),
         "probe_loss": probe_loss(run),
         "accuracy": tested[1] if cue is not None else None,

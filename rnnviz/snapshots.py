@@ -6,6 +6,7 @@ evenly spaced in log(step + 1); the first and the last stay.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,12 +65,13 @@ def steps(info: RunInfo) -> tuple[int, ...]:
     return () if info.path is None else _steps(info.path / "snapshots")
 
 
-def delete(info: RunInfo) -> None:
-    """Remove all snapshots of a run. Raises OSError."""
-    for step in steps(info):
-        _file(info.path / "snapshots", step).unlink(missing_ok=True)
-    if (info.path / "snapshots").is_dir():
-        (info.path / "snapshots").rmdir()
+def delete(path: Path) -> None:
+    """Remove all snapshots in a run's folder, half-written ones too. Raises OSError."""
+    path = path / "snapshots"
+    for file in (*(_file(path, step) for step in _steps(path)), *path.glob(".*.safetensors.*")):
+        file.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # none, or it holds what is not ours
+        path.rmdir()
 
 
 def load(info: RunInfo, step: int) -> Run:

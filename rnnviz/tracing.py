@@ -6,6 +6,7 @@ every h, one batched product gives every gate, and an elementwise scan gives c.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnviz import cells
+from rnnviz.files import write
 from rnnviz.model import RNNModel, checked_ids
 
 KERNELS = {
@@ -109,8 +111,9 @@ class Trace:
             states = {"x": layer.x, "h": layer.h} | ({} if layer.c is None else {"c": layer.c})
             for name, tensor in (states | layer.gates).items():
                 arrays[f"layer{n}.{name}"] = tensor.cpu().numpy()
-        with open(path, "wb") as file:
-            np.savez_compressed(file, **arrays)
+        file = io.BytesIO()
+        np.savez_compressed(file, **arrays)
+        write(Path(path), file.getvalue())
 
 
 def trace(rnn: nn.RNNBase, x: Tensor, state: Tensor | tuple[Tensor, Tensor] | None = None) -> Trace:

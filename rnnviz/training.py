@@ -26,6 +26,8 @@ DEFAULT_LR = {
 WARMUP_STEPS = 100
 LAST_LR = 0.02  # share of the learning rate at which the cosine ends
 WIDE = 256  # hidden units, from which on bfloat16 pays
+RECORDS, RECORD_SECONDS = 200, 1.0  # a budget is cut into so many records, or more often
+EVALUATIONS, EVAL_SECONDS, EVAL_SHARE = 20, 6.0, 0.1  # at most this share of a time is evaluation
 EVAL_ELEMENTS = 2_000_000  # logits that evaluation holds at once
 EVAL_ROWS, EVAL_STREAM = 32, 2_000  # streams it reads side by side, and tokens of each at least
 
@@ -42,6 +44,8 @@ class TrainConfig:
     param -= lr * grad after clipping, lr divided by 4 when validation stops improving.
     `lr` defaults by cell type and optimizer; `clip` bounds the global gradient norm (a
     ReLU-RNN on source code overflows with 1.0, where one bad batch outweighs the others).
+    Records and evaluations come every `log_every` and `eval_every` steps; None: RECORDS and
+    EVALUATIONS of them over the budget.
     """
 
     optimizer: str = "adamw"
@@ -53,8 +57,8 @@ class TrainConfig:
     epochs: int | None = None
     minutes: float | None = None
     seed: int = 0
-    log_every: int = 20
-    eval_every: int = 500
+    log_every: int | None = None
+    eval_every: int | None = None
 
     def __post_init__(self) -> None:
         if self.optimizer not in DEFAULT_LR:
@@ -63,8 +67,11 @@ class TrainConfig:
         if len(budgets) != 1 or not budgets[0] > 0:
             raise ValueError("give one budget above 0: steps, epochs or minutes")
         for name in ("batch_size", "sequence_length", "log_every", "eval_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is None and name.endswith("_every"):
+                continue
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
         for name, value in (
             ("lr", 1.0 if self.lr is None else self.lr),
             ("clip", self.clip or 0.0),
@@ -198,7 +205,7 @@ def train(
     state: TrainState | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[StepRecord]:
-    """Train a model in place by truncated BPTT, with a record every `log_every` steps.
+    """Train a model in place by truncated BPTT, with a record now and then (see TrainConfig).
 
     At the end (of the budget or the iterator) the model holds the weights of the best
     validation loss. `state` is brought up to date before each record: save it to go on
@@ -221,7 +228,7 @@ def train(
     counts = (counts / distributed.size()).tolist()  # as gradients are means over processes
     inputs, targets = inputs[:, rows].to(device), targets[:, rows].to(device)  # B: its own rows
     last_step = config.steps or (config.epochs or 0) * per_epoch
-    eval_every = min(config.eval_every, per_epoch)
+    eval_every = None if config.eval_every is None else min(config.eval_every, per_epoch)
     adamw = _adamw(model, state) if config.optimizer == "adamw" else None
 
     state.last = model.state_dict()
@@ -238,15 +245,30 @@ def train(
     losses: list[Tensor] = []
     norms: list[Tensor] = []
 
-    def spent() -> float:
-        """Share of the budget."""
+    def spent(step: int) -> float:
+        """Share of the budget after a step; of one to come as far as it is known."""
         if config.minutes:
             return min(1.0, state.seconds / 60 / config.minutes)
-        return min(1.0, state.step / last_step)
+        return min(1.0, step / last_step)
 
+    def ahead() -> tuple[float, bool, bool]:
+        """Of rank 0: the share that is spent, whether to stop, whether the next step makes a
+        record."""
+        nonlocal recorded, next_record
+        if config.log_every is not None:
+            recording = (state.step + 1) % config.log_every == 0
+        else:
+            reached = spent(state.step + 1)
+            recording = reached >= next_record or state.seconds - recorded >= RECORD_SECONDS
+            if recording:
+                recorded, next_record = state.seconds, _mark_after(reached, RECORDS)
+        return distributed.agree(spent(state.step), stop(), recording)
+
+    recorded, next_record = state.seconds, _mark_after(spent(state.step), RECORDS)
+    next_evaluation = _mark_after(spent(state.step), EVALUATIONS)
     _keep_noise_and_hidden(state, hidden)
     try:
-        progress, stopping = distributed.agree(spent(), stop())
+        progress, stopping, recording = ahead()
         while progress < 1.0 and not stopping:
             epoch, window = divmod(state.step, per_epoch)
             if window == 0:
@@ -256,7 +278,6 @@ def train(
             loss, hidden = window_loss(
                 inputs[window], targets[window], detach(hidden), counts[window]
             )
-            recording = (state.step + 1) % config.log_every == 0
             if recording and state.best_valid == math.inf and loss.isfinite():
                 state.best = _copy(model, state.best)
             loss.backward()
@@ -274,16 +295,26 @@ def train(
 
             state.step += 1
             state.seconds = time.perf_counter() - started
-            progress, stopping = distributed.agree(spent(), stop())
-            evaluating = progress == 1.0 or 0 in (state.step % eval_every, state.step % per_epoch)
-            if not (evaluating or recording or stopping):
+            due = recording
+            progress, stopping, recording = ahead()
+            if eval_every is None:
+                evaluating = progress >= next_evaluation
+                evaluating |= adamw is None and state.step % per_epoch == 0
+            else:
+                evaluating = 0 in (state.step % eval_every, state.step % per_epoch)
+            evaluating |= progress == 1.0
+            if not (evaluating or due or stopping):
                 continue
 
             loss_mean, norm_mean, clipped = _means(losses, norms, config.clip)
             losses, norms = [], []
             valid = None
             if evaluating:
-                valid = distributed.first(evaluate, model, corpus.valid, corpus.cue)
+                valid, took = distributed.first(_timed_evaluation, model, corpus)
+                next_evaluation = _mark_after(progress, EVALUATIONS)
+                if config.minutes:
+                    pause = max(EVAL_SECONDS, took / EVAL_SHARE) / 60 / config.minutes
+                    next_evaluation = max(next_evaluation, progress + pause)
             if not math.isfinite(loss_mean + norm_mean + (valid or 0.0)):
                 state.done = True
                 raise TrainingError(
@@ -315,6 +346,17 @@ def train(
         model.eval()
         state.last = _copy(model)
         model.load_state_dict(state.best)
+
+
+def _mark_after(progress: float, marks: int) -> float:
+    """The first of so many even shares of the budget that lies after a share of it."""
+    return (math.floor(progress * marks + 1e-9) + 1) / marks - 1e-9
+
+
+def _timed_evaluation(model: RNNModel, corpus: Corpus) -> tuple[float, float]:
+    """The validation loss, and the seconds that it took."""
+    started = time.perf_counter()
+    return evaluate(model, corpus.valid, corpus.cue), time.perf_counter() - started
 
 
 def _schedule(step: int, progress: float) -> float:

@@ -1,6 +1,8 @@
 """python -m tests.kills [N]: a training is killed N times (default 50) at random moments.
 
-After each SIGKILL the folder of runs lists cleanly, the newest snapshot and the weights load, and
+Every other training saves at each record, and of these every other one is slow to write, so that
+most kills hit a file half written; the rest save as often as all trainings do. After each SIGKILL
+the folder of runs lists cleanly, the newest snapshot and the weights load, and
 the next training goes on from what was saved, at no later a step than the one that was killed.
 """
 
@@ -28,25 +30,37 @@ def main(kills: int) -> None:
 
     torch.set_num_threads(1)  # a fork has one thread
     torch.optim.AdamW([torch.zeros(1)], fused=True)  # its imports take a second
-    jobs.SAVE_SECONDS = 0.0  # a save at each record: most kills hit one
     corpus = make_corpus(Source("made", (LINE * 400, LINE * 40, LINE * 40)))
-    rng, steps, left = random.Random(0), [], 0
+    rng, steps, left = random.Random(0), [], set()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for _ in range(kills):
+        for number in range(kills):
             child = os.fork()
             if not child:
+                if number % 2:
+                    jobs.SAVE_SECONDS = 0.0
+                if number % 4 == 1:
+                    Path.write_bytes = _slowly
                 _train(corpus, folder)
             time.sleep(rng.uniform(0.02, 0.5))
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             steps.append(_check(folder, corpus, steps[-1] if steps else 0))
-            left += sum(path.name.startswith(".") for path in folder.glob(f"{NAME}/**/*"))
+            left |= {path for path in folder.glob(f"{NAME}/**/*") if path.name.startswith(".")}
     resumed = sum(after > before for before, after in itertools.pairwise(steps))
     print(
         f"{kills} kills: {steps[-1]:,} steps in all, {resumed} times a training went on from its "
-        f"last save; {left} half-written files lay about, none under a run's name"
+        f"last save; {len(left)} half-written files lay about, none under a run's name"
     )
+
+
+def _slowly(path: Path, content: bytes) -> int:
+    """In the child: Path.write_bytes with a wait in the middle of the file."""
+    with path.open("wb", buffering=0) as file:
+        half = len(content) // 2
+        file.write(content[:half])
+        time.sleep(0.01)
+        return half + file.write(content[half:])
 
 
 def _train(corpus: Corpus, folder: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
-from rnnviz import RunError, archive, list_runs, load_run, runs, save_run
+from rnnviz import RunError, archive, jobs, list_runs, load_run, runs, save_run
 from tests.test_runs import ODD_NAMES, some_run
 
 
@@ -237,6 +237,27 @@ def test_deleting_takes_the_files_of_a_run_and_no_others(place):
     archive.delete(info)
     assert [p.name for p in info.path.iterdir()] == ["notes.txt"]
     assert list_runs() == []
+
+
+def test_deleting_takes_what_a_killed_training_had_half_written():
+    info = own()
+    (info.path / "snapshots").mkdir()
+    for name in (".weights.safetensors.12", ".run.json.3", "snapshots/.40.safetensors.5"):
+        (info.path / name).write_bytes(b"half")
+    archive.delete(info)
+    assert names() == []
+
+
+def test_an_empty_folder_that_a_training_has_claimed_is_a_name_in_use(place, monkeypatch):
+    info = own()
+    jobs.claim("taken", runs.runs_folder())
+    exists = Path.exists  # the claim came between the look and the rename
+    monkeypatch.setattr(Path, "exists", lambda path: path.name != "taken" and exists(path))
+    with pytest.raises(RunError, match="already"):
+        archive.rename(info, "taken")
+    assert archive.unpack(packed(name="taken"), runs.runs_folder()).name == "taken-2"
+    assert names() == ["made", "taken", "taken-2"]
+    assert not list((runs.runs_folder() / "taken").iterdir())
 
 
 def test_only_own_runs_are_touched(place):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -105,6 +106,8 @@ def test_sample_writes_as_much_as_was_asked_for_and_the_same_for_a_seed(place, c
     text = sample("--tokens", "50", "--seed", "1")
     assert sample("--tokens", "50", "--seed", "1", "-o", "out.txt") == ""
     assert (place / "out.txt").read_text(encoding="utf-8") == text
+    assert sample("--tokens", "50", "-o", os.devnull) == ""
+    assert Path(os.devnull).is_char_device()
 
 
 def test_sample_of_words_gives_that_many_with_eos_as_a_new_line(capsys):
@@ -222,6 +225,61 @@ def test_ctrl_c_leaves_a_run_and_resume_ends_as_an_uninterrupted_training(place)
     assert not (part.info.path / "resume.safetensors").exists()
     assert train(*steps, "--resume") == 0  # complete: nothing more to do
     assert len(list((place / "runs").iterdir())) == 1
+
+
+@pytest.mark.parametrize("redirected", ["2>/dev/full", "2>&-", "2>&1 | head -c 300"])
+def test_a_stderr_that_cannot_be_written_costs_no_training(place, redirected):
+    arguments = ["train", "--corpus", "notes.txt", *TINY, "--steps", "300"]
+    command = shlex.join([sys.executable, "-m", "rnnviz", *arguments])
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run(f"{command} {redirected}", shell=True, env=environment, capture_output=True)
+    assert load_run("notes-lstm").info.history[-1]["step"] == 300
+
+
+def test_a_bar_that_fails_ends_nothing_before_what_is_learned_is_saved(place, monkeypatch):
+    def show(records, name):
+        next(records)
+        raise OSError("no bar")
+
+    monkeypatch.setattr("rnnviz.__main__._show", show)
+    assert train("--steps", "60") == 2
+    assert load_run("notes-lstm").info.path.joinpath("resume.safetensors").exists()
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (MemoryError, 2)])
+def test_what_ends_a_command_from_outside_is_no_traceback(monkeypatch, capsys, error, code):
+    def end(*_):
+        raise error
+
+    monkeypatch.setattr("rnnviz.list_runs", end)
+    assert call("runs") == code
+    assert capsys.readouterr().err == ("rnnviz: there is not enough memory\n" if code == 2 else "")
+
+
+def test_a_second_ctrl_c_ends_at_once(place):
+    code = (
+        "import sys, time; from rnnviz import jobs; from rnnviz.__main__ import main\n"
+        "def fit(*_):\n"
+        "    print('on', flush=True); time.sleep(0.3); print('on', flush=True); time.sleep(60)\n"
+        "    yield\n"
+        "jobs.fit = fit; main(sys.argv[1:])"
+    )
+    arguments = ["train", "--corpus", "notes.txt", *TINY, "--steps", "3"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.stdout.readline() != "on\n":
+        pass
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "on\n"
+    process.send_signal(signal.SIGINT)
+    assert "Traceback" not in process.communicate(timeout=10)[1]
+    assert process.returncode == 130
 
 
 def test_the_python_command_itself_ends_with_code_two(place):

@@ -37,6 +37,20 @@ def test_a_corpus_that_is_not_there_is_refused(spec, monkeypatch, tmp_path):
         load_corpus(spec)
 
 
+@pytest.mark.parametrize("text", ["a\0b" * 30, "a\ud800" * 30])
+def test_a_pasted_text_that_is_no_text_is_refused(text):
+    with pytest.raises(CorpusError, match="it is no text"):
+        corpora.from_text(text, "pasted")
+
+
+def test_a_last_line_of_spaced_words_ends_as_all_lines_do(tmp_path):
+    parts = {f"{part}.txt": b"one two\nthree" for part in ("train", "valid")}
+    for name, content in parts.items():
+        (tmp_path / name).write_bytes(content)
+    for source in (read(str(tmp_path)), corpora.from_files(parts)):
+        assert source.texts == ("one two\nthree\n", "one two\nthree\n", "")
+
+
 @pytest.fixture
 def published(tmp_path, monkeypatch):
     """tiny-shakespeare on a server of this machine; RNNVIZ_DATA is an empty place."""

@@ -6,6 +6,7 @@ import os
 import pickle
 import struct
 import sys
+import tempfile
 import types
 import zipfile
 from collections import OrderedDict
@@ -15,7 +16,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.torch import save
+from safetensors.torch import save, save_model
 from torch import nn
 from torch.nn import functional as F
 
@@ -102,7 +103,14 @@ def from_safetensors(model) -> bytes:
     return save(state)
 
 
+def of_save_model(model) -> bytes:
+    with tempfile.NamedTemporaryFile() as file:
+        save_model(model, file.name)  # of a tied matrix it keeps decoder.weight alone
+        return Path(file.name).read_bytes()
+
+
 KINDS = {
+    "save_model": of_save_model,
     "state_dict": lambda model: saved(model.state_dict()),
     "module": saved,
     "safetensors": from_safetensors,

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from rnnviz import TrainConfig, list_runs, load_run, runs
 from rnnviz.corpora import from_text
 from rnnviz.data import make_corpus
-from rnnviz.jobs import fit, new_run
+from rnnviz.jobs import fit, new_run, resumed_run
 from rnnviz.runs import RunError
 from tests.test_background import LINE
 
@@ -61,6 +62,7 @@ def test_fifty_kills_leave_a_run_that_goes_on():
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("50 kills")
     assert int(done.stdout.split()[2].replace(",", "")) > 0
+    assert int(re.search(r"(\d+) half-written", done.stdout)[1]) > 0  # some hit a file
 
 
 def test_a_disk_without_room_is_one_sentence_and_what_was_there_stays(text, tmp_path):
@@ -103,6 +105,31 @@ def test_on_a_full_disk_snapshots_make_room_for_the_weights(tmp_path, monkeypatc
     assert kept.info.valid_loss > 0
     for name, tensor in run.model.state_dict().items():
         assert (kept.model.state_dict()[name] == tensor).all()
+
+
+def test_a_training_can_be_gone_on_with_from_its_first_record(text, tmp_path):
+    corpus = make_corpus(from_text(LINE * 300, "text"), "char", 1)
+    run = new_run("text", corpus, TrainConfig(steps=9, log_every=1), **MODEL)
+    records = fit(run, corpus, tmp_path)
+    assert [next(records).step, next(records).step] == [1, 2]  # at the second the first is saved
+    _, state = resumed_run(tmp_path / "text", corpus)
+    assert state.step == 1
+    records.close()
+
+
+def test_a_training_that_leaves_no_run_takes_no_foreign_file_with_it(tmp_path):
+    corpus = make_corpus(from_text(LINE * 3, "text"), "char", 1)
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="too few"):
+        list(fit(new_run("text", corpus, TrainConfig(steps=1), **MODEL), corpus, tmp_path))
+    assert [path.name for path in (tmp_path / "text").iterdir()] == ["notes.txt"]
+
+
+def test_a_model_that_cannot_be_built_leaves_no_folder(text, tmp_path):
+    said = sentence(training(text, tmp_path / "runs", "--hidden-size", "16", "--layers", "65"))
+    assert "num_hidden_layers" in said
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_folder_that_nobody_can_write_is_one_sentence(text):

@@ -1,7 +1,9 @@
 """Runs on disk: written whole, read back as they were, and refused in one sentence."""
 
+import itertools
 import json
 import math
+import os
 import struct
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import settings as cases
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from rnnviz import (
@@ -30,7 +33,7 @@ from rnnviz.data import Corpus, Vocab
 from rnnviz.jobs import fit, new_run, resumed_run
 from rnnviz.training import TrainState
 
-VOCAB = Vocab(("<unk>", "<eos>", "naïve", "\ud800", "<img src=x>"), "word")
+VOCAB = Vocab(("<unk>", "<eos>", "naïve", "\x1b[2J", "<img src=x>"), "word")
 
 
 SMALL = {"batch_size": 2, "sequence_length": 3, "log_every": 1}
@@ -182,6 +185,72 @@ def test_a_resume_file_that_is_damaged_or_foreign_is_refused(tmp_path, how):
     load_run(path)
 
 
+EXP_AVG = "moments/exp_avg.embedding.weight"
+STATES = {  # what stands in a resume file instead, None: nothing
+    "moment of another shape": {EXP_AVG: torch.ones(2)},
+    "moment of another type": {EXP_AVG: torch.ones(4, 5, dtype=torch.int64)},
+    "one moment missing": {EXP_AVG: None},
+    "foreign moment": {"moments/x": torch.ones(2)},
+    "hidden missing": {"hidden/1": None},
+    "hidden too many": {"hidden/2": torch.ones(1, 2, 4)},
+    "hidden of one dimension": {"hidden/0": torch.ones(8)},
+    "hidden of another batch": {"hidden/0": torch.ones(1, 3, 4)},
+    "hidden of whole numbers": {"hidden/0": torch.ones(1, 2, 4, dtype=torch.int32)},
+    "hidden not finite": {"hidden/0": torch.full((1, 2, 4), math.nan)},
+    "rng of floats": {"rng/state": torch.ones(5056)},
+    "rng missing": {"rng/state": None},
+    "foreign group": {"x/y": torch.ones(2)},
+    **{
+        f"{key} {value}": {key: value}
+        for key, values in {
+            "step": (math.inf, -5, 1e30, 10**30, 5.0, True, "5", None),
+            "seconds": (math.nan, -1, 10**400, []),
+            "anneal": (math.nan, 0, None),
+            "best_valid": (math.nan, math.inf, True),
+        }.items()
+        for value in values
+    },
+}
+
+
+@pytest.mark.parametrize("change", STATES.values(), ids=[name[:30] for name in STATES])
+def test_a_state_that_training_cannot_have_left_is_refused(tmp_path, change):
+    file = half_way(tmp_path) / "resume.safetensors"
+    with safe_open(file, "pt") as opened:
+        scalars = json.loads(opened.metadata()["state"])
+    tensors = load_file(file)
+    assert tensors[EXP_AVG].shape == (5, 4)
+    for key, value in change.items():
+        if key in scalars:
+            scalars[key] = value
+        else:
+            tensors[key] = value
+    tensors = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    save_file(tensors, file, {"state": json.dumps(scalars)})
+    with pytest.raises(RunError, match="not what training left") as error:
+        resumed_run(file.parent, some_corpus())
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("batch_size", [4.0, 3, True, 0, None, 10**30])
+def test_a_state_is_that_of_its_batch_size(tmp_path, batch_size):
+    path = half_way(tmp_path)
+    raw = json.loads((path / "run.json").read_bytes())
+    raw["config"]["batch_size"] = batch_size
+    (path / "run.json").write_text(json.dumps(raw), encoding="utf-8")
+    with pytest.raises(RunError):
+        resumed_run(path, some_corpus())
+
+
+def test_a_large_batch_has_room_for_its_hidden_state(tmp_path):
+    model = some_run().model
+    hidden = {"h": torch.zeros(module.hidden_shapes(model, 2_000_000)[0])}  # 48 MB
+    save_file(hidden, tmp_path / "x")
+    with pytest.raises(RunError, match="too large"):
+        module.read_tensors(tmp_path / "x", model, copies=4)
+    module.read_tensors(tmp_path / "x", model, copies=4, more=48 * 10**6)
+
+
 def test_weights_of_another_cell_type_are_refused(tmp_path):
     for kind in RNN_TYPES[:2]:
         save_run(some_run(kind, kind), tmp_path)
@@ -229,6 +298,92 @@ def test_a_malformed_run_json_is_a_run_or_a_run_error(tmp_path, where, value):
         found = []
     listed = list_runs([tmp_path])  # one that cannot be read breaks no list
     assert not found or listed == found
+
+
+RECORD = {"step": 1, "loss": 1.0, "grad_norm": 1.0, "clipped": 0.0}
+ODD = {
+    "corpus": ("\ud800", "x" * 201, "\x1b[31mred", "a\nb", "\u202ecod.exe"),
+    "command": ("\x1b]0;title\x07", "x" * 100_001),
+    "spec": ("\ud800",),
+    "versions": ({"torch": "\x1b[0m"}, {"torch": 2}, {"\x00": "2"}),
+    "config": ({"steps": "<b>"}, {"steps": True}, {"steps": -1}, {"lr": "1"}, {"x": [1]}),
+    "cue": (1.5, True),
+    "valid_loss": (True, "1"),
+    "history": ([RECORD | {"step": -1}], [RECORD | {"loss": True}], [RECORD | {"step": 1.5}]),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(k, v) for k, values in ODD.items() for v in values])
+def test_a_run_json_that_no_page_can_show_is_refused(tmp_path, key, value):
+    path = save_run(some_run(), tmp_path).info.path
+    raw = json.loads((path / "run.json").read_bytes())
+    assert module.read_info(path).history == ()
+    (path / "run.json").write_text(json.dumps(raw | {key: value}), encoding="utf-8")
+    with pytest.raises(RunError):
+        module.read_info(path)
+
+
+def test_half_a_character_in_a_token_and_sizes_that_cannot_be_tied_are_refused(tmp_path):
+    path = save_run(some_run(), tmp_path).info.path
+    raw = json.loads((path / "run.json").read_bytes())
+    tokens = [*VOCAB.id2token[:-1], "\ud800"]
+    model = raw["model"] | {"tie_weights": True, "hidden_size": 4}
+    for change in ({"vocab": {"tokens": tokens, "split": "char"}}, {"model": model}):
+        (path / "run.json").write_text(json.dumps(raw | change), encoding="utf-8")
+        with pytest.raises(RunError):
+            module.read_info(path)
+
+
+def test_what_is_odd_in_a_corpus_of_the_user_is_saved_so_that_it_can_be_read(tmp_path):
+    run = some_run()
+    run = replace(run, info=replace(run.info, corpus="\udcff\n" + "x" * 300, spec="a\x1b"))
+    info = load_run(save_run(run, tmp_path).info.path).info
+    assert (info.corpus, info.spec) == ("??" + "x" * 198, "a?")
+
+
+def test_a_folder_that_cannot_be_listed_hides_no_other(tmp_path, monkeypatch):
+    save_run(some_run(), tmp_path)
+    os.mkdir(os.fsencode(tmp_path) + b"/\xff")
+    (tmp_path / os.fsdecode(b"\xff") / "run.json").write_bytes(
+        (tmp_path / "made" / "run.json").read_bytes()
+    )
+    folders = ["x" * 300, tmp_path / "made" / "run.json", tmp_path]
+    assert [info.name for info in list_runs(folders)] == ["made"]
+
+
+def test_a_history_too_long_for_run_json_is_thinned_evenly(tmp_path, monkeypatch):
+    history = tuple(
+        RECORD | {"step": n, "valid_loss": 1.0 if n % 100 == 0 else None} for n in range(1, 3001)
+    )
+    run = some_run(history=history)
+    path = save_run(run, tmp_path).info.path
+    monkeypatch.setattr(module, "MAX_JSON", (path / "run.json").stat().st_size // 3)
+    kept = save_run(run, tmp_path).info.history
+    assert module.read_info(path).history == kept
+    steps = [record["step"] for record in kept]
+    assert set(range(100, 3001, 100)) <= set(steps)
+    assert len(steps) > 500
+    assert max(b - a for a, b in itertools.pairwise(steps)) <= 5
+    monkeypatch.setattr(module, "MAX_JSON", 3000)
+    assert save_run(run, tmp_path).info.history[-1]["step"] == 3000
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [{"num_hidden_layers": 65}, {"embedding_size": 70_000}, {"hidden_size": 10**9}],
+)
+def test_sizes_that_no_saved_run_may_have_are_refused_before_training(sizes):
+    shape = {"rnn_type": "LSTM", "embedding_size": 4, "hidden_size": 4} | sizes
+    with pytest.raises(ValueError, match="whole number from 1 to"):
+        new_run("large", some_corpus(), TrainConfig(steps=1), **shape)
+
+
+def test_weights_that_float16_cannot_hold_stay_float32(tmp_path):
+    run = some_run()
+    with torch.no_grad():
+        run.model.projection.bias[0] = 1e6
+    loaded = load_run(save_run(run, tmp_path, half=True).info.path)
+    assert torch.equal(loaded.model.projection.bias, run.model.projection.bias)
 
 
 @pytest.mark.parametrize("field", [(f,) for f in FIELDS] + INSIDE, ids="/".join)

@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -175,15 +176,17 @@ def test_adamw_warms_up_and_follows_a_cosine():
     st.integers(1, 20),
     st.integers(1, 20),
     st.sampled_from([{"steps": 25}, {"epochs": 2}]),
+    st.sampled_from([7, None]),
 )
-@example("adamw", "LSTM", 8, 9, {"steps": 25})
-@example("sgd", "GRU", 8, 9, {"steps": 25})
-@example("sgd", "RNN_TANH", 9, 12, {"epochs": 2})
+@example("adamw", "LSTM", 8, 9, {"steps": 25}, 7)
+@example("adamw", "LSTM", 8, 9, {"steps": 25}, None)
+@example("sgd", "GRU", 8, 9, {"steps": 25}, 7)
+@example("sgd", "RNN_TANH", 9, 12, {"epochs": 2}, None)
 def test_stopped_anywhere_and_resumed_from_disk_gives_the_same_weights(
-    optimizer, rnn_type, first, second, budget
+    optimizer, rnn_type, first, second, budget, every
 ):
     corpus = some_corpus()
-    config = TrainConfig(optimizer, lr=0.1, eval_every=7, **budget, **SMALL | {"log_every": 4})
+    config = TrainConfig(optimizer, lr=0.1, eval_every=every, **budget, **SMALL | {"log_every": 4})
     shape = {"rnn_type": rnn_type, "dropout": 0.3, **SHAPE}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -260,6 +263,46 @@ def test_sgd_divides_the_rate_by_four_after_an_epoch_that_brought_nothing(eval_e
     rates = [r.lr for r in train(some_model(), corpus, config)]
     first = 8.0 if eval_every >= 10 else 2.0  # the very first evaluation is the best there is
     assert rates == [8.0] * 10 + [first] * 10 + [first / 4] * 10 + [first / 16] * 10
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "budget"), [("sgd", {"epochs": 24}), ("adamw", {"steps": 220})]
+)
+def test_evaluations_follow_the_budget(optimizer, budget):
+    config = TrainConfig(optimizer, lr=0.01, batch_size=2, sequence_length=3, **budget)
+    records = list(train(some_model(), some_corpus(), config))
+    steps, evaluated = records[-1].step, [r.step for r in records if r.valid_loss is not None]
+    marks = {math.ceil(steps * n / 20) for n in range(1, 21)}
+    epochs = set(range(9, steps + 1, 9)) if optimizer == "sgd" else set()
+    assert set(evaluated) == marks | epochs
+    assert {math.ceil(steps * n / 200) for n in range(1, 201)} <= {r.step for r in records}
+    assert len(records) <= 215 + len(epochs)
+
+
+@pytest.mark.parametrize(
+    ("pause", "share", "expected"),
+    [(6.0, 1.0, [0.6, 6.6, 12]), (0.0, 0.02, [0.6, 5.6, 10.6, 12]), (0.0, 1.0, None)],
+)
+def test_in_a_budget_of_minutes_evaluations_are_neither_close_nor_most_of_the_time(
+    monkeypatch, pause, share, expected
+):
+    ticks = itertools.count()
+    clock = SimpleNamespace(perf_counter=lambda: next(ticks) / 10)
+    monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(module, "EVAL_SECONDS", pause)
+    monkeypatch.setattr(module, "EVAL_SHARE", share)
+    config = TrainConfig(minutes=0.2, batch_size=2, sequence_length=3)
+    records = list(train(some_model(), some_corpus(), config))
+    seconds = [r.seconds for r in records if r.valid_loss is not None]
+    assert seconds == pytest.approx(expected or [0.6 * n for n in range(1, 21)], abs=1.2)
+
+
+def test_a_slow_training_makes_a_record_a_second(monkeypatch):
+    monkeypatch.setattr(module, "RECORD_SECONDS", 0.0)
+    config = TrainConfig(steps=1000, batch_size=2, sequence_length=3)
+    stop = itertools.count()
+    records = train(some_model(), some_corpus(), config, stop=lambda: next(stop) >= 10)
+    assert [r.step for r in records] == list(range(1, 11))
 
 
 def test_records_are_means_over_the_steps_since_the_last_one():
