@@ -246,7 +246,7 @@ def train_all() -> None:
     if reason:
         st.warning(reason)
     else:
-        config = ui_train.expect(prepared, shapes, config, seeds)
+        ui_train.expect(prepared, shapes, config, seeds)
     recurrent = [parameters(of).recurrent for of in sizes.values()]
     least, most = min(recurrent), max(recurrent)
     if equal == "parameters" and most > 2 * least:

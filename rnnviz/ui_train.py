@@ -6,7 +6,6 @@ import math
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -230,9 +229,7 @@ def settings() -> tuple[list[dict[str, Any]], TrainConfig]:
             disabled=embedding != hidden,
             help="Needs an embedding of the hidden size.",
         )
-    config = TrainConfig(
-        recipe, lr, clip, batch, length, minutes=minutes, seed=seed, log_every=20, eval_every=500
-    )
+    config = TrainConfig(recipe, lr, clip, batch, length, minutes=minutes, seed=seed)
     shape = {
         "embedding_size": embedding,
         "hidden_size": hidden,
@@ -249,7 +246,7 @@ def begin(prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainCon
     if reason:
         st.warning(reason)
     else:
-        config = expect(prepared, models, config)
+        expect(prepared, models, config)
     st.button(
         "Train",
         type="primary",
@@ -278,17 +275,17 @@ def _short(number: float) -> str:
 
 def expect(
     prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainConfig, seeds: int = 1
-) -> TrainConfig:
-    """Show parameters, speed and time; the config with records and evaluations to suit them."""
+) -> None:
+    """Show parameters, speed and time, as far as they are known."""
     corpus, per_step = prepared.corpus, config.batch_size * config.sequence_length
     with st.spinner("Measuring some steps of this shape …"):
         speeds = [_speed(prepared, model, config) for model in models]
-    rows, minutes, slowest = [], 0.0, math.inf
+    rows, minutes = [], 0.0
     for model, speed in zip(models, speeds, strict=True):
         rate = speed.steps_per_second if speed else math.nan
         steps = config.steps or rate * 60 * config.minutes
         takes = config.minutes or steps / rate / 60
-        minutes, slowest = minutes + seeds * takes, min(slowest, rate)
+        minutes += seeds * takes
         numbers = {
             "Tokens/s": f"{rate * per_step:,.0f}",
             "Passes": _short(steps * per_step / len(corpus.train)),
@@ -305,14 +302,8 @@ def expect(
     st.table(rows, hide_index=True)
     if None in speeds:
         st.caption("Speed is measured when no training runs.")
-        return config
+        return
     st.caption(
         f"About {_short(minutes)} minutes in all. The speed is that of a few real steps of this "
         f"shape, measured here on {speeds[0].device}."
-    )
-    seconds = max(6.0, min(3 * (config.minutes or 0), 60.0))  # between evaluations
-    return replace(
-        config,
-        log_every=min(20, max(1, round(slowest))),
-        eval_every=max(1, config.steps // 20 if config.steps else round(slowest * seconds)),
     )
