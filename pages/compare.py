@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from rnnviz import comparison, contrasts, ui, ui_compare, views
+from rnnviz import comparison, contrasts, ui, ui_compare, ui_heatmaps, ui_sidebar, views
 from rnnviz.runs import RunError
 
 ui.begin("compare")
@@ -13,7 +13,7 @@ st.markdown(
 )
 # plotly's own mask of what a range slider leaves out is nearly black
 st.html("<style>[class^=rangeslider-mask] { fill-opacity: 0.1 !important; }</style>")
-choice = ui.sidebar()
+choice = ui_sidebar.sidebar()
 shown = ui.shown(choice)
 dark = ui.is_dark()
 
@@ -62,7 +62,7 @@ for number, group in enumerate(same):
     for k, (column, (sentence, message)) in enumerate(ui.side_by_side(group.strips())):
         with column:
             st.text(sentence)
-            ui.heatmaps(message, [group.views[k]], key=f"margin{number}-{k}")
+            ui_heatmaps.heatmaps(message, [group.views[k]], key=f"margin{number}-{k}")
 st.caption(ui_compare.ABOUT_TEXT)
 
 latest = st.session_state.setdefault("latest", {})  # the report has no session to ask
@@ -102,7 +102,7 @@ def lapse() -> None:
     now = moments[step]
     if now.flow is not None:
         st.text(now.said(step))
-    ui.heatmaps(views.gate_message([now.view], "index", 0, dark), [now.view], key="lapse")
+    ui_heatmaps.heatmaps(views.gate_message([now.view], "index", 0, dark), [now.view], key="lapse")
     if now.flow is not None:
         st.plotly_chart(contrasts.lapse_figure(moments, step, dark), key="lapse_decay")
     st.code(now.sample, language=None, wrap_lines=True, height=120)

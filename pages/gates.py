@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from rnnviz import heatmaps, plots, ui, views
+from rnnviz import heatmaps, plots, ui, ui_heatmaps, ui_sidebar, views
 
 ui.begin("gates")
 st.title("Gates")
@@ -10,7 +10,7 @@ st.markdown(
     "A gate says, for each unit at each token, how much is let through. Time runs from left to "
     "right, the units from top to bottom."
 )
-choice = ui.sidebar()
+choice = ui_sidebar.sidebar()
 shown = ui.shown(choice)
 dark = ui.is_dark()
 RANGES = dict.fromkeys(views.SIGMOIDS, (-0.05, 1.05)) | dict.fromkeys("gn", (-1.05, 1.05))
@@ -23,10 +23,10 @@ def gates() -> None:
     )
     heatmap, below = st.container(), st.container()
     with below:
-        view, unit = ui.pick_unit(shown)
+        view, unit = ui_heatmaps.pick_unit(shown)
     with heatmap:
-        message = views.gate_message(shown, order, ui.first_token(shown), dark)
-        ui.heatmaps(message, shown, key="gates")
+        message = views.gate_message(shown, order, ui_heatmaps.first_token(shown), dark)
+        ui_heatmaps.heatmaps(message, shown, key="gates")
         st.caption(
             "Hover to read a cell; click one to follow its unit below. Gates run from 0, nothing "
             "passes, to 1, all passes; candidates and states are coloured around 0. In a GRU, z "

@@ -5,7 +5,7 @@ import html
 import numpy as np
 import streamlit as st
 
-from rnnviz import RNN_TYPES, flows, plots, ui, views
+from rnnviz import RNN_TYPES, flows, plots, ui, ui_gradients, ui_heatmaps, ui_sidebar, views
 
 ui.begin("gradients")
 st.title("Gradients through time")
@@ -13,7 +13,7 @@ st.markdown(
     "Learning needs the gradient of a loss to reach the tokens that caused it. Here each loss is "
     "that of one prediction, never a sum over the text, which would hide how it vanishes."
 )
-choice = ui.sidebar()
+choice = ui_sidebar.sidebar()
 shown = [view for view in ui.shown(choice) if len(view.tokens) > 1]
 dark = ui.is_dark()
 if not shown:
@@ -32,7 +32,7 @@ def decay() -> None:
         left, right = st.columns(2)
         most = len(shown[0].tokens) - 1  # the last token has no next one to predict
         with left:
-            target = ui.pick_token(shown[0], "Target: the loss after token", most)
+            target = ui_heatmaps.pick_token(shown[0], "Target: the loss after token", most)
         st.session_state["window"] = min(st.session_state.get("window", 0), most)
         right.slider("Window of truncated BPTT, tokens (0: none)", 0, most, key="window")
         window = st.session_state["window"] or views.MAX_TOKENS
@@ -42,7 +42,7 @@ def decay() -> None:
     for n, view in enumerate(shown):
         dash = STROKES[kinds[:n].count(kinds[n])]  # two models of a cell type have one colour
         t = min(view.token_at(place), len(view.tokens) - 2)
-        flow, color = ui.flow(view, choice, t), plots.color(view.info.rnn_type, dark)
+        flow, color = ui_gradients.flow(view, choice, t), plots.color(view.info.rnn_type, dark)
         whose = (
             name(view) if view.tokens == shown[0].tokens else f"{name(view)} after {told(view, t)}"
         )
@@ -95,8 +95,10 @@ def told(view: views.View, t: int) -> str:
 
 def influence() -> None:
     st.subheader("Which token mattered for which prediction")
-    message = views.influence_message(shown, [ui.influence(v, choice) for v in shown], dark)
-    ui.heatmaps(message, shown, "influence", "loss")
+    message = views.influence_message(
+        shown, [ui_gradients.influence(v, choice) for v in shown], dark
+    )
+    ui_heatmaps.heatmaps(message, shown, "influence", "loss")
     st.caption(
         "Row t: the loss of the prediction after token t. Column s: the norm of its gradient with "
         f"respect to the input of layer {choice.layer + 1} at token s, log scale, the first "
@@ -130,7 +132,7 @@ def laboratory() -> None:
     lines = []
     for rnn_type in RNN_TYPES:
         own = bias if rnn_type == "LSTM" else 0.0  # what changes nothing is not computed anew
-        norms = ui.laboratory(rnn_type, gain, own, size, steps, clip)
+        norms = ui_gradients.laboratory(rnn_type, gain, own, size, steps, clip)
         lines.append(plots.Decay(rnn_type, plots.color(rnn_type, dark), norms))
     title = "∥∂L/∂h∥ of the last loss, untrained"
     st.plotly_chart(plots.decay(lines, title, "gradient norm (log)"), key="laboratory")

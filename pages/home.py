@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from rnnviz import ui, views
+from rnnviz import ui, ui_heatmaps, ui_sidebar, views
 
 ui.begin("home")
 st.title("See inside a recurrent network")
@@ -12,14 +12,14 @@ st.markdown(
     "sidebar and watch four cell types read it. Everything shown is computed from trained weights "
     "on this machine, nothing is an illustration."
 )
-choice = ui.sidebar()
+choice = ui_sidebar.sidebar()
 shown = ui.shown(choice)
 view = shown[0]
 
 unit = views.most_telling_unit(view)
 message = views.coloured_text_message(view, unit)
 st.subheader(f"One unit of the {view.info.rnn_type}, reading your text")
-ui.heatmaps(message, [view], key="home")
+ui_heatmaps.heatmaps(message, [view], key="home")
 name = "cell state tanh(c)" if "c" in view.states else "hidden state h"
 st.caption(
     f"Each token is coloured by the {name} of unit {unit} of {ui.label(view.info)} after reading "

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from rnnviz import samples, ui, ui_sampling
+from rnnviz import samples, ui, ui_sampling, ui_sidebar
 
 ui.begin("sampling")
 st.title("Sampling")
@@ -11,7 +11,7 @@ st.markdown(
     "temperature T before the softmax and draws. Drag the slider: every text, bar and number "
     "below is the true one at that temperature, drawn with the same noise."
 )
-choice = ui.sidebar(text=False, also=ui_sampling.ADDRESS)
+choice = ui_sidebar.sidebar(text=False, also=ui_sampling.ADDRESS)
 prompt, length, cuts = ui_sampling.controls(choice.runs[0])
 temperature = ui_sampling.slider()
 originals = ui_sampling.said(choice.runs, prompt, length, cuts)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from rnnviz import heatmaps, plots, ui, views
+from rnnviz import heatmaps, plots, ui, ui_heatmaps, ui_sidebar, views
 
 ui.begin("states")
 st.title("Cell state")
@@ -10,7 +10,7 @@ st.markdown(
     "What a network remembers stands in its states. An LSTM keeps a cell state c that its gates "
     "write, keep and read; GRU and RNN have the hidden state h alone, and no c."
 )
-choice = ui.sidebar()
+choice = ui_sidebar.sidebar()
 shown = ui.shown(choice)
 dark = ui.is_dark()
 
@@ -19,11 +19,11 @@ dark = ui.is_dark()
 def states() -> None:
     colored, controls, step, heatmap = (st.container() for _ in range(4))
     with controls:
-        view, unit = ui.pick_unit(shown)
-        t = ui.pick_token(view, "Token", len(view.tokens))
+        view, unit = ui_heatmaps.pick_unit(shown)
+        t = ui_heatmaps.pick_token(view, "Token", len(view.tokens))
     what = "tanh(c)" if "c" in view.states else "h"
     with colored:
-        ui.heatmaps(views.coloured_text_message(view, unit), [view], key="coloured")
+        ui_heatmaps.heatmaps(views.coloured_text_message(view, unit), [view], key="coloured")
         st.caption(
             f"The text, coloured by {what} of unit {unit} of {view.info.name} after each token: "
             "red is positive, blue negative, what fades into the page is nothing held. Hover for "
@@ -39,8 +39,8 @@ def states() -> None:
         order = st.segmented_control(
             "Order of units", heatmaps.ORDERS, default="mean", key="order", required=True
         )
-        message = views.state_message(shown, order, ui.first_token(shown), dark)
-        ui.heatmaps(message, shown, key="states")
+        message = views.state_message(shown, order, ui_heatmaps.first_token(shown), dark)
+        ui_heatmaps.heatmaps(message, shown, key="states")
         st.caption(
             "Stripes along the text are memories that last; a sudden change across many units is "
             "a place where the text turns. c has no bound: 99% of its values fit the colours."

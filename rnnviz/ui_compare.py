@@ -12,7 +12,18 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from rnnviz import comparison, contrasts, corpora, report, runs, snapshots, ui, ui_train, views
+from rnnviz import (
+    comparison,
+    contrasts,
+    corpora,
+    report,
+    runs,
+    snapshots,
+    ui,
+    ui_sidebar,
+    ui_train,
+    views,
+)
 from rnnviz.background import Plan, against
 from rnnviz.comparison import Measures
 from rnnviz.contrasts import Moment, SameText
@@ -190,7 +201,7 @@ def moments(info: RunInfo, steps: Sequence[int], choice: Choice) -> dict[int, Mo
     """
     text = choice.text
     if info.corpus not in {shown.corpus for shown in choice.runs}:
-        text = ui.PRESETS.get(info.corpus, ("", text))[1]
+        text = ui_sidebar.PRESETS.get(info.corpus, ("", text))[1]
     spans = info.vocab.spans(text, views.WINDOW)
     if not spans:
         return {}

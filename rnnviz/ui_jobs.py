@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pandas as pd
 import streamlit as st
 
-from rnnviz import plots, ui
+from rnnviz import plots, ui, ui_sidebar
 from rnnviz.background import SAMPLE_TEMPERATURE, Job, Progress
 
 MOST_POINTS = 400  # of a curve: a picture shows no more
@@ -111,10 +111,10 @@ def _result(job: Job) -> None:
         names = _one_of_each_first(job)
         look, compare, keep = st.columns([2, 2, 3], vertical_alignment="center")
         if look.button("See the gates", key=f"look_{id(job)}", type="primary", width="stretch"):
-            ui.show_on("gates", names)
+            ui_sidebar.show_on("gates", names)
         if compare.button("Compare", key=f"compare_{id(job)}", width="stretch"):
             st.session_state["kept_compared"] = (st.session_state["page"], names)  # all of them
-            ui.show_on("compare", names)
+            ui_sidebar.show_on("compare", names)
         keep.page_link("pages/models.py", label="Name it, take it along, delete it")
     elif job.state == "stopped":
         st.caption("Stopped before it began.")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from rnnviz import samples, ui
+from rnnviz import samples, ui, ui_heatmaps, ui_sidebar
 from rnnviz.runs import RunInfo
 from rnnviz.samples import Cuts, Said
 
@@ -31,12 +31,12 @@ def _number(kind: type, low: float, high: float):
 
 
 ADDRESS = (
-    ui.Field("prompt", "prompt", lambda text: text[:MAX_PROMPT]),
-    ui.Field("temperature", "T", _number(float, 0, 2), 1.0),
-    ui.Field("length", "length", _number(int, *LENGTHS), 400),
-    ui.Field("seed", "seed", _number(int, 0, 2**31 - 1), 0),
-    ui.Field("top_k", "top_k", _number(int, 0, 10**6), 0),
-    ui.Field("top_p", "top_p", _number(float, 0.01, 1), 1.0),
+    ui_sidebar.Field("prompt", "prompt", lambda text: text[:MAX_PROMPT]),
+    ui_sidebar.Field("temperature", "T", _number(float, 0, 2), 1.0),
+    ui_sidebar.Field("length", "length", _number(int, *LENGTHS), 400),
+    ui_sidebar.Field("seed", "seed", _number(int, 0, 2**31 - 1), 0),
+    ui_sidebar.Field("top_k", "top_k", _number(int, 0, 10**6), 0),
+    ui_sidebar.Field("top_p", "top_p", _number(float, 0.01, 1), 1.0),
 )
 
 _temperature = st.components.v2.component(
@@ -101,7 +101,7 @@ def slider() -> float:
 
     def store() -> None:
         state["T"] = float(state["temperature"]["temperature"])
-        ui.ours()
+        ui_sidebar.ours()
 
     _temperature(key="temperature", data=state["T"], on_temperature_change=store)
     return state["T"]
@@ -186,7 +186,7 @@ def texts(originals: Sequence[Said], forks: Sequence[Said], cuts: Cuts) -> None:
         run = ui.run(*ui.stamp(chosen.info))
         state["answer"] = [*asked, *samples.likeliest(run, chosen, row, place, cuts)]
     if "answer" in state:
-        ui.tell("answer", state["answer"])
+        ui_heatmaps.tell("answer", state["answer"])
 
 
 def fork_of(originals: Sequence[Said], cuts: Cuts) -> list[tuple[int, ...]]:

@@ -23,6 +23,7 @@ from rnnviz import (
     save_run,
     ui,
     ui_sampling,
+    ui_sidebar,
 )
 from tests import test_imports
 from tests.test_runs import some_run
@@ -60,15 +61,15 @@ def test_each_page_shows_a_picture_of_the_shipped_models(page):
     assert is_fine(app)
     assert app.title[0].value == PAGES[page]
     if page in TEXT_PAGES:
-        assert app.session_state["runs"] == list(ui.DEFAULT_RUNS)
+        assert app.session_state["runs"] == list(ui_sidebar.DEFAULT_RUNS)
     assert app.caption
 
 
-@pytest.mark.parametrize("corpus", ui.PRESETS)
+@pytest.mark.parametrize("corpus", ui_sidebar.PRESETS)
 def test_gates_of_each_example_text(corpus):
     app = opened("pages/gates.py")
     app.sidebar.selectbox(key="example").set_value(corpus).run()
-    assert app.session_state["text"] == ui.PRESETS[corpus][1]
+    assert app.session_state["text"] == ui_sidebar.PRESETS[corpus][1]
     assert is_fine(app)
 
 
@@ -175,7 +176,7 @@ def test_odd_texts_give_a_picture(page, text):
     app = opened(page, runs=["recall-lstm", "python-docs-gru"], text=text)
     assert is_fine(app)
     assert app.caption
-    if len(text) > ui.MAX_URL_TEXT:
+    if len(text) > ui_sidebar.MAX_URL_TEXT:
         assert "text" not in app.query_params
         assert "left out" in app.info[0].value
 

@@ -23,6 +23,7 @@ from rnnviz import (
     snapshots,
     ui,
     ui_compare,
+    ui_sidebar,
     ui_train,
 )
 from rnnviz.data import make_corpus
@@ -77,7 +78,7 @@ def test_the_table_has_the_numbers_of_each_run():
     table = app.dataframe[0].value.set_index("run")
     assert list(table)[:3] == ["validation, nats", "cell type", "bits/character"]
     infos = {info.name: info for info in list_runs([runs.ASSETS])}
-    assert list(table.index) == list(ui.DEFAULT_RUNS)
+    assert list(table.index) == list(ui_sidebar.DEFAULT_RUNS)
     for name, row in table.iterrows():
         info = infos[name]
         assert row["cell type"] == info.rnn_type
@@ -94,7 +95,7 @@ def test_runs_compared_are_the_sidebars_until_others_are_chosen_and_then_are_kep
     app = opened(PAGE, runs=["recall-lstm"])
     assert app.multiselect(key="compared").value == ["recall-lstm"]
     assert "One run" in said(app)
-    wanted = ["recall-lstm", "recall-rnn-tanh", *ui.DEFAULT_RUNS]
+    wanted = ["recall-lstm", "recall-rnn-tanh", *ui_sidebar.DEFAULT_RUNS]
     app.multiselect(key="compared").set_value(wanted).run()
     app.switch_page("pages/gates.py").run()
     app.switch_page(PAGE).run()
