@@ -124,7 +124,8 @@ def safe_name(name: str) -> str:
     """A name that is one plain folder. Raises RunError for anything else."""
     if not re.fullmatch(r"\w[\w.+ -]{0,79}", name) or name.endswith((".", " ")):
         raise RunError(
-            f"{name!r} is no name for a run: use up to 80 letters, digits, spaces, '-', '_', '.', '+'"
+            f"{name!r} is no name for a run: "
+            "use up to 80 letters, digits, spaces, '-', '_', '.', '+'"
         )
     return name
 
