@@ -135,21 +135,24 @@ def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerS
     trace = trace_model(model, ids[:-1])
     if not all(layer.h.isfinite().all() for layer in trace.layers):
         raise ValueError("the states are no longer finite on this text: no gradient is defined")
-    layers = [layer_slopes(model.rnn, layer, k) for k, layer in enumerate(trace.layers)]
-    top = trace.layers[-1].h_out[:, 0].double()  # (T,H)
-    weight, bias = (p.detach().double() for p in model.projection.parameters())
-    direct = torch.empty_like(top)
-    rows = max(1, BLOCK // len(weight))
-    for start in range(0, len(top), rows):
-        part = slice(start, start + rows)
-        p = nn.functional.linear(top[part], weight, bias).softmax(-1)  # (T,V)
-        at = ids[1:][part, None]
-        p.scatter_(-1, at, 0)
-        p.scatter_(-1, at, -p.sum(-1, keepdim=True))  # d(-log p)/d logits: p - 1, not cancelled
-        direct[part] = p @ weight
+    direct = _direct(model, trace.layers[-1].h_out[:, 0], ids[1:])
     if not direct.isfinite().all():
         raise ValueError("the loss is not finite on this text: no gradient is defined")
-    return layers, direct
+    return [layer_slopes(model.rnn, layer, k) for k, layer in enumerate(trace.layers)], direct
+
+
+def _direct(model: RNNModel, h: Tensor, following: Tensor) -> Tensor:
+    """dL_t/dh_t (T,H) through the projection alone: of h (T,H) and the tokens after it (T,)."""
+    weight, bias = (p.detach().double() for p in model.projection.parameters())
+    direct = h.to(torch.float64, copy=True)
+    blocks = (a.split(max(1, BLOCK // len(weight))) for a in (direct, following))
+    for rows, at in zip(*blocks, strict=True):
+        p = nn.functional.linear(rows, weight, bias).softmax(-1)  # (T',V)
+        p.scatter_(-1, at[:, None], 0)
+        # d(-log p)/d logits is p - 1 at the token that follows: of the rest, not cancelled
+        p.scatter_(-1, at[:, None], -p.sum(-1, keepdim=True))
+        torch.mm(p, weight, out=rows)
+    return direct
 
 
 def _is_whole(number: object) -> bool:
@@ -197,14 +200,14 @@ def _scan(
     size, active = direct.shape[1], 0
     states = 2 * size if layers[0].kind == "LSTM" else size
     adjoints = direct.new_zeros(len(layers), len(targets), states)  # (L,R,S), from step t + 1
-    before = torch.zeros_like(adjoints)  # those of the step before, which take their place
+    adjoints[-1, :, :size] = direct[list(targets)]
+    before = adjoints.clone()  # those of the step before, which take their place
     log_scale = direct.new_full(adjoints.shape[:2], -math.inf)
+    log_scale[-1] = 0
     through = direct.new_empty(size, states)
     slopes = [layer.slopes.steps() for layer in layers]
     for t in range(targets[0], first - 1, -1):
-        if active < len(targets) and targets[active] == t:
-            adjoints[-1, active, :size], log_scale[-1, active] = direct[t], 0
-            active += 1
+        active += active < len(targets) and targets[active] == t
         above: tuple[Tensor, Tensor] | None = None  # what the layer above hands down, its scale
         for k in range(len(layers) - 1, -1, -1):
             layer, adjoint, scale = layers[k], adjoints[k, :active], log_scale[k, :active]
