@@ -162,7 +162,7 @@ def test_a_run_that_is_not_there_is_left_out():
 ODD = ["a", "\0", "\u0301\u0301", "שלום עולם", "👩‍👩‍👧", "<script>alert(1)</script>", "x" * 100_000]
 
 
-@pytest.mark.parametrize("prompt", ["", "ab" * 2500, *ODD])
+@pytest.mark.parametrize("prompt", ["", "ab" * 2500, "\0", "שלום 👩‍👩‍👧 <script>alert(1)</script>"])
 def test_odd_prompts_are_gone_on_from(prompt):
     app = opened("pages/sampling.py", runs=["recall-lstm", "python-docs-gru"], prompt=prompt)
     assert is_fine(app)

@@ -61,11 +61,10 @@ def sentences(result: subprocess.CompletedProcess) -> list[str]:
     "arguments",
     [
         (),
-        ("--corpus", "recall", "--rnn-type", "GRU"),
-        ("--layers", "2", "--batch-size", "18"),
+        ("--corpus", "recall", "--rnn-type", "GRU", "--layers", "2", "--batch-size", "18"),
         ("--hidden-size", "256"),  # its products may be in bfloat16
     ],
-    ids=["every token", "after a cue", "two layers", "wide"],
+    ids=["every token", "after a cue in two layers", "wide"],
 )
 def test_two_processes_give_the_loss_curve_of_one(arguments):
     arguments = ("--steps", "100", *arguments)
