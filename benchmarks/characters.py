@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._command import run
-from rnnviz import RNN_TYPES, corpora, plots
+from rnnviz import RNN_TYPES, corpora, plots, plots_training
 
 Curve = list[tuple[float, float]]  # seconds, validation nats a character
 
@@ -94,5 +94,7 @@ def _draw(curves: dict[str, Curve]) -> str:
         lines.append(plots.Line(name, color, x[x > 0], y[x > 0]))
     title = "Validation loss on tiny-shakespeare"
     PICTURE.parent.mkdir(exist_ok=True)
-    plots.learning_curves(lines, title, "seconds").write_html(PICTURE, include_plotlyjs=True)
+    plots_training.learning_curves(lines, title, "seconds").write_html(
+        PICTURE, include_plotlyjs=True
+    )
     return "seconds and nats a character, both log"

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from rnnviz import comparison, contrasts, ui, ui_compare, ui_heatmaps, ui_sidebar, views
-from rnnviz.runs import RunError
+from rnnviz.runinfo import RunError
 
 ui.begin("compare")
 st.title("Compare")

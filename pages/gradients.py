@@ -5,7 +5,17 @@ import html
 import numpy as np
 import streamlit as st
 
-from rnnviz import RNN_TYPES, flows, plots, ui, ui_gradients, ui_heatmaps, ui_sidebar, views
+from rnnviz import (
+    RNN_TYPES,
+    flows,
+    plots,
+    plots_training,
+    ui,
+    ui_gradients,
+    ui_heatmaps,
+    ui_sidebar,
+    views,
+)
 
 ui.begin("gradients")
 st.title("Gradients through time")
@@ -156,7 +166,7 @@ if trained:
         steps, norms = np.array([(r["step"], r["grad_norm"]) for r in view.info.history]).T  # (N,)
         runs.append((name(view), plots.color(view.info.rnn_type, dark), steps, norms))
     clips = {view.info.config.get("clip") for view in trained}
-    figure = plots.training_norms(
+    figure = plots_training.training_norms(
         runs, clips.pop() if len(clips) == 1 else None, "Norm of the gradient over training"
     )
     st.plotly_chart(figure)

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from rnnviz import archive, comparison, corpora, imports, runs, ui
-from rnnviz.runs import RunInfo
+from rnnviz.runinfo import RunInfo
 
 OWN_TEXTS = "Texts of your own"
 LOSS = st.column_config.NumberColumn(format="%.4f")

@@ -13,7 +13,8 @@ RNN_TYPES = ("LSTM", "GRU", "RNN_TANH", "RNN_RELU")
 _HOME = {
     "data": ("Corpus", "CorpusError", "Vocab", "bptt_batchify", "load_corpus"),
     "model": ("RNNModel", "count_parameters"),
-    "training": ("StepRecord", "TrainConfig", "TrainState", "TrainingError", "train", "evaluate"),
+    "training": ("StepRecord", "TrainConfig", "TrainState", "TrainingError", "train"),
+    "evaluation": ("evaluate",),
     "tracing": ("LayerTrace", "Trace", "record", "trace", "trace_model"),
     "gradients": (
         "GradientFlow",
@@ -24,7 +25,8 @@ _HOME = {
         "recurrent_jacobian",
     ),
     "sampling": ("Sweep", "generate", "next_token", "temperature_sweep"),
-    "runs": ("Run", "RunError", "RunInfo", "list_runs", "load_run", "save_run"),
+    "runinfo": ("RunError", "RunInfo"),
+    "runs": ("Run", "list_runs", "load_run", "save_run"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted([*_MODULE_OF, "RNN_TYPES"])

@@ -262,7 +262,7 @@ def _import(options: argparse.Namespace) -> None:
 def _eval(options: argparse.Namespace) -> None:
     from rnnviz import load_run
     from rnnviz.corpora import read
-    from rnnviz.training import score
+    from rnnviz.evaluation import score
 
     run = load_run(options.name)
     if not (options.corpus or run.info.spec):

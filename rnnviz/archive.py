@@ -13,11 +13,12 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from rnnviz import runs, snapshots
-from rnnviz.runs import Run, RunError, RunInfo
+from rnnviz import runinfo, runs, snapshots
+from rnnviz.runinfo import RunError, RunInfo
+from rnnviz.runs import Run
 
-MAX_HEADER = 2 * runs.MAX_JSON  # JSON inside JSON: quotes and line ends take two bytes
-MAX_TENSORS = 4 * runs.MAX_LAYERS + 3
+MAX_HEADER = 2 * runinfo.MAX_JSON  # JSON inside JSON: quotes and line ends take two bytes
+MAX_TENSORS = 4 * runinfo.MAX_LAYERS + 3
 FILES = ("run.json", "weights.safetensors", "resume.safetensors")  # without the first it is no run
 
 
@@ -78,7 +79,7 @@ def unpack(raw: bytes, folder: Path, name: str = "") -> RunInfo:
             runs.load_run(path)
         except RunError as error:
             raise RunError(str(error).replace(str(path), name)) from None
-        return runs.read_info(_settle(path, folder))
+        return runinfo.read_info(_settle(path, folder))
 
 
 def keep(run: Run, folder: Path) -> RunInfo:

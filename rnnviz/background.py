@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from rnnviz.corpora import Source
 from rnnviz.process import blocks_kept
-from rnnviz.runs import MAX_SIZE, runs_folder
+from rnnviz.runinfo import MAX_SIZE
+from rnnviz.runs import runs_folder
 
 if TYPE_CHECKING:
     from rnnviz.data import Corpus

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnnviz import RNN_TYPES, corpora, flows, views
-from rnnviz.runs import MAX_SIZE, RunInfo, run_name
+from rnnviz.runinfo import MAX_SIZE, RunInfo
+from rnnviz.runs import run_name
 from rnnviz.sizes import parameters
 
 if TYPE_CHECKING:

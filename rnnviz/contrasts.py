@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz import RNN_TYPES, flows, heatmaps, plots, views
+from rnnviz import RNN_TYPES, flows, heatmaps, plots, plots_training, views
 from rnnviz.comparison import groups, settings
 from rnnviz.data import writable
 from rnnviz.flows import Flow
-from rnnviz.runs import RunInfo
+from rnnviz.runinfo import RunInfo
 from rnnviz.views import View
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def curve_figures(infos: Sequence[RunInfo], axis: str, dark: bool) -> list[go.Fi
                 lines.append(plots.Line(html.escape(label), color, *line))
             if lines:
                 where = f"{title} on {html.escape(alike[0].corpus)}"
-                figures.append(plots.learning_curves(lines, where, f"training {axis}"))
+                figures.append(plots_training.learning_curves(lines, where, f"training {axis}"))
     return figures
 
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from rnnviz import RNN_TYPES, archive
 from rnnviz.corpora import Source
 from rnnviz.data import EOS, LEVELS, UNK, Vocab, fingerprint, make_corpus
-from rnnviz.runs import MAX_LAYERS, MAX_SIZE, Run, RunError, RunInfo, fill, run_name, versions
+from rnnviz.runinfo import MAX_LAYERS, MAX_SIZE, RunError, RunInfo
+from rnnviz.runs import Run, fill, run_name, versions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,8 +80,8 @@ def import_run(
 
     Raises RunError or CorpusError with one sentence.
     """
+    from rnnviz.evaluation import evaluate
     from rnnviz.model import RNNModel
-    from rnnviz.training import evaluate
 
     found = read_model(raw, file)
     options = describe(found, file, rnn_type)

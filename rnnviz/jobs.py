@@ -13,24 +13,13 @@ from pathlib import Path
 
 import torch
 
-from rnnviz import archive, distributed, snapshots
+from rnnviz import archive, distributed, resume, snapshots
 from rnnviz.data import Corpus
+from rnnviz.evaluation import score
 from rnnviz.model import RNNModel
-from rnnviz.runs import (
-    ASSETS,
-    Run,
-    RunError,
-    RunInfo,
-    check_sizes,
-    halved,
-    load_resume,
-    load_run,
-    runs_folder,
-    safe_name,
-    save_run,
-    versions,
-)
-from rnnviz.training import StepRecord, TrainConfig, TrainingError, TrainState, score, train
+from rnnviz.runinfo import RunError, RunInfo, check_sizes
+from rnnviz.runs import ASSETS, Run, halved, load_run, runs_folder, safe_name, save_run, versions
+from rnnviz.training import StepRecord, TrainConfig, TrainingError, TrainState, train
 
 SAVE_SECONDS = 30.0
 PROBE = Path(__file__).resolve().parent.parent / "tests" / "probe.txt"
@@ -124,7 +113,7 @@ def resumed_run(path: Path, corpus: Corpus) -> tuple[Run, TrainState]:
         raise RunError(
             f"{path} has a training configuration that makes no sense ({error})"
         ) from None
-    state = load_resume(run)
+    state = resume.load(run)
     history = tuple(r for r in run.info.history if r["step"] <= state.step)
     return Run(replace(run.info, history=history), run.model), state
 

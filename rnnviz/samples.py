@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rnnviz.data import Vocab
-    from rnnviz.runs import Run, RunInfo
+    from rnnviz.runinfo import RunInfo
+    from rnnviz.runs import Run
     from rnnviz.sampling import Sweep
 
 TEMPERATURES = tuple(round(0.05 * k, 2) for k in range(41))

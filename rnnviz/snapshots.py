@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rnnviz import runs
-from rnnviz.runs import Run, RunError, RunInfo
+from rnnviz.runinfo import RunError, RunInfo
+from rnnviz.runs import Run
 
 MAX_SNAPSHOTS = 20
 MAX_BYTES = 20_000_000

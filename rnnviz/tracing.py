@@ -160,6 +160,11 @@ def _check(rnn: nn.RNNBase, x: Tensor, state) -> None:
         raise ValueError(f"{wanted}, not {shape}")
     if 0 in x.shape:
         raise ValueError(f"x {tuple(x.shape)} has no steps to trace")
+    weight = rnn.all_weights[0][0]
+    if (x.dtype, x.device) != (weight.dtype, weight.device):
+        raise ValueError(
+            f"x is {x.dtype} on {x.device}, where the weights are {weight.dtype} on {weight.device}"
+        )
     if rnn.training and rnn.dropout > 0 and rnn.num_layers > 1:
         raise ValueError("a module in training mode drops units at random: call eval() first")
     if state is None:

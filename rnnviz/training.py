@@ -1,4 +1,4 @@
-"""Training by truncated BPTT, as a generator of records; evaluation in nats a token."""
+"""Training by truncated BPTT, as a generator of records."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rnnviz import distributed
-from rnnviz.cells import product
 from rnnviz.data import Corpus, bptt_batchify
-from rnnviz.loss import has_bfloat16, nats_, total_nats
+from rnnviz.evaluation import evaluate
+from rnnviz.loss import has_bfloat16, total_nats
 from rnnviz.model import Hidden, RNNModel, detach, to
+from rnnviz.optimizers import adamw_of, moments_of, schedule, sgd_step
 
 # Measured defaults: the rate that serves each cell type well under each recipe. One rate
 # for all would be unfair: with SGD at 20 a ReLU-RNN overflows and a tanh-RNN stalls.
@@ -23,13 +23,9 @@ DEFAULT_LR = {
     "sgd": {"LSTM": 20.0, "GRU": 10.0, "RNN_TANH": 5.0, "RNN_RELU": 5.0},
     "adamw": {"LSTM": 1e-2, "GRU": 1e-2, "RNN_TANH": 6e-3, "RNN_RELU": 4e-3},
 }
-WARMUP_STEPS = 100
-LAST_LR = 0.02  # share of the learning rate at which the cosine ends
 WIDE = 256  # hidden units, from which on bfloat16 pays
 RECORDS, RECORD_SECONDS = 200, 1.0  # a budget is cut into so many records, or more often
 EVALUATIONS, EVAL_SECONDS, EVAL_SHARE = 20, 6.0, 0.1  # at most this share of a time is evaluation
-EVAL_ELEMENTS = 2_000_000  # logits that evaluation holds at once
-EVAL_ROWS, EVAL_STREAM = 32, 2_000  # streams it reads side by side, and tokens of each at least
 
 
 class TrainingError(ValueError):
@@ -159,45 +155,6 @@ def in_bfloat16(model: RNNModel) -> bool:
     return wide and weight.is_cpu and weight.dtype == torch.float32 and has_bfloat16()
 
 
-def score(model: RNNModel, ids: Tensor, cue: int | None = None) -> tuple[float, float]:
-    """Mean nats and accuracy of every next token of ids (N,).
-
-    A long text is read as up to EVAL_ROWS streams side by side, of EVAL_STREAM tokens or more,
-    each from a state of zeros. With `cue` only the tokens after a cue count, and the text is one
-    stream: a cut would take what they depend on. A token is right when none is likelier. Raises
-    ValueError when none counts.
-    """
-    was_training = model.training
-    model.eval()
-    projection = model.projection.weight, model.projection.bias
-    rows = 1 if cue is not None else min(EVAL_ROWS, max(1, (len(ids) - 1) // EVAL_STREAM))  # B
-    blank = -(len(ids) - 1) % rows
-    inputs = F.pad(ids[:-1], (0, blank)).view(rows, -1).to(model.device)  # (B,N/B)
-    targets = F.pad(ids[1:], (0, blank), value=-1).view(rows, -1).to(model.device)
-    length = max(1, EVAL_ELEMENTS // model.projection.out_features // rows)
-    nats, right, count = 0.0, 0, 0
-    with torch.no_grad():
-        hidden = model.init_hidden(rows)
-        for start in range(0, inputs.shape[1], length):
-            input, target = (x[:, start : start + length] for x in (inputs, targets))  # (B,T)
-            output, hidden = model.states(input, hidden)  # (B,T,H)
-            counted = target >= 0 if cue is None else (target >= 0) & (input == cue)
-            output, target = output[counted], target[counted]  # (n,H), (n,)
-            losses, below = nats_(product(output, *projection), target)  # (n,) each
-            nats += losses.double().sum().item()
-            right += int((below == 0).sum())
-            count += len(target)
-    model.train(was_training)
-    if not count:
-        raise ValueError(f"{len(ids)} tokens hold nothing to predict")
-    return nats / count, right / count
-
-
-def evaluate(model: RNNModel, ids: Tensor, cue: int | None = None) -> float:
-    """Mean nats a token (see `score`); exp of it is the perplexity."""
-    return score(model, ids, cue)[0]
-
-
 def train(
     model: RNNModel,
     corpus: Corpus,
@@ -229,7 +186,7 @@ def train(
     inputs, targets = inputs[:, rows].to(device), targets[:, rows].to(device)  # B: its own rows
     last_step = config.steps or (config.epochs or 0) * per_epoch
     eval_every = None if config.eval_every is None else min(config.eval_every, per_epoch)
-    adamw = _adamw(model, state) if config.optimizer == "adamw" else None
+    adamw = adamw_of(model, state.moments) if config.optimizer == "adamw" else None
 
     state.last = model.state_dict()
     state.best = state.best or _copy(model)
@@ -273,7 +230,7 @@ def train(
             epoch, window = divmod(state.step, per_epoch)
             if window == 0:
                 hidden = model.init_hidden(inputs.shape[1])
-            lr = config.lr * (state.anneal if adamw is None else _schedule(state.step, progress))
+            lr = config.lr * (state.anneal if adamw is None else schedule(state.step, progress))
 
             loss, hidden = window_loss(
                 inputs[window], targets[window], detach(hidden), counts[window]
@@ -283,9 +240,7 @@ def train(
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip)
             if adamw is None:
-                with torch.no_grad():
-                    gradients = [p.grad for p in parameters]
-                    torch._foreach_add_(parameters, gradients, alpha=-lr)
+                sgd_step(parameters, lr)
             else:
                 adamw.param_groups[0]["lr"] = lr
                 adamw.step()
@@ -328,7 +283,7 @@ def train(
             _keep_noise_and_hidden(state, hidden)
             state.done = progress == 1.0
             if adamw is not None:
-                state.moments = _moments(model, adamw)
+                state.moments = moments_of(model, adamw)
             state.seconds = time.perf_counter() - started
             yield StepRecord(
                 step=state.step,
@@ -359,12 +314,6 @@ def _timed_evaluation(model: RNNModel, corpus: Corpus) -> tuple[float, float]:
     return evaluate(model, corpus.valid, corpus.cue), time.perf_counter() - started
 
 
-def _schedule(step: int, progress: float) -> float:
-    """Warm-up over the first steps, then a cosine over the budget."""
-    cosine = 0.5 * (1 + math.cos(math.pi * progress))
-    return min(1.0, (step + 1) / WARMUP_STEPS) * (LAST_LR + (1 - LAST_LR) * cosine)
-
-
 def _means(losses: list[Tensor], norms: list[Tensor], clip: float) -> tuple[float, float, float]:
     """Mean loss, mean gradient norm and share of clipped steps: one wait for the device."""
     norm = torch.stack(norms)
@@ -393,28 +342,3 @@ def _copy(model: RNNModel, into: dict[str, Tensor] | None = None) -> dict[str, T
     weights = model.state_dict()
     into = into or {name: torch.empty_like(tensor) for name, tensor in weights.items()}
     return {name: into[name].copy_(tensor) for name, tensor in weights.items()}
-
-
-def _adamw(model: RNNModel, state: TrainState) -> torch.optim.AdamW:
-    """AdamW in one fused kernel, going on from the moments of a state if it has any."""
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=1.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True
-    )
-    for name, parameter in model.named_parameters():
-        entry = {
-            key: state.moments[f"{key}.{name}"].to("cpu" if key == "step" else parameter.device)
-            for key in ("step", "exp_avg", "exp_avg_sq")
-            if f"{key}.{name}" in state.moments
-        }
-        if entry:
-            optimizer.state[parameter] = entry
-    return optimizer
-
-
-def _moments(model: RNNModel, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
-    """AdamW's state by parameter name; the tensors are the optimizer's own, not copies."""
-    return {
-        f"{key}.{name}": value
-        for name, parameter in model.named_parameters()
-        for key, value in optimizer.state.get(parameter, {}).items()
-    }

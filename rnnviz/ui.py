@@ -21,7 +21,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from rnnviz import corpora, runs, views
 from rnnviz.background import Jobs
-from rnnviz.runs import RunInfo
+from rnnviz.runinfo import RunError, RunInfo, read_info
 from rnnviz.views import View, visible
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def run_list() -> dict[str, RunInfo]:
         for file in sorted(folder.glob("*/run.json")):
             try:
                 info = _info(str(file.parent), file.stat().st_mtime_ns)
-            except (runs.RunError, OSError, UnicodeError):  # a folder's name may be no text
+            except (RunError, OSError, UnicodeError):  # a folder's name may be no text
                 continue
             found.setdefault(info.name, info)
     return found
@@ -77,7 +77,7 @@ def run_list() -> dict[str, RunInfo]:
 
 @st.cache_resource(max_entries=100, show_spinner=False)
 def _info(path: str, changed: int) -> RunInfo:
-    return runs.read_info(path)
+    return read_info(path)
 
 
 @st.cache_resource(show_spinner=False)
@@ -184,7 +184,7 @@ def shown(choice: Choice) -> list[View]:
     except FileNotFoundError as error:
         st.error(f"{error.filename} is no longer there: choose another model in the sidebar.")
         st.stop()
-    except runs.RunError as error:
+    except RunError as error:
         st.error(f"{error}.")
         st.stop()
     found = [view for view in found if view.tokens]

@@ -27,7 +27,7 @@ from rnnviz import (
 from rnnviz.background import Plan, against
 from rnnviz.comparison import Measures
 from rnnviz.contrasts import Moment, SameText
-from rnnviz.runs import RunError, RunInfo
+from rnnviz.runinfo import RunError, RunInfo, read_info
 from rnnviz.sizes import parameters
 from rnnviz.ui import Choice
 from rnnviz.views import View
@@ -173,7 +173,7 @@ def samples(
 
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _moment(path: str, changed: int, text: str, layer: int, step: int) -> Moment:
-    return contrasts.moment(snapshots.load(runs.read_info(path), step), text, layer)
+    return contrasts.moment(snapshots.load(read_info(path), step), text, layer)
 
 
 def pick_lapse() -> tuple[RunInfo, tuple[int, ...], int] | None:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pandas as pd
 import streamlit as st
 
-from rnnviz import plots, ui, ui_sidebar
+from rnnviz import plots, plots_training, ui, ui_sidebar
 from rnnviz.background import SAMPLE_TEMPERATURE, Job, Progress
 
 MOST_POINTS = 400  # of a curve: a picture shows no more
@@ -139,16 +139,20 @@ def _pictures(job: Job) -> None:
         label = kind if kinds.count(kind) == 1 else f"{kind}, seed {plan.config.seed}"
         color, at = plots.color(kind, dark), _thinned(progress)
         losses = at["step"], at["loss"], at["valid_loss"]
-        curves.append(plots.Learning(label, color, dash, *losses))
+        curves.append(plots_training.Learning(label, color, dash, *losses))
         norms.append((label, color, at["step"], at["grad_norm"], dash))
         rates.append((label, color, at["step"], at["lr"], dash))
     if not curves:
         return
-    st.plotly_chart(plots.learning(curves, "Loss and perplexity"), key=f"learning_{id(job)}")
+    st.plotly_chart(
+        plots_training.learning(curves, "Loss and perplexity"), key=f"learning_{id(job)}"
+    )
     left, right = st.columns(2)
-    figure = plots.training_norms(norms, job.plans[0].config.clip, "Norm of the gradient")
+    figure = plots_training.training_norms(norms, job.plans[0].config.clip, "Norm of the gradient")
     left.plotly_chart(figure, key=f"norms_{id(job)}")
-    right.plotly_chart(plots.learning_rates(rates, "Learning rate"), key=f"rates_{id(job)}")
+    right.plotly_chart(
+        plots_training.learning_rates(rates, "Learning rate"), key=f"rates_{id(job)}"
+    )
     st.caption(
         "Lines: the loss of the batches, the mean since the point before. Marks: validation. Where "
         "validation rises and training falls on, the model learns its text by heart. The norm is "

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from rnnviz import samples, ui, ui_heatmaps, ui_sidebar
-from rnnviz.runs import RunInfo
+from rnnviz.runinfo import RunInfo
 from rnnviz.samples import Cuts, Said
 
 KEPT = 12  # sweeps that are kept, some megabytes each

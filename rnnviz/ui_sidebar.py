@@ -10,7 +10,7 @@ from typing import NoReturn
 import streamlit as st
 
 from rnnviz import ui
-from rnnviz.runs import RunInfo
+from rnnviz.runinfo import RunInfo
 from rnnviz.ui import Choice
 
 MAX_RUNS = 4

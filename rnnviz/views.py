@@ -12,7 +12,8 @@ from rnnviz import heatmaps, plots
 from rnnviz.data import UNK
 
 if TYPE_CHECKING:
-    from rnnviz.runs import Run, RunInfo
+    from rnnviz.runinfo import RunInfo
+    from rnnviz.runs import Run
 
 MAX_TOKENS = 2_000  # that are traced: more would neither be looked at nor fit the memory
 WINDOW = 400  # tokens that heatmaps show at once: as many as a screen has room for

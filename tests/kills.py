@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from rnnviz import TrainConfig, jobs, list_runs, load_run, runs, snapshots
+from rnnviz import TrainConfig, jobs, list_runs, load_run, resume, snapshots
 from rnnviz.corpora import Source
 from rnnviz.data import Corpus, make_corpus
 
@@ -95,7 +95,7 @@ def _check(folder: Path, corpus: Corpus, before: int) -> int:
     kept = snapshots.steps(info)
     for step in kept[-1:]:
         snapshots.load(info, step)
-    state = runs.load_resume(run) if (info.path / "resume.safetensors").exists() else None
+    state = resume.load(run) if (info.path / "resume.safetensors").exists() else None
     if state is None:
         return before
     if state.step < before:

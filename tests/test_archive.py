@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
-from rnnviz import RunError, archive, jobs, list_runs, load_run, runs, save_run
+from rnnviz import RunError, archive, jobs, list_runs, load_run, runinfo, runs, save_run
 from tests.test_runs import ODD_NAMES, some_run
 
 
@@ -280,7 +280,7 @@ def test_a_link_is_removed_and_not_what_it_points_to(place):
     link = runs.runs_folder() / "link"
     link.parent.mkdir()
     link.symlink_to(elsewhere.path, target_is_directory=True)
-    archive.delete(archive.rename(runs.read_info(link), "moved"))
+    archive.delete(archive.rename(runinfo.read_info(link), "moved"))
     inside = own("inside")
     (inside.path / "weights.safetensors").unlink()
     (inside.path / "weights.safetensors").symlink_to(elsewhere.path / "weights.safetensors")

@@ -14,7 +14,7 @@ from rnnviz import TrainConfig, list_runs, load_run, runs
 from rnnviz.corpora import from_text
 from rnnviz.data import make_corpus
 from rnnviz.jobs import fit, new_run, resumed_run
-from rnnviz.runs import RunError
+from rnnviz.runinfo import RunError
 from tests.test_background import LINE
 
 MODEL = {"rnn_type": "LSTM", "embedding_size": 8, "hidden_size": 64, "num_hidden_layers": 1}

@@ -26,9 +26,11 @@ from rnnviz import (
     TrainConfig,
     list_runs,
     load_run,
+    resume,
+    runinfo,
+    runs,
     save_run,
 )
-from rnnviz import runs as module
 from rnnviz.data import Corpus, Vocab
 from rnnviz.jobs import fit, new_run, resumed_run
 from rnnviz.training import TrainState
@@ -62,7 +64,7 @@ def some_run(name="made", rnn_type="LSTM", tied=False, **fields):
         "tie_weights": tied,
     }
     info = RunInfo(name=name, model=model, vocab=VOCAB, corpus="c", fingerprint="f", **fields)
-    return module.Run(info, RNNModel(**info.model))
+    return runs.Run(info, RNNModel(**info.model))
 
 
 def half_way(folder: Path) -> Path:
@@ -244,11 +246,11 @@ def test_a_state_is_that_of_its_batch_size(tmp_path, batch_size):
 
 def test_a_large_batch_has_room_for_its_hidden_state(tmp_path):
     model = some_run().model
-    hidden = {"h": torch.zeros(module.hidden_shapes(model, 2_000_000)[0])}  # 48 MB
+    hidden = {"h": torch.zeros(resume.hidden_shapes(model, 2_000_000)[0])}  # 48 MB
     save_file(hidden, tmp_path / "x")
     with pytest.raises(RunError, match="too large"):
-        module.read_tensors(tmp_path / "x", model, copies=4)
-    module.read_tensors(tmp_path / "x", model, copies=4, more=48 * 10**6)
+        runs.read_tensors(tmp_path / "x", model, copies=4)
+    runs.read_tensors(tmp_path / "x", model, copies=4, more=48 * 10**6)
 
 
 def test_weights_of_another_cell_type_are_refused(tmp_path):
@@ -271,7 +273,7 @@ JSON = st.recursive(
 )
 FIELDS = ("model", "vocab", "corpus", "fingerprint", "config", "history", "cue", "valid_loss")
 FIELDS += ("test_loss", "probe_loss", "accuracy", "command", "versions")
-INSIDE = [("model", key) for key in module.MODEL_KEYS] + [("vocab", "tokens"), ("vocab", "split")]
+INSIDE = [("model", key) for key in runinfo.MODEL_KEYS] + [("vocab", "tokens"), ("vocab", "split")]
 
 
 @cases(max_examples=200)
@@ -317,10 +319,10 @@ ODD = {
 def test_a_run_json_that_no_page_can_show_is_refused(tmp_path, key, value):
     path = save_run(some_run(), tmp_path).info.path
     raw = json.loads((path / "run.json").read_bytes())
-    assert module.read_info(path).history == ()
+    assert runinfo.read_info(path).history == ()
     (path / "run.json").write_text(json.dumps(raw | {key: value}), encoding="utf-8")
     with pytest.raises(RunError):
-        module.read_info(path)
+        runinfo.read_info(path)
 
 
 def test_half_a_character_in_a_token_and_sizes_that_cannot_be_tied_are_refused(tmp_path):
@@ -331,7 +333,7 @@ def test_half_a_character_in_a_token_and_sizes_that_cannot_be_tied_are_refused(t
     for change in ({"vocab": {"tokens": tokens, "split": "char"}}, {"model": model}):
         (path / "run.json").write_text(json.dumps(raw | change), encoding="utf-8")
         with pytest.raises(RunError):
-            module.read_info(path)
+            runinfo.read_info(path)
 
 
 def test_what_is_odd_in_a_corpus_of_the_user_is_saved_so_that_it_can_be_read(tmp_path):
@@ -357,14 +359,14 @@ def test_a_history_too_long_for_run_json_is_thinned_evenly(tmp_path, monkeypatch
     )
     run = some_run(history=history)
     path = save_run(run, tmp_path).info.path
-    monkeypatch.setattr(module, "MAX_JSON", (path / "run.json").stat().st_size // 3)
+    monkeypatch.setattr(runinfo, "MAX_JSON", (path / "run.json").stat().st_size // 3)
     kept = save_run(run, tmp_path).info.history
-    assert module.read_info(path).history == kept
+    assert runinfo.read_info(path).history == kept
     steps = [record["step"] for record in kept]
     assert set(range(100, 3001, 100)) <= set(steps)
     assert len(steps) > 500
     assert max(b - a for a, b in itertools.pairwise(steps)) <= 5
-    monkeypatch.setattr(module, "MAX_JSON", 3000)
+    monkeypatch.setattr(runinfo, "MAX_JSON", 3000)
     assert save_run(run, tmp_path).info.history[-1]["step"] == 3000
 
 
@@ -412,7 +414,7 @@ def test_a_run_json_that_is_no_description_is_refused(tmp_path, content):
 
 def test_a_run_json_larger_than_the_limit_is_not_read(tmp_path, monkeypatch):
     path = save_run(some_run(), tmp_path).info.path
-    monkeypatch.setattr(module, "MAX_JSON", 100)
+    monkeypatch.setattr(runinfo, "MAX_JSON", 100)
     with pytest.raises(RunError, match="larger"):
         load_run(path)
 

@@ -283,6 +283,11 @@ def test_an_input_without_steps_or_rows_is_refused(shape):
         trace(make("GRU", input_size=3, hidden_size=4), torch.zeros(shape))
 
 
+def test_an_input_of_another_dtype_than_the_weights_is_refused():
+    with pytest.raises(ValueError, match=r"x is torch.float32 .* weights are torch.float64"):
+        trace(make("LSTM", input_size=3, hidden_size=4).double(), torch.zeros(4, 3))
+
+
 def test_training_mode_with_dropout_between_layers_is_refused():
     rnn = make("LSTM", input_size=3, hidden_size=4, num_layers=2, dropout=0.5).train()
     with pytest.raises(ValueError, match="eval"):

@@ -15,7 +15,16 @@ from hypothesis import settings as cases
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from rnnviz import RNN_TYPES, RNNModel, TrainConfig, TrainingError, TrainState, evaluate, train
+from rnnviz import (
+    RNN_TYPES,
+    RNNModel,
+    TrainConfig,
+    TrainingError,
+    TrainState,
+    evaluate,
+    evaluation,
+    train,
+)
 from rnnviz import training as module
 from rnnviz.data import Corpus, Vocab
 from rnnviz.jobs import fit, new_run, resumed_run
@@ -67,7 +76,7 @@ def test_evaluate_counts_each_next_token_once(rnn_type, size, held, cue):
     model = some_model(rnn_type, dropout=0.5).double()
     ids = some_corpus(cue=cue).train[:size]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "EVAL_ELEMENTS", held)  # windows of 1 token up to 8
+        patch.setattr(evaluation, "ELEMENTS", held)  # windows of 1 token up to 8
         measured = evaluate(model, ids, cue)
     assert model.training
     assert measured == pytest.approx(mean(each_nats(model.eval(), ids, cue)), abs=1e-12)
@@ -83,9 +92,9 @@ def test_a_long_text_is_read_as_streams_side_by_side(size, most, shortest, cue):
     streams = [ids[start : start + length + 1] for start in range(0, len(ids) - 1, length)]
     nats = [n for stream in streams for n in each_nats(model, stream, cue)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "EVAL_ROWS", most)
-        patch.setattr(module, "EVAL_STREAM", shortest)
-        patch.setattr(module, "EVAL_ELEMENTS", 3 * V * rows)  # windows of three tokens
+        patch.setattr(evaluation, "ROWS", most)
+        patch.setattr(evaluation, "STREAM", shortest)
+        patch.setattr(evaluation, "ELEMENTS", 3 * V * rows)  # windows of three tokens
         assert evaluate(model, ids, cue) == pytest.approx(mean(nats), abs=1e-12)
 
 
