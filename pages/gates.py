@@ -23,7 +23,8 @@ def gates() -> None:
     )
     heatmap, below = st.container(), st.container()
     with below:
-        view, unit = ui_heatmaps.pick_unit(shown)
+        left, right, _ = st.columns([2, 1, 3])
+        view, unit = ui_heatmaps.pick_unit(shown, left, right)
     with heatmap:
         message = views.gate_message(shown, order, ui_heatmaps.first_token(shown), dark)
         ui_heatmaps.heatmaps(message, shown, key="gates")

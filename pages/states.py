@@ -19,8 +19,10 @@ dark = ui.is_dark()
 def states() -> None:
     colored, controls, step, heatmap = (st.container() for _ in range(4))
     with controls:
-        view, unit = ui_heatmaps.pick_unit(shown)
-        t = ui_heatmaps.pick_token(view, "Token", len(view.tokens))
+        left, middle, right, _ = st.columns([2, 1, 1, 2])
+        view, unit = ui_heatmaps.pick_unit(shown, left, middle)
+        with right:
+            t = ui_heatmaps.pick_token(view, "Token", len(view.tokens))
     what = "tanh(c)" if "c" in view.states else "h"
     with colored:
         ui_heatmaps.heatmaps(views.coloured_text_message(view, unit), [view], key="coloured")

@@ -167,8 +167,9 @@ def half_lives(runs: Sequence[tuple[str, str, np.ndarray]], title: str) -> go.Fi
     """How many units (label, colour, half-lives (H,) in tokens) halve their memory in how long."""
     edges = np.logspace(-1, 5, 31)
     figure = go.Figure()
+    runs = [(*run, np.clip(tokens, edges[0], edges[-1])) for *run, tokens in runs]
     for label, color, tokens in runs:
-        counts, _ = np.histogram(np.clip(tokens, edges[0], edges[-1]), edges)
+        counts, _ = np.histogram(tokens, edges)
         figure.add_bar(
             x=np.sqrt(edges[:-1] * edges[1:]),
             y=counts,
@@ -177,7 +178,9 @@ def half_lives(runs: Sequence[tuple[str, str, np.ndarray]], title: str) -> go.Fi
             marker={"color": color, "opacity": 0.6, "line": {"width": 0}},
             hovertemplate="about %{x:.1f} tokens: %{y} units",
         )
-    figure.update_xaxes(type="log", title_text="half-life of the memory, tokens (log)")
+    span = around(np.concatenate([tokens for *_, tokens in runs]))
+    title_text = "half-life of the memory, tokens (log)"
+    figure.update_xaxes(title_text=title_text, **log_axis(*span, "~g"))
     figure.update_yaxes(title_text="units")
     figure.update_layout(
         title_text=title,

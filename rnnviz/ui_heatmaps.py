@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from rnnviz import ui, views
 from rnnviz.views import View
@@ -51,8 +52,10 @@ def first_token(found: Sequence[View]) -> int:
     return st.slider("First token shown", 1, hidden + 1, key="first") - 1
 
 
-def pick_unit(found: Sequence[View]) -> tuple[View, int]:
-    """The model and unit that a click or these two controls chose."""
+def pick_unit(
+    found: Sequence[View], left: DeltaGenerator, right: DeltaGenerator
+) -> tuple[View, int]:
+    """The model and unit that a click or these two controls, in two columns, chose."""
     state, names = st.session_state, [view.info.name for view in found]
     ui.bring_back("unit_run", "unit")
     if state.get("unit_run") not in names:
@@ -61,7 +64,6 @@ def pick_unit(found: Sequence[View]) -> tuple[View, int]:
     most = view.states["h"].shape[1] - 1
     if state.get("unit", most + 1) > most:
         state["unit"] = views.most_telling_unit(view)
-    left, right, _ = st.columns([2, 1, 3])
     left.selectbox("Model", names, key="unit_run")
     right.number_input("Unit", 0, most, key="unit")
     ui.keep("unit_run", "unit")

@@ -86,7 +86,8 @@ def test_shapes_are_those_of_the_plan():
         assert shipped(f"python-docs-{kind}").vocab.split == "word"
 
 
-def test_an_lstm_remembers_over_thirty_fillers_and_a_tanh_rnn_does_not():
+def test_the_lstm_that_ships_remembers_over_thirty_fillers_and_its_tanh_rnn_does_not():
+    """Of this seed. Of five the LSTM reached 0.54 to 1.00, the tanh-RNN 0.17 to 1.00."""
     lstm, tanh = shipped("recall-lstm").info, shipped("recall-rnn-tanh").info
     assert lstm.accuracy >= 0.95
     assert tanh.accuracy <= 0.5
