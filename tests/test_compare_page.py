@@ -170,8 +170,8 @@ def test_the_time_lapse_follows_its_slider_and_says_what_it_cannot_show(made):
 def test_a_fresh_install_has_a_time_lapse():
     app = opened(PAGE, runs=["python-source-lstm"], text="def f")
     assert is_fine(app)
-    assert app.select_slider(key="lapse_recall-lstm").value == 8000
-    assert "After 8,000 steps, a token after the cue: 0.000 nats." in said(app)
+    assert app.select_slider(key="lapse_recall-lstm").value == 5000
+    assert "After 5,000 steps, a token after the cue: 0.000 nats." in said(app)
     app.select_slider(key="lapse_recall-lstm").set_value(0).run()
     assert re.search(r"After 0 steps, a token after the cue: [1-4]\.\d+ nats", said(app))
     app = opened(PAGE, runs=["recall-lstm"], text="Dbagc")
