@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from rnnviz import comparison, contrasts, ui, ui_compare, ui_heatmaps, ui_sidebar, views
+from rnnviz import comparison, contrasts, ui, ui_compare, ui_four, ui_heatmaps, ui_sidebar, views
 from rnnviz.runinfo import RunError
 
 ui.begin("compare")
@@ -22,7 +22,7 @@ four = st.expander(
 )
 if four.open:
     with four:
-        st.fragment(ui_compare.train_all)()
+        st.fragment(ui_four.train_all)()
 infos = ui_compare.pick_runs(choice)
 if not infos:
     st.info("Choose at least one run to compare.")

@@ -15,29 +15,23 @@ import streamlit as st
 from rnnviz import (
     comparison,
     contrasts,
-    corpora,
     report,
     runs,
     snapshots,
     ui,
     ui_sidebar,
-    ui_train,
     views,
 )
-from rnnviz.background import Plan, against
 from rnnviz.comparison import Measures
 from rnnviz.contrasts import Moment, SameText
 from rnnviz.runinfo import RunError, RunInfo, read_info
-from rnnviz.sizes import parameters
 from rnnviz.ui import Choice
 from rnnviz.views import View
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from rnnviz.training import TrainConfig
 
-MIN_COUNT = {"char": 20, "word": 2}  # as for the models that ship
 REPORT_FRAMES = 8  # snapshots in a report: half a megabyte each
 FORMATS = dict.fromkeys(("parameters", "tokens seen", "tokens/s"), "localized")
 FORMATS |= {"seconds": "%.0f", "half-life, tokens": "%.1f", "saturated gates": "percent"}
@@ -207,86 +201,6 @@ def moments(info: RunInfo, steps: Sequence[int], choice: Choice) -> dict[int, Mo
         return {}
     key = ui.key(info, text[: spans[-1][1]], choice.layer)
     return {step: _moment(*key, step) for step in steps}
-
-
-def train_all() -> None:
-    """Controls, what they would train, and the button that hands it to the trainer."""
-    first, second, third, fourth = st.columns(4)
-    spec = first.selectbox("Corpus", list(corpora.BUILT_IN), key="four_corpus")
-    level = second.segmented_control(
-        "Tokens", ("char", "word"), default="char", key="four_level", required=True
-    )
-    equal = third.segmented_control(
-        "Equal", ("width", "parameters"), default="width", key="four_equal", required=True
-    )
-    budget = fourth.segmented_control(
-        "Budget of each",
-        ("steps", "minutes"),
-        default="steps",
-        key="four_budget",
-        required=True,
-        help="Equal minutes are not equal steps: the slower cell type sees less text.",
-    )
-    left, middle, right = st.columns(3)
-    width = left.number_input("Hidden units of the LSTM", 8, 1024, 128, key="four_width")
-    seeds = middle.number_input("Seeds", 1, 5, 1, key="four_seeds")
-    if budget == "steps":
-        spent = right.number_input("Steps", 1, 1_000_000, 1_000, 500, key="four_steps")
-    else:
-        spent = right.number_input("Minutes", 0.1, 120.0, 2.0, 0.5, key="four_minutes")
-    try:
-        source = ui_train.built_in(spec)
-        prepared = ui_train.in_tokens(source, level, MIN_COUNT[level], spec)
-    except corpora.CorpusError as error:
-        st.error(f"{error}.")
-        return
-    from rnnviz.training import TrainConfig
-
-    model = {
-        "vocab_size": len(prepared.corpus.vocab),
-        "embedding_size": min(width, 128),
-        "hidden_size": width,
-        "num_hidden_layers": 1,
-        "dropout": 0.0,
-        "tie_weights": False,
-    }
-    sizes = comparison.matched(model, equal)
-    shapes = [{k: v for k, v in of.items() if k != "vocab_size"} for of in sizes.values()]
-    config = TrainConfig(**{budget: spent})
-    reason = against(prepared.corpus, shapes, config)
-    if reason:
-        st.warning(reason)
-    else:
-        ui_train.expect(prepared, shapes, config, seeds)
-    recurrent = [parameters(of).recurrent for of in sizes.values()]
-    least, most = min(recurrent), max(recurrent)
-    if equal == "parameters" and most > 2 * least:
-        st.caption(
-            "Embedding and projection dominate: of equally many parameters in all, the recurrent "
-            f"parts have {least:,} to {most:,}."
-        )
-    st.caption(
-        f"{len(sizes) * seeds} models, one layer, vocabulary {model['vocab_size']:,}, embedding "
-        f"{model['embedding_size']}. Each cell type has a learning rate of its own."
-    )
-    st.button(
-        "Train all four",
-        type="primary",
-        icon=":material/play_arrow:",
-        disabled=bool(reason),
-        on_click=_submit,
-        args=(spec, level, sizes, seeds, config),
-    )
-    if submitted := st.session_state.pop("submitted", 0):
-        st.success(f"{submitted} models wait for the trainer.")
-        st.page_link("pages/train.py", label="See them learn", icon=":material/model_training:")
-
-
-def _submit(spec: str, level: str, sizes: dict, seeds: int, config: TrainConfig) -> None:
-    recipe = (MIN_COUNT[level], sizes, seeds, config)
-    plans = comparison.plans(ui_train.built_in(spec), spec, level, *recipe)
-    ui.jobs().submit([Plan(**plan) for plan in plans])
-    st.session_state["submitted"] = len(plans)
 
 
 def document(

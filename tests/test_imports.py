@@ -20,7 +20,16 @@ from safetensors.torch import save, save_model
 from torch import nn
 from torch.nn import functional as F
 
-from rnnviz import RNN_TYPES, CorpusError, RNNModel, RunError, imports, load_corpus, load_run
+from rnnviz import (
+    RNN_TYPES,
+    CorpusError,
+    RNNModel,
+    RunError,
+    imports,
+    load_corpus,
+    load_run,
+    unpickle,
+)
 from rnnviz.__main__ import main
 from rnnviz.corpora import Source, from_files
 from rnnviz.data import make_corpus
@@ -327,7 +336,7 @@ def test_nothing_of_a_file_runs(place, name, inside, monkeypatch):
     before = sorted(place.rglob("*"))
     sentence = refused(raw)
     assert name in sentence or "transformer" in sentence
-    assert imports.CONVERT in sentence or "transformer" in sentence
+    assert unpickle.CONVERT in sentence or "transformer" in sentence
     assert sorted(place.rglob("*")) == before
 
 
