@@ -16,6 +16,7 @@ from rnnviz.evaluation import evaluate
 from rnnviz.loss import has_bfloat16, total_nats
 from rnnviz.model import Hidden, RNNModel, detach, to
 from rnnviz.optimizers import adamw_of, moments_of, schedule, sgd_step
+from rnnviz.pace import Pace
 
 # Measured defaults: the rate that serves each cell type well under each recipe. One rate
 # for all would be unfair: with SGD at 20 a ReLU-RNN overflows and a tanh-RNN stalls.
@@ -24,8 +25,6 @@ DEFAULT_LR = {
     "adamw": {"LSTM": 1e-2, "GRU": 1e-2, "RNN_TANH": 6e-3, "RNN_RELU": 4e-3},
 }
 WIDE = 256  # hidden units, from which on bfloat16 pays
-RECORDS, RECORD_SECONDS = 200, 1.0  # a budget is cut into so many records, or more often
-EVALUATIONS, EVAL_SECONDS, EVAL_SHARE = 20, 6.0, 0.1  # at most this share of a time is evaluation
 
 
 class TrainingError(ValueError):
@@ -40,8 +39,8 @@ class TrainConfig:
     param -= lr * grad after clipping, lr divided by 4 when validation stops improving.
     `lr` defaults by cell type and optimizer; `clip` bounds the global gradient norm (a
     ReLU-RNN on source code overflows with 1.0, where one bad batch outweighs the others).
-    Records and evaluations come every `log_every` and `eval_every` steps; None: RECORDS and
-    EVALUATIONS of them over the budget.
+    Records and evaluations come every `log_every` and `eval_every` steps; None: at even shares of
+    the budget, see `Pace`.
     """
 
     optimizer: str = "adamw"
@@ -184,8 +183,6 @@ def train(
         counts = (inputs == corpus.cue).sum((1, 2)).double().clamp(min=1)  # there may be none
     counts = (counts / distributed.size()).tolist()  # as gradients are means over processes
     inputs, targets = inputs[:, rows].to(device), targets[:, rows].to(device)  # B: its own rows
-    last_step = config.steps or (config.epochs or 0) * per_epoch
-    eval_every = None if config.eval_every is None else min(config.eval_every, per_epoch)
     adamw = adamw_of(model, state.moments) if config.optimizer == "adamw" else None
 
     state.last = model.state_dict()
@@ -201,28 +198,13 @@ def train(
     started = time.perf_counter() - state.seconds
     losses: list[Tensor] = []
     norms: list[Tensor] = []
-
-    def spent(step: int) -> float:
-        """Share of the budget after a step; of one to come as far as it is known."""
-        if config.minutes:
-            return min(1.0, state.seconds / 60 / config.minutes)
-        return min(1.0, step / last_step)
+    pace = Pace(config, per_epoch, state)
 
     def ahead() -> tuple[float, bool, bool]:
-        """Of rank 0: the share that is spent, whether to stop, whether the next step makes a
-        record."""
-        nonlocal recorded, next_record
-        if config.log_every is not None:
-            recording = (state.step + 1) % config.log_every == 0
-        else:
-            reached = spent(state.step + 1)
-            recording = reached >= next_record or state.seconds - recorded >= RECORD_SECONDS
-            if recording:
-                recorded, next_record = state.seconds, _mark_after(reached, RECORDS)
-        return distributed.agree(spent(state.step), stop(), recording)
+        """Of rank 0: the share of the budget that is spent, whether to stop, whether the next step
+        makes a record."""
+        return distributed.agree(pace.spent(), stop(), pace.records_next())
 
-    recorded, next_record = state.seconds, _mark_after(spent(state.step), RECORDS)
-    next_evaluation = _mark_after(spent(state.step), EVALUATIONS)
     _keep_noise_and_hidden(state, hidden)
     try:
         progress, stopping, recording = ahead()
@@ -252,12 +234,7 @@ def train(
             state.seconds = time.perf_counter() - started
             due = recording
             progress, stopping, recording = ahead()
-            if eval_every is None:
-                evaluating = progress >= next_evaluation
-                evaluating |= adamw is None and state.step % per_epoch == 0
-            else:
-                evaluating = 0 in (state.step % eval_every, state.step % per_epoch)
-            evaluating |= progress == 1.0
+            evaluating = pace.evaluates(progress)
             if not (evaluating or due or stopping):
                 continue
 
@@ -266,10 +243,7 @@ def train(
             valid = None
             if evaluating:
                 valid, took = distributed.first(_timed_evaluation, model, corpus)
-                next_evaluation = _mark_after(progress, EVALUATIONS)
-                if config.minutes:
-                    pause = max(EVAL_SECONDS, took / EVAL_SHARE) / 60 / config.minutes
-                    next_evaluation = max(next_evaluation, progress + pause)
+                pace.evaluated(progress, took)
             if not math.isfinite(loss_mean + norm_mean + (valid or 0.0)):
                 state.done = True
                 raise TrainingError(
@@ -301,11 +275,6 @@ def train(
         model.eval()
         state.last = _copy(model)
         model.load_state_dict(state.best)
-
-
-def _mark_after(progress: float, marks: int) -> float:
-    """The first of so many even shares of the budget that lies after a share of it."""
-    return (math.floor(progress * marks + 1e-9) + 1) / marks - 1e-9
 
 
 def _timed_evaluation(model: RNNModel, corpus: Corpus) -> tuple[float, float]:

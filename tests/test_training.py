@@ -298,8 +298,8 @@ def test_in_a_budget_of_minutes_evaluations_are_neither_close_nor_most_of_the_ti
     ticks = itertools.count()
     clock = SimpleNamespace(perf_counter=lambda: next(ticks) / 10)
     monkeypatch.setattr(module, "time", clock)
-    monkeypatch.setattr(module, "EVAL_SECONDS", pause)
-    monkeypatch.setattr(module, "EVAL_SHARE", share)
+    monkeypatch.setattr("rnnviz.pace.EVAL_SECONDS", pause)
+    monkeypatch.setattr("rnnviz.pace.EVAL_SHARE", share)
     config = TrainConfig(minutes=0.2, batch_size=2, sequence_length=3)
     records = list(train(some_model(), some_corpus(), config))
     seconds = [r.seconds for r in records if r.valid_loss is not None]
@@ -307,7 +307,7 @@ def test_in_a_budget_of_minutes_evaluations_are_neither_close_nor_most_of_the_ti
 
 
 def test_a_slow_training_makes_a_record_a_second(monkeypatch):
-    monkeypatch.setattr(module, "RECORD_SECONDS", 0.0)
+    monkeypatch.setattr("rnnviz.pace.RECORD_SECONDS", 0.0)
     config = TrainConfig(steps=1000, batch_size=2, sequence_length=3)
     stop = itertools.count()
     records = train(some_model(), some_corpus(), config, stop=lambda: next(stop) >= 10)
