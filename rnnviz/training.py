@@ -198,7 +198,7 @@ def train(
     started = time.perf_counter() - state.seconds
     losses: list[Tensor] = []
     norms: list[Tensor] = []
-    pace = Pace(config, per_epoch, state)
+    pace = Pace(config, per_epoch, len(corpus.valid), state)
 
     def ahead() -> tuple[float, bool, bool]:
         """Of rank 0: the share of the budget that is spent, whether to stop, whether the next step

@@ -275,17 +275,23 @@ def test_sgd_divides_the_rate_by_four_after_an_epoch_that_brought_nothing(eval_e
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "budget"), [("sgd", {"epochs": 24}), ("adamw", {"steps": 220})]
+    ("optimizer", "budget", "count"),
+    [
+        ("sgd", {"epochs": 24}, 6),  # 216 steps of six tokens, a tenth of 20 to evaluate on
+        ("adamw", {"steps": 700}, 20),  # no more
+        ("adamw", {"steps": 210}, 6),
+        ("adamw", {"steps": 12}, 3),  # no fewer
+    ],
 )
-def test_evaluations_follow_the_budget(optimizer, budget):
+def test_evaluations_follow_the_budget_and_read_a_tenth_of_its_tokens(optimizer, budget, count):
     config = TrainConfig(optimizer, lr=0.01, batch_size=2, sequence_length=3, **budget)
     records = list(train(some_model(), some_corpus(), config))
     steps, evaluated = records[-1].step, [r.step for r in records if r.valid_loss is not None]
-    marks = {math.ceil(steps * n / 20) for n in range(1, 21)}
+    marks = {math.ceil(steps * n / count) for n in range(1, count + 1)}
     epochs = set(range(9, steps + 1, 9)) if optimizer == "sgd" else set()
     assert set(evaluated) == marks | epochs
     assert {math.ceil(steps * n / 200) for n in range(1, 201)} <= {r.step for r in records}
-    assert len(records) <= 215 + len(epochs)
+    assert len(records) <= 200 + count + len(epochs)
 
 
 @pytest.mark.parametrize(
