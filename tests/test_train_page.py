@@ -205,9 +205,9 @@ def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server
     page.get_by_label("Your text").fill(text * 800)
     page.get_by_label("Your text").press("Control+Enter")
     page.get_by_text("Vocabulary: 4 tokens").wait_for()
-    minutes = page.get_by_label("Minutes, each")
-    minutes.fill("5")
-    minutes.press("Enter")
+    for label, value in (("Hidden size", "16"), ("Minutes, each", "5")):
+        page.get_by_label(label).fill(value)
+        page.get_by_label(label).press("Enter")
     page.get_by_role("button", name="Train", exact=True).click()
     page.get_by_text(re.compile("tokens/s on")).wait_for()
     page.reload()
