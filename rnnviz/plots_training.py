@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from rnnviz.plots import MARKERS, Line, around, log_axis
 
 MAX_NATS = 80.0  # whose exp, the perplexity, is a float32
+USUAL_NATS = 12.0  # ln of the largest vocabulary, about: what guessing costs at most
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,19 @@ def learning(runs: Sequence[Learning], title: str) -> go.Figure:
             )
     found = np.concatenate([np.zeros(0), *(r.loss for r in runs), *(r.valid_loss for r in runs)])
     found = found[np.isfinite(found)]
-    low, high = (found.min(), found.max()) if len(found) else (0.0, 5.0)
+    low, highest = (found.min(), found.max()) if len(found) else (0.0, 5.0)
+    # A ReLU-RNN's first losses may be a million nats, beside which nothing else would be seen.
+    most = min(max(USUAL_NATS, 3 * np.median(found)), MAX_NATS) if len(found) else USUAL_NATS
+    high = min(highest, most)
+    low = min(low, high)
+    cut = f" (cut; the highest is {highest:,.0f})" if highest > most else ""
     low, high = low - 0.05 * (high - low + 0.1), high + 0.05 * (high - low + 0.1)
     # Both axes keep their range: the right one is the exp of the left one, and shown by this trace.
     figure.add_scatter(x=[None], y=[None], yaxis="y2", showlegend=False, hoverinfo="skip")
     figure.update_xaxes(title_text="training step", showgrid=False)
     figure.update_layout(
         title_text=title,
-        yaxis={"title_text": "loss, nats a token", "range": [low, high], "fixedrange": True},
+        yaxis={"title_text": f"loss, nats a token{cut}", "range": [low, high], "fixedrange": True},
         yaxis2={
             **log_axis(np.exp(min(low, MAX_NATS - 1)), np.exp(min(high, MAX_NATS)), "~g"),
             "range": [low / np.log(10), high / np.log(10)],

@@ -25,6 +25,7 @@ from rnnviz import (
     flows,
     load_run,
     plots,
+    plots_training,
     report,
 )
 from rnnviz.data import Vocab
@@ -262,6 +263,17 @@ def test_curves_of_different_texts_never_share_a_figure():
     assert len(figures) == 4
     assert {len(figure.data) for figure in figures} == {1}
     assert "&lt;b&gt;" in figures[2].layout.title.text
+
+
+@pytest.mark.parametrize("first", [[4.0], [4e6], [4e6] * 30, [1e30], []])
+def test_losses_of_any_size_leave_the_others_to_be_seen(first):
+    loss = np.array([*first, 3.0, 2.0][: 32 if first else 0])
+    run = plots_training.Learning("x", "#000000", "solid", np.arange(len(loss)), loss, loss)
+    figure = plots_training.learning([run], "Loss")
+    low, high = figure.layout.yaxis.range
+    assert low < 2.0 < 3.0 < high <= 90
+    assert figure.layout.yaxis2.range == (low / np.log(10), high / np.log(10))
+    assert ("cut" in figure.layout.yaxis.title.text) == (max(loss, default=0) > 12)
 
 
 @pytest.mark.parametrize("low", [1e-5, 0.02, 1.0, 1.05, 500.0])
