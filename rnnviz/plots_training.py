@@ -56,14 +56,14 @@ def learning(runs: Sequence[Learning], title: str) -> go.Figure:
     most = min(max(USUAL_NATS, 3 * np.median(found)), MAX_NATS) if len(found) else USUAL_NATS
     high = min(highest, most)
     low = min(low, high)
-    cut = f" (cut; the highest is {highest:,.0f})" if highest > most else ""
+    cut = f" (cut: the highest loss is {highest:,.0f})" if highest > most else ""
     low, high = low - 0.05 * (high - low + 0.1), high + 0.05 * (high - low + 0.1)
     # Both axes keep their range: the right one is the exp of the left one, and shown by this trace.
     figure.add_scatter(x=[None], y=[None], yaxis="y2", showlegend=False, hoverinfo="skip")
     figure.update_xaxes(title_text="training step", showgrid=False)
     figure.update_layout(
-        title_text=title,
-        yaxis={"title_text": f"loss, nats a token{cut}", "range": [low, high], "fixedrange": True},
+        title_text=title + cut,
+        yaxis={"title_text": "loss, nats a token", "range": [low, high], "fixedrange": True},
         yaxis2={
             **log_axis(np.exp(min(low, MAX_NATS - 1)), np.exp(min(high, MAX_NATS)), "~g"),
             "range": [low / np.log(10), high / np.log(10)],

@@ -273,7 +273,7 @@ def test_losses_of_any_size_leave_the_others_to_be_seen(first):
     low, high = figure.layout.yaxis.range
     assert low < 2.0 < 3.0 < high <= 90
     assert figure.layout.yaxis2.range == (low / np.log(10), high / np.log(10))
-    assert ("cut" in figure.layout.yaxis.title.text) == (max(loss, default=0) > 12)
+    assert ("cut" in figure.layout.title.text) == (max(loss, default=0) > 12)
 
 
 @pytest.mark.parametrize("low", [1e-5, 0.02, 1.0, 1.05, 500.0])
