@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from rnnviz.model import RNNModel
 
 WARMUP_STEPS = 100
+AVERAGES = ("exp_avg", "exp_avg_sq")  # that AdamW keeps of each parameter, beside its step
 LAST_LR = 0.02  # share of the learning rate at which the cosine ends
 
 
@@ -33,7 +34,7 @@ def adamw_of(model: RNNModel, moments: dict[str, Tensor]) -> torch.optim.AdamW:
     for name, parameter in model.named_parameters():
         entry = {
             key: moments[f"{key}.{name}"].to("cpu" if key == "step" else parameter.device)
-            for key in ("step", "exp_avg", "exp_avg_sq")
+            for key in ("step", *AVERAGES)
             if f"{key}.{name}" in moments
         }
         if entry:

@@ -236,7 +236,7 @@ def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:
             hovertemplate="%{x} tokens back: 10<sup>%{y:.2f}</sup>",
         )
     figure.update_xaxes(title_text="distance t − s, tokens back", showgrid=False)
-    found = np.concatenate([line.log10[np.isfinite(line.log10)] for line in lines])
+    found = np.concatenate([np.zeros(0), *(line.log10[np.isfinite(line.log10)] for line in lines)])
     figure.update_yaxes(title_text=y_title, **_powers(found))
     figure.update_layout(
         title_text=title,

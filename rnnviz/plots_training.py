@@ -65,7 +65,7 @@ def learning(runs: Sequence[Learning], title: str) -> go.Figure:
         title_text=title + cut,
         yaxis={"title_text": "loss, nats a token", "range": [low, high], "fixedrange": True},
         yaxis2={
-            **log_axis(np.exp(min(low, MAX_NATS - 1)), np.exp(min(high, MAX_NATS)), "~g"),
+            **log_axis(np.exp(low), np.exp(high), "~g"),
             "range": [low / np.log(10), high / np.log(10)],
             "title_text": "perplexity (log)",
             "overlaying": "y",

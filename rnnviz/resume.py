@@ -11,11 +11,10 @@ from safetensors.torch import save
 
 from rnnviz import runs
 from rnnviz.model import RNNModel
+from rnnviz.optimizers import AVERAGES
 from rnnviz.runinfo import RunError, check, is_number
 from rnnviz.runs import Run
 from rnnviz.training import TrainState
-
-AVERAGES = ("exp_avg", "exp_avg_sq")  # that AdamW keeps of each parameter, beside its step
 
 
 def load(run: Run) -> TrainState:
