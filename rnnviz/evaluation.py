@@ -10,7 +10,7 @@ from rnnviz.cells import product
 from rnnviz.loss import nats_
 from rnnviz.model import RNNModel
 
-ELEMENTS = 2_000_000  # logits that are held at once
+ELEMENTS, ON_GPU = 2_000_000, 50  # logits that are held at once, times as many on a GPU
 ROWS, STREAM = 32, 2_000  # streams that are read side by side, and tokens of each at least
 
 
@@ -29,7 +29,8 @@ def score(model: RNNModel, ids: Tensor, cue: int | None = None) -> tuple[float, 
     blank = -(len(ids) - 1) % rows
     inputs = F.pad(ids[:-1], (0, blank)).view(rows, -1).to(model.device)  # (B,N/B)
     targets = F.pad(ids[1:], (0, blank), value=-1).view(rows, -1).to(model.device)
-    length = max(1, ELEMENTS // model.projection.out_features // rows)
+    elements = ELEMENTS * (ON_GPU if model.device.type == "cuda" else 1)
+    length = max(1, elements // model.projection.out_features // rows)
     nats, right, count = 0.0, 0, 0
     with torch.no_grad():
         hidden = model.init_hidden(rows)

@@ -28,8 +28,7 @@ PROBE = Path(__file__).resolve().parent.parent / "tests" / "probe.txt"
 def pick_device(name: str) -> torch.device:
     """auto: the GPU when there is one. Raises ValueError for a device that is not there."""
     if name == "auto":
-        accelerator = torch.accelerator.current_accelerator(check_available=True)
-        return accelerator or torch.device("cpu")
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         torch.zeros(1, device=name)
         return torch.device(name)

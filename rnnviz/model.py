@@ -110,9 +110,9 @@ def checked_ids(ids: Tensor | Sequence[int], vocab_size: int, least: int = 0) ->
     return ids
 
 
-def detach(hidden: Hidden) -> Hidden:
-    """The same state, cut from the graph that made it (truncated BPTT)."""
-    return tuple(h.detach() for h in hidden) if isinstance(hidden, tuple) else hidden.detach()
+def parts(hidden: Hidden) -> tuple[Tensor, ...]:
+    """h alone, or h and c."""
+    return hidden if isinstance(hidden, tuple) else (hidden,)
 
 
 def to(hidden: Hidden, dtype: torch.dtype) -> Hidden:

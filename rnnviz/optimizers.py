@@ -14,10 +14,14 @@ AVERAGES = ("exp_avg", "exp_avg_sq")  # that AdamW keeps of each parameter, besi
 LAST_LR = 0.02  # share of the learning rate at which the cosine ends
 
 
-def sgd_step(parameters: list[nn.Parameter], lr: float) -> None:
+def sgd_step(parameters: list[nn.Parameter], lr: float | Tensor) -> None:
     """param -= lr * grad, for all of them in one call."""
+    gradients = [p.grad for p in parameters]
     with torch.no_grad():
-        torch._foreach_add_(parameters, [p.grad for p in parameters], alpha=-lr)
+        if isinstance(lr, Tensor):  # torch takes no such alpha
+            torch._foreach_sub_(parameters, torch._foreach_mul(gradients, lr))
+        else:
+            torch._foreach_add_(parameters, gradients, alpha=-lr)
 
 
 def schedule(step: int, progress: float) -> float:
@@ -29,11 +33,16 @@ def schedule(step: int, progress: float) -> float:
 def adamw_of(model: RNNModel, moments: dict[str, Tensor]) -> torch.optim.AdamW:
     """AdamW in one fused kernel, going on from the moments of `moments_of`, if there are any."""
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=1.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+        model.parameters(),
+        lr=1.0,
+        betas=(0.9, 0.99),
+        weight_decay=0.01,
+        fused=True,
+        capturable=model.device.type == "cuda",
     )
     for name, parameter in model.named_parameters():
         entry = {
-            key: moments[f"{key}.{name}"].to("cpu" if key == "step" else parameter.device)
+            key: moments[f"{key}.{name}"].to(parameter.device)
             for key in ("step", *AVERAGES)
             if f"{key}.{name}" in moments
         }

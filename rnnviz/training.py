@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnviz import distributed
 from rnnviz.data import Corpus, bptt_batchify
 from rnnviz.evaluation import evaluate
-from rnnviz.loss import has_bfloat16, total_nats
-from rnnviz.model import Hidden, RNNModel, detach, to
-from rnnviz.optimizers import adamw_of, moments_of, schedule, sgd_step
+from rnnviz.model import RNNModel
+from rnnviz.optimizers import adamw_of, moments_of, schedule
 from rnnviz.pace import Pace
+from rnnviz.steps import Steps
 
 # Measured defaults: the rate that serves each cell type well under each recipe. One rate
 # for all would be unfair: with SGD at 20 a ReLU-RNN overflows and a tanh-RNN stalls.
@@ -24,7 +24,6 @@ DEFAULT_LR = {
     "sgd": {"LSTM": 20.0, "GRU": 10.0, "RNN_TANH": 5.0, "RNN_RELU": 5.0},
     "adamw": {"LSTM": 1e-2, "GRU": 1e-2, "RNN_TANH": 6e-3, "RNN_RELU": 4e-3},
 }
-WIDE = 256  # hidden units, from which on bfloat16 pays
 
 
 class TrainingError(ValueError):
@@ -122,38 +121,6 @@ class TrainState:
     done: bool = False
 
 
-class WindowLoss(nn.Module):
-    """Nats of a window over a count of tokens; one module, so that DDP sees all of it.
-
-    The products of a wide LSTM are in bfloat16 where the processor has it: 1.4 times the tokens a
-    second. Weights, the state between windows and the optimizer are float32.
-    """
-
-    def __init__(self, model: RNNModel, cue: int | None) -> None:
-        super().__init__()
-        self.model, self.cue = model, cue
-
-    def forward(
-        self, input: Tensor, target: Tensor, hidden: Hidden, count: float
-    ) -> tuple[Tensor, Hidden]:
-        """Ids (B,T), next ids (B,T) -> loss, hidden; with a cue, what follows it counts alone."""
-        weight, bias = self.model.projection.weight, self.model.projection.bias
-        with torch.autocast("cpu", torch.bfloat16, enabled=in_bfloat16(self.model)):
-            output, hidden = self.model.states(input, hidden)  # (B,T,H)
-        output, hidden = output.to(weight.dtype), to(hidden, weight.dtype)
-        if self.cue is not None:
-            counted = input == self.cue
-            output, target = output[counted], target[counted]  # (N,H), (N,)
-        return total_nats(output.flatten(0, -2), weight, bias, target.flatten()) / count, hidden
-
-
-def in_bfloat16(model: RNNModel) -> bool:
-    """Whether training takes the recurrent layers' products in bfloat16."""
-    wide = model.rnn_type == "LSTM" and model.rnn.hidden_size >= WIDE  # the others have no kernel
-    weight = model.projection.weight
-    return wide and weight.is_cpu and weight.dtype == torch.float32 and has_bfloat16()
-
-
 def train(
     model: RNNModel,
     corpus: Corpus,
@@ -172,7 +139,7 @@ def train(
     """
     config = config.resolved(model.rnn_type)
     state = TrainState() if state is None else state
-    device, parameters = model.device, list(model.parameters())
+    device = model.device
     shape = (config.batch_size, config.sequence_length)
     rows = distributed.rows(config.batch_size)
     inputs = bptt_batchify(corpus.train[:-1], *shape)  # (S,B,T)
@@ -188,13 +155,10 @@ def train(
     state.last = model.state_dict()
     state.best = state.best or _copy(model)
     _go_on_with_noise(config.seed, state)
-    hidden: Hidden = model.init_hidden(inputs.shape[1])
-    if state.hidden:
-        kept = [h.to(device)[:, rows].contiguous() for h in state.hidden]  # (L,B,H)
-        hidden = (kept[0], kept[1]) if len(kept) == 2 else kept[0]
-    window_loss = distributed.averaged(WindowLoss(model, corpus.cue))
+    steps = Steps(model, inputs.shape[1], config.clip, corpus.cue, adamw)
+    for now, kept in zip(steps.hidden, state.hidden, strict=False):  # none at first
+        now.copy_(kept[:, rows])  # (L,B,H)
     model.train()
-    model.zero_grad(set_to_none=True)
     started = time.perf_counter() - state.seconds
     losses: list[Tensor] = []
     norms: list[Tensor] = []
@@ -205,30 +169,20 @@ def train(
         makes a record."""
         return distributed.agree(pace.spent(), stop(), pace.records_next())
 
-    _keep_noise_and_hidden(state, hidden)
+    _keep_noise_and_hidden(state, steps.hidden)
     try:
         progress, stopping, recording = ahead()
         while progress < 1.0 and not stopping:
             epoch, window = divmod(state.step, per_epoch)
             if window == 0:
-                hidden = model.init_hidden(inputs.shape[1])
+                steps.forget()
             lr = config.lr * (state.anneal if adamw is None else schedule(state.step, progress))
 
-            loss, hidden = window_loss(
-                inputs[window], targets[window], detach(hidden), counts[window]
-            )
+            loss = steps.gradients(inputs[window], targets[window], counts[window])
             if recording and state.best_valid == math.inf and loss.isfinite():
                 state.best = _copy(model, state.best)
-            loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip)
-            if adamw is None:
-                sgd_step(parameters, lr)
-            else:
-                adamw.param_groups[0]["lr"] = lr
-                adamw.step()
-            model.zero_grad(set_to_none=True)
-            losses.append(loss.detach())
-            norms.append(norm)
+            norms.append(steps.update(lr))
+            losses.append(loss)
 
             state.step += 1
             state.seconds = time.perf_counter() - started
@@ -254,7 +208,7 @@ def train(
                 state.best_valid, state.best = valid, _copy(model, state.best)
             elif valid is not None and adamw is None and state.step % per_epoch == 0:
                 state.anneal /= 4
-            _keep_noise_and_hidden(state, hidden)
+            _keep_noise_and_hidden(state, steps.hidden)
             state.done = progress == 1.0
             if adamw is not None:
                 state.moments = moments_of(model, adamw)
@@ -299,10 +253,9 @@ def _go_on_with_noise(seed: int, state: TrainState) -> None:
         torch.manual_seed(seed + state.step + rank)
 
 
-def _keep_noise_and_hidden(state: TrainState, hidden: Hidden) -> None:
-    """Those of all processes: rng (bytes), and h (L,B,H) of the whole batch."""
-    parts = hidden if isinstance(hidden, tuple) else (hidden,)
-    state.hidden = tuple(distributed.gather(h, 1) for h in parts)
+def _keep_noise_and_hidden(state: TrainState, hidden: tuple[Tensor, ...]) -> None:
+    """Those of all processes: rng (bytes), and copies of h and c (L,B,H) of the whole batch."""
+    state.hidden = tuple(distributed.gather(h, 1).clone() for h in hidden)
     state.rng = distributed.gather(torch.get_rng_state(), 0)
 
 
