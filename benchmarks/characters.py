@@ -33,7 +33,7 @@ RECIPE = (
     "--max_iters=2000 --lr_decay_iters=2000 --dropout=0.0"
 )
 GPU_RECIPE = (
-    "--layers 2 --hidden-size 512 --embedding-size 128 --dropout 0.5 --lr 4e-3 "
+    "--layers 2 --hidden-size 1024 --embedding-size 128 --dropout 0.65 --lr 2e-3 "
     "--batch-size 64 --sequence-length 128"
 )
 PICTURE = Path(".benchmarks/characters.html")

@@ -29,25 +29,9 @@ MEMORY = ((256, 100), (512, 100), (1024, 100), (256, 30_000), (1024, 30_000))  #
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
-    torch.manual_seed(0)
-    model = RNNModel("LSTM", VOCAB, HIDDEN, HIDDEN, 1).eval()
-    for steps, rounds in ((256, 5), (512, 3)):
-        ids = torch.randint(VOCAB, (steps + 1,))
-        ours, theirs = influence(model, ids), unrolled(model, ids)
-        gap = ((ours - theirs).norm() / theirs.norm()).item()
-        times: dict[Callable, list[float]] = {influence: [], unrolled: []}
-        for _ in range(rounds):
-            for function, taken in times.items():
-                began = time.perf_counter()
-                function(model, ids)
-                taken.append(time.perf_counter() - began)
-        one, other = (statistics.median(taken) for taken in times.values())
-        yield f"influence, T={steps}, H={HIDDEN}", f"{one * 1000:.0f} ms", f"(gap {gap:.0e})"
-        yield f"    one autograd.grad a target, T={steps}", f"{other * 1000:.0f} ms", ""
-        yield "    ratio", f"{other / one:.1f}", "at least 25"
-        least = statistics.median(_floor(steps) for _ in range(rounds))
-        yield "    floor: its products alone", f"{least * 1000:.0f} ms", ""
-        yield "    ratio of the floor", f"{other / least:.1f}", ""
+    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+        for steps, rounds in ((256, 5), (512, 3)):
+            yield from _rows(steps, rounds, device)
     for steps, vocab in MEMORY:
         megabytes = _growth(steps, vocab)
         # (T,T) norms and a turned copy; (T,H) slopes, gates, states, adjoints; logits; projection
@@ -61,12 +45,36 @@ def rows() -> Iterator[tuple[str, str, str]]:
         )
 
 
-def _floor(steps: int) -> float:
+def _rows(steps: int, rounds: int, device: str) -> Iterator[tuple[str, str, str]]:
+    torch.manual_seed(0)
+    model = RNNModel("LSTM", VOCAB, HIDDEN, HIDDEN, 1).eval().to(device)
+    ids = torch.randint(VOCAB, (steps + 1,), device=device)
+    ours, theirs = influence(model, ids), unrolled(model, ids)
+    gap = ((ours - theirs).norm() / theirs.norm()).item()
+    times: dict[Callable, list[float]] = {influence: [], unrolled: []}
+    for _ in range(rounds):
+        for function, taken in times.items():
+            began = time.perf_counter()
+            function(model, ids).cpu()  # which waits for a GPU
+            taken.append(time.perf_counter() - began)
+    one, other = (statistics.median(taken) for taken in times.values())
+    what = f"influence, T={steps}, H={HIDDEN}, {device}"
+    yield what, f"{one * 1000:.0f} ms", f"(gap {gap:.0e})"
+    yield "    one autograd.grad a target", f"{other * 1000:.0f} ms", ""
+    yield "    ratio", f"{other / one:.1f}", "at least 25" if device == "cpu" else ""
+    least = statistics.median(_floor(steps, device) for _ in range(rounds))
+    yield "    floor: its products alone", f"{least * 1000:.0f} ms", ""
+    yield "    ratio of the floor", f"{other / least:.1f}", ""
+
+
+def _floor(steps: int, device: str) -> float:
     """Seconds of the products of all steps: R rows of [dh, dc] with one (2H,H), float64."""
-    adjoint, w = torch.randn(steps, 2 * HIDDEN).double(), torch.randn(HIDDEN, 2 * HIDDEN).double()
+    adjoint = torch.randn(steps, 2 * HIDDEN, device=device).double()
+    w = torch.randn(HIDDEN, 2 * HIDDEN, device=device).double()
     began = time.perf_counter()
     for rows in range(1, steps + 1):
-        torch.nn.functional.linear(adjoint[:rows], w)
+        last = torch.nn.functional.linear(adjoint[:rows], w)
+    last.cpu()  # which waits for a GPU
     return time.perf_counter() - began
 
 
@@ -95,7 +103,8 @@ def unrolled(model: RNNModel, ids: torch.Tensor) -> torch.Tensor:
     inputs = model.embedding(ids[:-1]).detach()
     from_x = inputs @ cell.weight_ih_l0.detach().T + cell.bias_ih_l0.detach()
     w_hh, b_hh = cell.weight_hh_l0.detach(), cell.bias_hh_l0.detach()
-    h, c = torch.zeros(HIDDEN, requires_grad=True), torch.zeros(HIDDEN)
+    h, c = (from_x.new_zeros(HIDDEN) for _ in range(2))
+    h.requires_grad_()
     states = []
     for t in range(steps):
         i, f, g, o = (from_x[t] + h @ w_hh.T + b_hh).chunk(4)
@@ -104,7 +113,7 @@ def unrolled(model: RNNModel, ids: torch.Tensor) -> torch.Tensor:
         states.append(h)
     weight, bias = (p.detach() for p in model.projection.parameters())
     losses = [-(h @ weight.T + bias).log_softmax(-1)[ids[t + 1]] for t, h in enumerate(states)]
-    norms = torch.zeros(steps, steps)
+    norms = from_x.new_zeros(steps, steps)
     for t, loss in enumerate(losses):
         found = torch.autograd.grad(loss, states[: t + 1], retain_graph=True)
         norms[t, : t + 1] = torch.stack(found).norm(dim=-1)

@@ -33,14 +33,16 @@ def rows() -> Iterator[tuple[str, str, str]]:
         steps.gradients(ids[:, :-1], ids[:, 1:], float(BATCH * LENGTH))
         steps.update(1e-3)
 
-    x = torch.randn(BATCH, LENGTH, SIZE, device="cuda", requires_grad=True)
-    weights = [x, *model.rnn.parameters()]
+    x = torch.randn(BATCH, LENGTH, SIZE, device="cuda")
 
     def lstm(x: Tensor) -> Tensor:
-        output = model.rnn(x)[0]  # (B,T,H)
-        return torch.autograd.grad(output.sum(), weights)[0]
+        with torch.autocast("cuda", torch.bfloat16, cache_enabled=False):  # as `Steps` does
+            output = model.rnn(x.requires_grad_())[0]  # (B,T,H)
+        output.sum().backward()
+        model.zero_grad(set_to_none=True)
+        return output.detach()
 
-    alone = Recorded(lambda _: lstm(x), x.device)
+    alone = Recorded(lambda x: lstm(x.detach()), x.device)
     runs = {
         "recorded": lambda: step(recorded),
         "plain": lambda: step(plain),

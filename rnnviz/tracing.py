@@ -7,6 +7,7 @@ every h, one batched product gives every gate, and an elementwise scan gives c.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -200,8 +201,14 @@ def _run(rnn: nn.RNNBase, here: range, x: Tensor, h0: Tensor, c0: Tensor | None)
     at = slice(here.start, here.stop)
     state = h0[at] if c0 is None else (h0[at], c0[at])
     weights = [weight for n in here for weight in rnn.all_weights[n]]
+    if not rnn.bias:
+        # On a GPU the weights of a module are one block, of which cuDNN would take the first layer
+        # for the whole, and what follows it for the biases. Copies are no part of that block.
+        weights = [weight.clone() for weight in weights]
     kernel = KERNELS[cells.kind_of(rnn)]
-    return kernel(x, state, weights, rnn.bias, 1, 0.0, False, rnn.bidirectional, False)[0]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous")
+        return kernel(x, state, weights, rnn.bias, 1, 0.0, False, rnn.bidirectional, False)[0]
 
 
 def _layer(
