@@ -36,8 +36,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
     x = torch.randn(BATCH, LENGTH, SIZE, device="cuda")
 
     def lstm(x: Tensor) -> Tensor:
-        with torch.autocast("cuda", torch.bfloat16, cache_enabled=False):  # as `Steps` does
-            output = model.rnn(x.requires_grad_())[0]  # (B,T,H)
+        output = model.rnn(x.requires_grad_())[0]  # (B,T,H)
         output.sum().backward()
         model.zero_grad(set_to_none=True)
         return output.detach()

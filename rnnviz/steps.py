@@ -18,16 +18,15 @@ from rnnviz.loss import has_bfloat16, total_nats
 from rnnviz.model import Hidden, RNNModel, parts, to
 from rnnviz.optimizers import sgd_step
 
-WIDE = 256  # hidden units, from which on bfloat16 pays on a CPU
+WIDE = 256  # hidden units, from which on bfloat16 pays
 WARM_UP = 3  # plain calls, in which libraries and AdamW take the memory that they keep
 
 
 class WindowLoss(nn.Module):
     """Nats of a window over a count of tokens; one module, so that DDP sees all of it.
 
-    The products of a wide LSTM are in bfloat16 where the processor has it, 1.4 times the tokens a
-    second, and on a GPU those of any LSTM, 1.4 to 1.8 times. Weights, the state between windows and
-    the optimizer are float32.
+    The products of a wide LSTM are in bfloat16 where the processor has it: 1.4 times the tokens a
+    second. Weights, the state between windows and the optimizer are float32.
     """
 
     def __init__(self, model: RNNModel, cue: int | None) -> None:
@@ -39,8 +38,7 @@ class WindowLoss(nn.Module):
     ) -> tuple[Tensor, Hidden]:
         """Ids (B,T), next ids (B,T) -> loss, hidden; with a cue, what follows it counts alone."""
         weight, bias = self.model.projection.weight, self.model.projection.bias
-        low = in_bfloat16(self.model)
-        with torch.autocast(weight.device.type, torch.bfloat16, low, cache_enabled=False):
+        with torch.autocast("cpu", torch.bfloat16, enabled=in_bfloat16(self.model)):
             output, hidden = self.model.states(input, hidden)  # (B,T,H)
         output, hidden = output.to(weight.dtype), to(hidden, weight.dtype)
         if self.cue is not None:
@@ -51,10 +49,9 @@ class WindowLoss(nn.Module):
 
 def in_bfloat16(model: RNNModel) -> bool:
     """Whether training takes the recurrent layers' products in bfloat16."""
-    if model.rnn_type != "LSTM" or model.projection.weight.dtype != torch.float32:
-        return False  # on a CPU the others have no kernel for it
-    device = model.device.type
-    return has_bfloat16(device) and (device == "cuda" or model.rnn.hidden_size >= WIDE)
+    wide = model.rnn_type == "LSTM" and model.rnn.hidden_size >= WIDE  # the others have no kernel
+    weight = model.projection.weight
+    return wide and weight.is_cpu and weight.dtype == torch.float32 and has_bfloat16()
 
 
 class Steps:

@@ -107,10 +107,10 @@ def test_gradients_are_those_of_the_cpu(kind, dtype):
 @pytest.mark.parametrize("kind", RNN_TYPES)
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_a_recorded_training_is_that_of_the_cpu(kind, optimizer, monkeypatch):
-    lr = 5.0 if optimizer == "sgd" else 1e-2
+    lr = 1.0 if optimizer == "sgd" else 1e-2
     config = TrainConfig(optimizer, lr, batch_size=8, sequence_length=16, steps=60, log_every=1)
     curves = []
-    monkeypatch.setattr("rnnviz.steps.has_bfloat16", lambda _: False)
+    monkeypatch.setattr("rnnviz.steps.has_bfloat16", lambda: False)  # of the CPU
     for device in ("cpu", "cuda"):
         model = some_model(kind).to(device)
         with full_float32():
@@ -120,19 +120,6 @@ def test_a_recorded_training_is_that_of_the_cpu(kind, optimizer, monkeypatch):
         valid = evaluate(model, some_corpus().valid)
         assert valid == pytest.approx(evaluate(model.cpu(), some_corpus().valid), abs=1e-4)
     torch.testing.assert_close(curves[0], curves[1], rtol=1e-3, atol=1e-4)
-
-
-def test_an_lstm_in_bfloat16_learns_as_in_float32(monkeypatch):
-    config = TrainConfig("adamw", 5e-3, batch_size=16, sequence_length=32, steps=200, log_every=20)
-    curves = []
-    for low in (True, False):
-        monkeypatch.setattr("rnnviz.steps.has_bfloat16", lambda _, low=low: low)
-        with full_float32():
-            records = list(train(some_model(hidden=128).cuda(), some_corpus(20_000), config))
-        curves.append([r.loss for r in records])
-    print(curves)
-    assert curves[1][-1] < 0.7 * curves[1][0]
-    assert curves[0] == pytest.approx(curves[1], rel=1e-2)
 
 
 def test_a_training_goes_on_where_it_stopped():

@@ -43,7 +43,7 @@ def test_loss_and_gradients_are_those_of_autograd(rows, hidden, vocab_size, bloc
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 4.0])
 def test_bfloat16_products_are_held_against_float32(scale, monkeypatch):
-    monkeypatch.setattr(loss, "has_bfloat16", lambda _: True)  # emulated where it is not
+    monkeypatch.setattr(loss, "has_bfloat16", lambda: True)  # emulated where it is not
     inputs, target = some(150, 64, 5_000, torch.float32, scale=scale / 8)
     value, expected = total_nats(*inputs, target), plain(*inputs, target)
     assert value.item() == pytest.approx(expected.item(), rel=1e-3)

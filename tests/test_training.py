@@ -348,7 +348,7 @@ def test_a_wide_lstm_in_bfloat16_is_held_against_float32(layers, monkeypatch):
     ids, hidden = torch.randint(V, (4, 33)), model.init_hidden(4)
     found = []
     for low in (True, False):
-        monkeypatch.setattr(steps, "has_bfloat16", lambda _, low=low: low)
+        monkeypatch.setattr(steps, "has_bfloat16", lambda low=low: low)
         assert steps.in_bfloat16(model) == low
         loss, last = steps.WindowLoss(model, None)(ids[:, :-1], ids[:, 1:], hidden, 4 * 32)
         gradients = torch.autograd.grad(loss, list(model.parameters()))
@@ -361,7 +361,7 @@ def test_a_wide_lstm_in_bfloat16_is_held_against_float32(layers, monkeypatch):
 
 
 def test_what_bfloat16_is_not_for_stays_as_it_is(monkeypatch):
-    monkeypatch.setattr(steps, "has_bfloat16", lambda _: True)
+    monkeypatch.setattr(steps, "has_bfloat16", lambda: True)
     assert not steps.in_bfloat16(RNNModel("LSTM", V, 8, 64, 1))
     assert not steps.in_bfloat16(RNNModel("GRU", V, 8, 256, 1))
     assert not steps.in_bfloat16(RNNModel("LSTM", V, 8, 256, 1).double())
