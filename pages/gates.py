@@ -61,16 +61,22 @@ st.caption(
     "where many units let go of what they held. An RNN has no gates, only its pre-activation a."
 )
 
-held_out, without = ui.held_out(choice)
 by_gate: dict[str, list[plots.Saturation]] = {}
-for view in held_out:
-    for point in views.saturation(view, ui.label(view.info), dark):
-        by_gate.setdefault(point.gate, []).append(point)
+read, without = set(), []
+for info in choice.runs:
+    saturation = ui.saturation(info, choice)
+    if saturation.shares:
+        read.add(saturation.tokens)
+        without += [] if ui.validation_text(info.corpus) else [info.name]
+    for gate, (below, above) in saturation.shares.items():
+        color = plots.color(info.rnn_type, dark)
+        point = plots.Saturation(gate, ui.label(info), color, below, above)
+        by_gate.setdefault(gate, []).append(point)
 if by_gate:
     st.subheader("Always open, always closed or in between")
     for column, points in ui.side_by_side(list(by_gate.values()), 3):
         column.plotly_chart(plots.saturation(points))
-    tokens = " or ".join(sorted({f"{len(view.tokens):,}" for view in held_out}))
+    tokens = " or ".join(f"{count:,}" for count in sorted(read))
     st.caption(
         f"A point is a unit, over {tokens} tokens of each model's own validation text"
         + (f" (of the text above for {', '.join(without)})" if without else "")

@@ -52,7 +52,7 @@ def decay() -> None:
     for n, view in enumerate(shown):
         dash = STROKES[kinds[:n].count(kinds[n])]  # two models of a cell type have one colour
         t = min(view.token_at(place), len(view.tokens) - 2)
-        flow, color = ui_gradients.flow(view, choice, t), plots.color(view.info.rnn_type, dark)
+        flow, color = ui_gradients.flow(view.info, choice, t), plots.color(view.info.rnn_type, dark)
         whose = (
             name(view) if view.tokens == shown[0].tokens else f"{name(view)} after {told(view, t)}"
         )
@@ -106,7 +106,7 @@ def told(view: views.View, t: int) -> str:
 def influence() -> None:
     st.subheader("Which token mattered for which prediction")
     message = views.influence_message(
-        shown, [ui_gradients.influence(v, choice) for v in shown], dark
+        shown, [ui_gradients.influence(v.info, choice) for v in shown], dark
     )
     ui_heatmaps.heatmaps(message, shown, "influence", "loss")
     st.caption(

@@ -5,20 +5,18 @@ A job outlives the page that began it: pages read it whenever they like, and nev
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import itertools
 import logging
 import os
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rnnviz.corpora import Source
-from rnnviz.process import blocks_kept
+from rnnviz.process import blocks_kept, one_core_left
 from rnnviz.runinfo import MAX_SIZE
 from rnnviz.runs import runs_folder
 
@@ -204,27 +202,6 @@ class Jobs:
     def _run(self, job: Job) -> None:
         job.run()
         self._begin()
-
-
-@functools.cache
-def _usual_threads() -> int:
-    import torch
-
-    return torch.get_num_threads()
-
-
-@contextlib.contextmanager
-def one_core_left() -> Iterator[None]:
-    """Torch leaves a core to the pages. It counts for this thread and for those that begin
-    meanwhile: two teams of threads on the same cores would wait for each other."""
-    import torch
-
-    usual = _usual_threads()
-    torch.set_num_threads(max(1, usual - 1))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(usual)
 
 
 def _at_once() -> int:

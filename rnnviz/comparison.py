@@ -12,15 +12,12 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from rnnviz import RNN_TYPES, corpora, flows, views
+from rnnviz import RNN_TYPES, corpora
 from rnnviz.runinfo import MAX_SIZE, RunInfo
 from rnnviz.runs import run_name
 from rnnviz.sizes import parameters
 
 if TYPE_CHECKING:
-    from rnnviz.runs import Run
     from rnnviz.training import TrainConfig
 
 ALIKE = 1.05  # ratio of tokens seen up to which two trainings count as equally long
@@ -184,16 +181,6 @@ class Measures:
 
     half_life: float | None
     saturated: float | None
-
-
-def measure(run: Run, text: str, own: str, layer: int) -> Measures:
-    """The half-life on `text`, the saturation on the run's `own` validation text."""
-    target = len(run.vocab.spans(text, views.MAX_TOKENS)) - 2
-    half_life = None if target < 0 else flows.flow(run, text, layer, target).half_life
-    gates = views.view(run, own, layer).gates.items()
-    gates = [gate for name, gate in gates if name in views.SIGMOIDS]  # each (T,H)
-    shares = [((gate < 0.1) | (gate > 0.9)).mean() for gate in gates]
-    return Measures(half_life, float(np.mean(shares)) if shares else None)
 
 
 def losses(info: RunInfo) -> dict[str, float | None]:

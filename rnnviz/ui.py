@@ -21,8 +21,9 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from rnnviz import corpora, runs, views
 from rnnviz.background import Jobs
+from rnnviz.process import turn
 from rnnviz.runinfo import RunError, RunInfo, read_info
-from rnnviz.views import View, visible
+from rnnviz.views import Saturation, View, visible
 
 if TYPE_CHECKING:
     from rnnviz.runs import Run
@@ -157,7 +158,8 @@ def run(path: str, changed: int) -> Run:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _view(path: str, changed: int, text: str, layer: int) -> View:
-    return views.view(run(path, changed), text, layer)
+    with turn():
+        return views.view(run(path, changed), text, layer)
 
 
 def _seen(info: RunInfo, text: str, layer: int) -> View:
@@ -216,16 +218,20 @@ def places(view: View) -> list[str]:
     return [f"{i} {html.escape(token)}" for i, token in enumerate(view.tokens, start=1)]
 
 
-def held_out(choice: Choice) -> tuple[list[View], list[str]]:
-    """Each run on validation text of its own corpus, and the names of those that have none here
-    and are shown on the text of the sidebar."""
-    found, without = [], []
-    for info in choice.runs:
-        text = validation_text(info.corpus)
-        if not text:
-            without.append(info.name)
-        found.append(_seen(info, text or choice.text, choice.layer))
-    return [view for view in found if view.tokens and view.is_finite], without
+def saturation(info: RunInfo, choice: Choice) -> Saturation:
+    """The gates of a run on validation text of its own corpus, or of the sidebar's text where
+    there is none here."""
+    own = validation_text(info.corpus)
+    if own:
+        return _saturation(*key(info, own, choice.layer))
+    return views.saturation(_seen(info, choice.text, choice.layer))
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _saturation(path: str, changed: int, text: str, layer: int) -> Saturation:
+    """Two numbers a unit are kept, not the gates of so many tokens that they are counted from."""
+    with turn():
+        return views.saturation(views.view(run(path, changed), text, layer))
 
 
 @st.cache_data(max_entries=20, show_spinner=False)

@@ -16,14 +16,15 @@ from rnnviz import (
     comparison,
     contrasts,
     report,
-    runs,
     snapshots,
     ui,
+    ui_gradients,
     ui_sidebar,
     views,
 )
 from rnnviz.comparison import Measures
 from rnnviz.contrasts import Moment, SameText
+from rnnviz.process import turn
 from rnnviz.runinfo import RunError, RunInfo, read_info
 from rnnviz.ui import Choice
 from rnnviz.views import View
@@ -91,9 +92,10 @@ def pick_runs(choice: Choice) -> list[RunInfo]:
     return [known[name] for name in state["compared"]]
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _measures(path: str, changed: int, text: str, layer: int, own: str) -> Measures:
-    return comparison.measure(runs.load_run(path), text, own, layer)
+def _measures(info: RunInfo, choice: Choice) -> Measures:
+    target = len(info.vocab.spans(choice.text, views.MAX_TOKENS)) - 2
+    flow = ui_gradients.flow(info, choice, target) if target >= 0 else None
+    return Measures(flow and flow.half_life, ui.saturation(info, choice).mean)
 
 
 def table(infos: Sequence[RunInfo], choice: Choice) -> tuple[pd.DataFrame, list[str]]:
@@ -102,9 +104,8 @@ def table(infos: Sequence[RunInfo], choice: Choice) -> tuple[pd.DataFrame, list[
     rows, problems = [], []
     differ = comparison.differences(infos)
     for i, info in enumerate(infos):
-        own = ui.validation_text(info.corpus) or choice.text
         try:
-            measures = _measures(*ui.key(info, choice.text, choice.layer), own)
+            measures = _measures(info, choice)
         except FileNotFoundError:
             problems.append(f"The weights of {info.name} are no longer there.")
             continue
@@ -132,7 +133,8 @@ def show_table(found: pd.DataFrame) -> None:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _log_probs(path: str, changed: int, text: str, layer: int) -> np.ndarray:
-    return contrasts.log_probs(ui.run(path, changed), text)
+    with turn():
+        return contrasts.log_probs(ui.run(path, changed), text)
 
 
 def same_text(shown: Sequence[View], choice: Choice) -> list[SameText]:
@@ -151,7 +153,8 @@ def same_text(shown: Sequence[View], choice: Choice) -> list[SameText]:
 
 @st.cache_data(max_entries=128, show_spinner=False)
 def _sample(path: str, changed: int, text: str, layer: int, temperature: float, seed: int) -> str:
-    return contrasts.write(ui.run(path, changed), text, temperature, seed)
+    with turn():
+        return contrasts.write(ui.run(path, changed), text, temperature, seed)
 
 
 def samples(
@@ -167,7 +170,8 @@ def samples(
 
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _moment(path: str, changed: int, text: str, layer: int, step: int) -> Moment:
-    return contrasts.moment(snapshots.load(read_info(path), step), text, layer)
+    with turn():
+        return contrasts.moment(snapshots.load(read_info(path), step), text, layer)
 
 
 def pick_lapse() -> tuple[RunInfo, tuple[int, ...], int] | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from rnnviz import samples, ui, ui_heatmaps, ui_sidebar
+from rnnviz.process import one_core
 from rnnviz.runinfo import RunInfo
 from rnnviz.samples import Cuts, Said
 
@@ -120,6 +121,7 @@ def said(infos: Sequence[RunInfo], prompt: str, length: int, cuts: Cuts, fixed=(
 
         def make(info=info, path=path, changed=changed, given=given) -> Said:
             run = ui.run(path, changed)
+            one_core()
             if len(run.vocab) <= samples.MANY_TOKENS:
                 return samples.said(run, prompt, length, cuts, given)
             text = f"{info.name} is writing at {len(samples.TEMPERATURES)} temperatures"

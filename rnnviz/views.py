@@ -151,14 +151,28 @@ def _unbounded(view: View, name: str) -> bool:
     return name in ("a", "c") or (name == "h" and view.info.rnn_type == "RNN_RELU")
 
 
-def saturation(view: View, label: str, dark: bool) -> list[plots.Saturation]:
-    """Of each gate in 0..1: the share of time that each unit is closed or open."""
-    color = plots.color(view.info.rnn_type, dark)
-    return [
-        plots.Saturation(name, label, color, (gate < 0.1).mean(0), (gate > 0.9).mean(0))
-        for name, gate in view.gates.items()
-        if name in SIGMOIDS
-    ]
+@dataclass(frozen=True, eq=False)
+class Saturation:
+    """How often the gates of a layer are closed or open, over `tokens` tokens.
+
+    `shares`: gate in 0..1 -> the shares of time (H,) in which each unit is below 0.1, above 0.9;
+    none for an RNN and for states that are not finite.
+    """
+
+    tokens: int
+    shares: dict[str, tuple[np.ndarray, np.ndarray]]
+
+    @property
+    def mean(self) -> float | None:
+        """Share of all values that are below 0.1 or above 0.9; None without gates."""
+        sums = [below + above for below, above in self.shares.values()]  # (H,) each
+        return float(np.mean(sums)) if sums else None
+
+
+def saturation(view: View) -> Saturation:
+    gates = {n: gate for n, gate in view.gates.items() if n in SIGMOIDS and view.is_finite}
+    shares = {n: ((gate < 0.1).mean(0), (gate > 0.9).mean(0)) for n, gate in gates.items()}
+    return Saturation(len(view.tokens), shares)
 
 
 def memory(view: View) -> np.ndarray:

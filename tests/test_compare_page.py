@@ -18,6 +18,7 @@ from rnnviz import (
     RNN_TYPES,
     TrainConfig,
     corpora,
+    flows,
     list_runs,
     runs,
     snapshots,
@@ -25,6 +26,7 @@ from rnnviz import (
     ui_compare,
     ui_sidebar,
     ui_train,
+    views,
 )
 from rnnviz.data import make_corpus
 from rnnviz.jobs import fit, new_run
@@ -86,7 +88,15 @@ def test_the_table_has_the_numbers_of_each_run():
         assert row["test, nats"] == info.test_loss
         assert row["tokens seen"] == info.history[-1]["tokens"]
         assert row["learning rate"] == str(info.config["lr"])
-        assert (row["saturated gates"] > 0) == (info.rnn_type in ("LSTM", "GRU"))
+        run = runs.load_run(info.path)
+        half_life = flows.flow(run, TEXT, 0, len(TEXT) - 2).half_life
+        assert row["half-life, tokens"] == pytest.approx(half_life)
+        gates = views.view(run, ui.validation_text(info.corpus), 0).gates
+        values = [v for n in "iforz" if n in gates for v in gates[n].ravel().tolist()]
+        outside = sum(not 0.1 <= v <= 0.9 for v in values)
+        assert bool(values) == (info.rnn_type in ("LSTM", "GRU"))
+        if values:
+            assert row["saturated gates"] == pytest.approx(outside / len(values))
     assert "differ in learning rate 0.004, 0.003, 0.002, 0.0005." in said(app)
     assert "best at" in said(app)
 

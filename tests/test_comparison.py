@@ -22,7 +22,6 @@ from rnnviz import (
     contrasts,
     corpora,
     count_parameters,
-    flows,
     load_run,
     plots,
     plots_training,
@@ -30,7 +29,6 @@ from rnnviz import (
 )
 from rnnviz.data import Vocab
 from rnnviz.sizes import parameters
-from rnnviz.views import view
 
 TEXT = "def f(x):\n    return x\n"
 VOCAB = Vocab(("<unk>", *"abcdef"))
@@ -316,18 +314,6 @@ def test_samples_of_one_noise_differ_only_by_the_model():
     assert contrasts.write(lstm, TEXT, 0.8, 1) == contrasts.write(lstm, TEXT, 0.8, 1)
     assert contrasts.write(lstm, TEXT, 0.8, 1) != contrasts.write(lstm, TEXT, 0.8, 2)
     assert len(contrasts.write(lstm, TEXT, 0.8, 1)) >= contrasts.SAMPLE
-
-
-def test_measures_are_the_flow_of_the_last_loss_and_counted_gate_values():
-    run, own = load_run("python-source-gru"), "import os\n\n\nclass A:\n"
-    found = comparison.measure(run, TEXT, own, 0)
-    assert found.half_life == flows.flow(run, TEXT, 0, len(TEXT) - 2).half_life
-    values = [v for name in "rz" for v in view(run, own, 0).gates[name].ravel().tolist()]
-    outside = sum(not 0.1 <= v <= 0.9 for v in values)
-    assert found.saturated == pytest.approx(outside / len(values))
-    assert comparison.measure(load_run("recall-rnn-tanh"), "A", own, 0) == comparison.Measures(
-        None, None
-    )
 
 
 def test_a_report_is_one_page_with_every_name_escaped_and_plotly_once():

@@ -1,11 +1,16 @@
 """Memory is given back while many are served, and kept at hand while a model trains."""
 
 import gc
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from rnnviz import process
+
+TRUE_THREAD = threading.Thread
 
 
 @pytest.fixture
@@ -86,3 +91,50 @@ def test_where_there_is_no_glibc_nothing_is_set(monkeypatch):
     process.serve_many()
     with process.blocks_kept():
         pass
+
+
+def test_pages_compute_on_one_core_each_and_a_training_on_all_but_one():
+    before, seen = torch.get_num_threads(), {}
+
+    def page() -> None:
+        with process.turn():
+            seen["page"] = torch.get_num_threads()
+
+    def training() -> None:
+        with process.one_core_left():
+            run(page)
+            seen["training"] = torch.get_num_threads()
+
+    def run(work) -> None:
+        thread = TRUE_THREAD(target=work)
+        thread.start()
+        thread.join()
+
+    try:
+        run(training)
+        assert seen == {"page": 1, "training": max(1, process.cores() - 1)}
+        assert torch.get_num_threads() == before  # of this thread
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_no_more_pages_compute_at_once_than_there_are_cores(monkeypatch):
+    monkeypatch.setattr(process, "_turns", threading.Semaphore(2))
+    now, most, lock = [], [], threading.Lock()
+
+    def page() -> None:
+        with process.turn():
+            with lock:
+                now.append(1)
+                most.append(len(now))
+            time.sleep(0.02)
+            with lock:
+                now.pop()
+
+    threads = [TRUE_THREAD(target=page) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 2
+    assert len(most) == 8

@@ -120,9 +120,11 @@ def test_saturation_is_the_share_of_time_near_the_ends():
     gate = np.array([[0.05, 0.5], [0.95, 0.5], [0.99, 0.05], [0.95, 0.5]], np.float32)
     info, gates = RUNS["GRU", "char"].info, {"z": gate, "n": -gate}
     seen = views.View(info, ("a",) * 4, np.zeros((4, 2)), gates, {}, 0.0, (), 0, "cpu")
-    (only,) = views.saturation(seen, "label", dark=False)
-    assert list(only.below) == [0.25, 0.25]
-    assert list(only.above) == [0.75, 0.0]
+    found = views.saturation(seen)
+    ((below, above),) = found.shares.values()
+    assert list(below) == [0.25, 0.25]
+    assert list(above) == [0.75, 0.0]
+    assert (found.tokens, found.mean) == (4, pytest.approx(5 / 8))
 
 
 def test_memory_is_tanh_of_the_cell_state_where_there_is_one():
