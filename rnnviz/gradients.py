@@ -93,12 +93,15 @@ def gradient_flow(
     has_c = layers[0].kind == "LSTM"
     shape = (len(layers), steps, size)
     h, c = direct.new_zeros(shape), direct.new_zeros(shape)
-    h_log, c_log = (direct.new_full(shape[:2], -math.inf) for _ in range(2))
+    scale = direct.new_zeros(shape[:2])
     for step in _scan(layers, direct, [target], first):
-        parts = step.adjoint.split(size, -1)  # (1,H) each
-        for found, log, adjoint in zip((h, c), (h_log, c_log), parts, strict=False):
-            found[step.layer, step.t] = adjoint[0] * step.log_scale.exp()
-            log[step.layer, step.t] = adjoint.norm().log() + step.log_scale[0]
+        parts = step.adjoint[0].split(size)  # (H,) each
+        for found, adjoint in zip((h, c), parts, strict=False):
+            found[step.layer, step.t] = adjoint
+        scale[step.layer, step.t] = step.log_scale[0]
+    h_log, c_log = (torch.linalg.vector_norm(found, dim=-1).log_() + scale for found in (h, c))
+    for found in (h, c):
+        found *= scale.exp()[..., None]
     return GradientFlow(h, c if has_c else None, h_log, c_log if has_c else None, target)
 
 
