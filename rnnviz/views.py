@@ -170,8 +170,8 @@ class Saturation:
 
 
 def saturation(view: View) -> Saturation:
-    gates = {n: gate for n, gate in view.gates.items() if n in SIGMOIDS and view.is_finite}
-    shares = {n: ((gate < 0.1).mean(0), (gate > 0.9).mean(0)) for n, gate in gates.items()}
+    gates = view.gates.items() if view.is_finite else ()
+    shares = {n: ((g < 0.1).mean(0), (g > 0.9).mean(0)) for n, g in gates if n in SIGMOIDS}
     return Saturation(len(view.tokens), shares)
 
 

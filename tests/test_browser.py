@@ -1,12 +1,13 @@
 """What only a real browser shows."""
 
+import contextlib
 import re
 import shutil
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 from rnnviz import list_runs, load_run, trace_model
 from rnnviz.runs import ASSETS
@@ -261,11 +262,11 @@ def test_the_models_page_fits_its_width_with_all_its_parts(fresh_server, page, w
     model = {"name": "m.pt", "mimeType": "", "buffer": b"no model"}
     upload(page, "A model: .safetensors or .pt", model)
     expect(page.get_by_role("button", name="Add to your models")).to_be_visible()
-    page.wait_for_timeout(1500)  # what is drawn again while its list is open closes the list
-    corpus = page.get_by_role("combobox", name="Trained on")
-    corpus.press("ArrowDown")
-    page.get_by_role("option", name="Texts of your own").wait_for()
-    corpus.press("Enter")
+    for _ in range(10):  # what is drawn again while the list is open closes it
+        page.get_by_role("combobox", name="Trained on").press("ArrowDown")
+        with contextlib.suppress(TimeoutError):
+            page.get_by_role("option", name="Texts of your own").click(timeout=2000)
+            break
     expect(page.get_by_label("train.txt, valid.txt and test.txt")).to_be_attached()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     text = {"name": "train.txt", "mimeType": "", "buffer": b"a b\n" * 9}
