@@ -36,12 +36,12 @@ def rows() -> Iterator[tuple[str, str, str]]:
     x = torch.randn(BATCH, LENGTH, SIZE, device="cuda")
 
     def lstm(x: Tensor) -> Tensor:
-        output = model.rnn(x.requires_grad_())[0]  # (B,T,H)
+        output = model.rnn(x.detach().requires_grad_())[0]  # (B,T,H)
         output.sum().backward()
         model.zero_grad(set_to_none=True)
         return output.detach()
 
-    alone = Recorded(lambda x: lstm(x.detach()), x.device)
+    alone = Recorded(lstm, x.device)
     runs = {
         "recorded": lambda: step(recorded),
         "plain": lambda: step(plain),

@@ -26,7 +26,7 @@ PROBE = Path(__file__).resolve().parent.parent / "tests" / "probe.txt"
 
 
 def pick_device(name: str) -> torch.device:
-    """auto: the GPU when there is one. Raises ValueError for a device that is not there."""
+    """auto: a GPU with CUDA when there is one. Raises ValueError for a device that is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

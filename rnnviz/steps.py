@@ -34,7 +34,7 @@ class WindowLoss(nn.Module):
         self.model, self.cue = model, cue
 
     def forward(
-        self, input: Tensor, target: Tensor, hidden: Hidden, count: float
+        self, input: Tensor, target: Tensor, hidden: Hidden, count: float | Tensor
     ) -> tuple[Tensor, Hidden]:
         """Ids (B,T), next ids (B,T) -> loss, hidden; with a cue, what follows it counts alone."""
         weight, bias = self.model.projection.weight, self.model.projection.bias

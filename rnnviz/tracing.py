@@ -28,6 +28,8 @@ KERNELS = {
     "RNN_TANH": torch.rnn_tanh,
     "RNN_RELU": torch.rnn_relu,
 }
+# cuDNN's advice about a module's weights, where `_run` gives it those of one layer
+warnings.filterwarnings("ignore", "RNN module weights are not part", module=r"rnnviz\.tracing")
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,9 +208,7 @@ def _run(rnn: nn.RNNBase, here: range, x: Tensor, h0: Tensor, c0: Tensor | None)
         # for the whole, and what follows it for the biases. Copies are no part of that block.
         weights = [weight.clone() for weight in weights]
     kernel = KERNELS[cells.kind_of(rnn)]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous")
-        return kernel(x, state, weights, rnn.bias, 1, 0.0, False, rnn.bidirectional, False)[0]
+    return kernel(x, state, weights, rnn.bias, 1, 0.0, False, rnn.bidirectional, False)[0]
 
 
 def _layer(

@@ -170,6 +170,7 @@ class Saturation:
 
 
 def saturation(view: View) -> Saturation:
+    """How often the gates of a view are closed or open (Karpathy, Johnson and Li 2015)."""
     gates = view.gates.items() if view.is_finite else ()
     shares = {n: ((g < 0.1).mean(0), (g > 0.9).mean(0)) for n, g in gates if n in SIGMOIDS}
     return Saturation(len(view.tokens), shares)
