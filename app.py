@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from rnnviz import process
+from rnnviz import _paths, _process
 
-process.serve_many()
-st.set_page_config(page_title="rnnviz", page_icon="assets/icon.svg", layout="wide")
+_process.serve_many()
+st.set_page_config(page_title="rnnviz", page_icon=str(_paths.ASSETS / "icon.svg"), layout="wide")
 
 pages = [
     st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),

@@ -20,7 +20,9 @@ import numpy as np
 import torch
 
 from benchmarks._command import run
-from rnnviz import RNN_TYPES, corpora, plots, plots_training
+from rnnviz import RNN_TYPES
+from rnnviz.data import builtin
+from rnnviz.figures import signals, training
 
 Curve = list[tuple[float, float]]  # seconds, validation nats a character
 
@@ -85,7 +87,7 @@ def _nanogpt(folder: Path) -> tuple[float, Curve]:
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name) / "nanoGPT"
         shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(".git", "assets", "*.ipynb"))
-        text = corpora.fetched("tinyshakespeare.txt")
+        text = builtin.fetched("tinyshakespeare.txt")
         (copy / "data/shakespeare_char/input.txt").write_text(text, encoding="utf-8")
         run(["data/shakespeare_char/prepare.py"], copy)
         ran = run(["train.py", *RECIPE.split()], copy)
@@ -115,11 +117,9 @@ def _draw(curves: dict[str, Curve]) -> str:
     for name, curve in curves.items():
         x, y = np.array(curve).T
         kind = name.split(",")[0]
-        color = plots.color(kind, dark=False) if kind in RNN_TYPES else "#777777"
-        lines.append(plots.Line(name, color, x[x > 0], y[x > 0]))
+        color = signals.color(kind, dark=False) if kind in RNN_TYPES else "#777777"
+        lines.append(signals.Line(name, color, x[x > 0], y[x > 0]))
     title = "Validation loss on tiny-shakespeare"
     PICTURE.parent.mkdir(exist_ok=True)
-    plots_training.learning_curves(lines, title, "seconds").write_html(
-        PICTURE, include_plotlyjs=True
-    )
+    training.learning_curves(lines, title, "seconds").write_html(PICTURE, include_plotlyjs=True)
     return "seconds and nats a character, both log"

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from rnnviz import RNNModel, influence
-from rnnviz.gradients import BLOCK
+from rnnviz.analysis.gradients import BLOCK
 
 HIDDEN, VOCAB = 256, 100
 MEMORY = ((256, 100), (512, 100), (1024, 100), (256, 30_000), (1024, 30_000))  # T, V

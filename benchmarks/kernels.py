@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from rnnviz import RNNModel
-from rnnviz.steps import WARM_UP, Recorded, Steps
+from rnnviz.training.step import WARM_UP, Recorded, Steps
 
 VOCAB, SIZE, BATCH, LENGTH = 18_328, 200, 20, 35
 STEPS, ROUNDS = 50, 5

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.app import FOUR, received, started
 from rnnviz import RNNModel, temperature_sweep
-from rnnviz.samples import TEMPERATURES
+from rnnviz.analysis.sweeps import TEMPERATURES
 from tests.browser import LAUNCH_ARGS, install_browser
 
 ROUNDS = 9

@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from rnnviz import cells, trace
+from rnnviz import trace
+from rnnviz.nn import cells
 
 SIZES = ((512, 1, 256), (256, 1, 128), (1000, 1, 512), (128, 32, 256))  # T, B, H
 LIMITS = {  # on a CPU: times the forward at most, as fast as a loop at least

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from rnnviz import comparison, contrasts, ui, ui_compare, ui_four, ui_heatmaps, ui_sidebar, views
-from rnnviz.runinfo import RunError
+from rnnviz.analysis import comparison, text_view, token_scores
+from rnnviz.app import compare, components, page, sidebar, train_matched
+from rnnviz.runs.info import RunError
 
-ui.begin("compare")
+page.begin("compare")
 st.title("Compare")
 st.markdown(
     "Which cell type learns faster, ends better and remembers longer? Only runs that share text, "
@@ -13,17 +14,17 @@ st.markdown(
 )
 # plotly's own mask of what a range slider leaves out is nearly black
 st.html("<style>[class^=rangeslider-mask] { fill-opacity: 0.1 !important; }</style>")
-choice = ui_sidebar.sidebar()
-shown = ui.shown(choice)
-dark = ui.is_dark()
+choice = sidebar.sidebar()
+shown = page.shown(choice)
+dark = page.is_dark()
 
 four = st.expander(
     "Train all four cell types", icon=":material/model_training:", key="four", on_change="rerun"
 )
 if four.open:
     with four:
-        st.fragment(ui_four.train_all)()
-infos = ui_compare.pick_runs(choice)
+        st.fragment(train_matched.train_all)()
+infos = compare.pick_runs(choice)
 if not infos:
     st.info("Choose at least one run to compare.")
     st.stop()
@@ -31,39 +32,39 @@ said, *warnings = comparison.verdict(infos)
 st.text(said)
 for warning in warnings:
     st.warning(warning)
-table, problems = ui_compare.table(infos, choice)
+table, problems = compare.table(infos, choice)
 for problem in problems:
     st.error(problem)
-ui_compare.show_table(table)
-st.caption(ui_compare.about_table(infos, choice))
+compare.show_table(table)
+st.caption(compare.about_table(infos, choice))
 with st.expander("Parameters, with the numbers put in"):
     for names, lines in comparison.formulas(infos).items():
         st.code(f"{names}\n{lines}", language=None, wrap_lines=True)
 
 st.subheader("Learning curves")
 axis = st.segmented_control(
-    "Against", list(contrasts.AXES), default="steps", key="axis", required=True
+    "Against", list(token_scores.AXES), default="steps", key="axis", required=True
 )
-curves = contrasts.curve_figures(infos, axis, dark)
-for number, (column, figure) in enumerate(ui.side_by_side(curves)):
+curves = token_scores.curve_figures(infos, axis, dark)
+for number, (column, figure) in enumerate(page.side_by_side(curves)):
     column.plotly_chart(figure, key=f"curves{number}")
 if without := [info.name for info in infos if not info.history]:
     st.caption(f"Without a recorded history: {', '.join(without)}.")
-st.caption(ui_compare.ABOUT_CURVES)
+st.caption(compare.ABOUT_CURVES)
 
 st.subheader("One text, every model")
-same = ui_compare.same_text(shown, choice)
+same = compare.same_text(shown, choice)
 if not same:
     st.info("The text has one token: a prediction needs at least two.")
 if len(same) > 1:
     st.info("These models have different vocabularies: only those that share one are compared.")
 for number, group in enumerate(same):
-    st.plotly_chart(group.figure(ui.places(group.views[0]), dark), key=f"tokens{number}")
-    for k, (column, (sentence, message)) in enumerate(ui.side_by_side(group.strips())):
+    st.plotly_chart(group.figure(page.places(group.views[0]), dark), key=f"tokens{number}")
+    for k, (column, (sentence, message)) in enumerate(page.side_by_side(group.strips())):
         with column:
             st.text(sentence)
-            ui_heatmaps.heatmaps(message, [group.views[k]], key=f"margin{number}-{k}")
-st.caption(ui_compare.ABOUT_TEXT)
+            components.heatmaps(message, [group.views[k]], key=f"margin{number}-{k}")
+st.caption(compare.ABOUT_TEXT)
 
 latest = st.session_state.setdefault("latest", {})  # the report has no session to ask
 
@@ -75,24 +76,24 @@ def samples() -> None:
     temperature = left.slider("Temperature", 0.0, 2.0, 0.8, 0.1, key="compare_temperature")
     seed = right.number_input("Noise", 0, 9_999, 0, key="compare_noise")
     latest["sampling"] = temperature, seed
-    for column, (name, text) in ui.side_by_side(
-        ui_compare.samples(shown, choice, temperature, seed)
+    for column, (name, text) in page.side_by_side(
+        compare.samples(shown, choice, temperature, seed)
     ):
         column.text(name)
         column.code(text, language=None, wrap_lines=True)
-    st.caption(ui_compare.ABOUT_SAMPLES)
+    st.caption(compare.ABOUT_SAMPLES)
 
 
 @st.fragment
 def lapse() -> None:
     st.subheader("Time-lapse of a training")
-    picked = latest["lapse"] = ui_compare.pick_lapse()
+    picked = latest["lapse"] = compare.pick_lapse()
     if picked is None:
         st.info("No run has snapshots yet: every training from now on keeps some of its steps.")
         return
     info, steps, step = picked
     try:
-        moments = ui_compare.moments(info, (step, steps[0], steps[-1]), choice)
+        moments = compare.moments(info, (step, steps[0], steps[-1]), choice)
     except (RunError, OSError) as error:
         st.error(f"This snapshot cannot be shown: {error}.")
         return
@@ -102,11 +103,13 @@ def lapse() -> None:
     now = moments[step]
     if now.flow is not None:
         st.text(now.said(step))
-    ui_heatmaps.heatmaps(views.gate_message([now.view], "index", 0, dark), [now.view], key="lapse")
+    components.heatmaps(
+        text_view.gate_message([now.view], "index", 0, dark), [now.view], key="lapse"
+    )
     if now.flow is not None:
-        st.plotly_chart(contrasts.lapse_figure(moments, step, dark), key="lapse_decay")
+        st.plotly_chart(token_scores.lapse_figure(moments, step, dark), key="lapse_decay")
     st.code(now.sample, language=None, wrap_lines=True, height=120)
-    st.caption(ui_compare.ABOUT_LAPSE)
+    st.caption(compare.ABOUT_LAPSE)
 
 
 samples()
@@ -116,7 +119,7 @@ st.subheader("Export")
 with st.container(horizontal=True):
     st.download_button(
         "All as one HTML report",
-        lambda: ui_compare.document(infos, shown, choice, axis, **latest),
+        lambda: compare.document(infos, shown, choice, axis, **latest),
         "runs.html",
         "text/html",
         type="primary",
@@ -124,7 +127,7 @@ with st.container(horizontal=True):
     )
     st.download_button(
         "Figures as HTML",
-        lambda: ui_compare.figures(infos, shown, choice, axis, latest["lapse"]),
+        lambda: compare.figures(infos, shown, choice, axis, latest["lapse"]),
         "figures.zip",
         "application/zip",
         on_click="ignore",

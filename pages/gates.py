@@ -2,32 +2,34 @@
 
 import streamlit as st
 
-from rnnviz import heatmaps, plots, ui, ui_heatmaps, ui_sidebar, views
+from rnnviz.analysis import text_view
+from rnnviz.app import components, page, sidebar
+from rnnviz.figures import heatmap_message, signals
 
-ui.begin("gates")
+page.begin("gates")
 st.title("Gates")
 st.markdown(
     "A gate says, for each unit at each token, how much is let through. Time runs from left to "
     "right, the units from top to bottom."
 )
-choice = ui_sidebar.sidebar()
-shown = ui.shown(choice)
-dark = ui.is_dark()
-RANGES = dict.fromkeys(views.SIGMOIDS, (-0.05, 1.05)) | dict.fromkeys("gn", (-1.05, 1.05))
+choice = sidebar.sidebar()
+shown = page.shown(choice)
+dark = page.is_dark()
+RANGES = dict.fromkeys(text_view.SIGMOIDS, (-0.05, 1.05)) | dict.fromkeys("gn", (-1.05, 1.05))
 
 
 @st.fragment
 def gates() -> None:
     order = st.segmented_control(
-        "Order of units", heatmaps.ORDERS, default="mean", key="order", required=True
+        "Order of units", heatmap_message.ORDERS, default="mean", key="order", required=True
     )
     heatmap, below = st.container(), st.container()
     with below:
         left, right, _ = st.columns([2, 1, 3])
-        view, unit = ui_heatmaps.pick_unit(shown, left, right)
+        view, unit = components.pick_unit(shown, left, right)
     with heatmap:
-        message = views.gate_message(shown, order, ui_heatmaps.first_token(shown), dark)
-        ui_heatmaps.heatmaps(message, shown, key="gates")
+        message = text_view.gate_message(shown, order, components.first_token(shown), dark)
+        components.heatmaps(message, shown, key="gates")
         st.caption(
             "Hover to read a cell; click one to follow its unit below. Gates run from 0, nothing "
             "passes, to 1, all passes; candidates and states are coloured around 0. In a GRU, z "
@@ -38,11 +40,13 @@ def gates() -> None:
         one_unit(view, unit)
 
 
-def one_unit(view: views.View, unit: int) -> None:
+def one_unit(view: text_view.View, unit: int) -> None:
     lines = {name: values[:, unit] for name, values in (view.gates | view.states).items()}
     title = f"Unit {unit} of {view.info.name}, layer {choice.layer + 1}"
-    color = plots.color(view.info.rnn_type, dark)
-    st.plotly_chart(plots.signals(lines, ui.places(view), title, color, RANGES), key="unit_lines")
+    color = signals.color(view.info.rnn_type, dark)
+    st.plotly_chart(
+        signals.signals(lines, page.places(view), title, color, RANGES), key="unit_lines"
+    )
     st.caption(
         "All that one unit does at each token: what its gates let through, what it was offered "
         "and what it kept. A unit that remembers holds its c or h over many tokens."
@@ -52,30 +56,30 @@ def one_unit(view: views.View, unit: int) -> None:
 gates()
 
 st.subheader("Mean over all units")
-for column, view in ui.side_by_side(shown):
+for column, view in page.side_by_side(shown):
     lines = {name: gate.mean(1) for name, gate in view.gates.items()}
-    color = plots.color(view.info.rnn_type, dark)
-    column.plotly_chart(plots.signals(lines, ui.places(view), ui.label(view.info), color, {}))
+    color = signals.color(view.info.rnn_type, dark)
+    column.plotly_chart(signals.signals(lines, page.places(view), page.label(view.info), color, {}))
 st.caption(
     "The mean of each gate at each token. A dip of the forget gate f, or of z in a GRU, is a place "
     "where many units let go of what they held. An RNN has no gates, only its pre-activation a."
 )
 
-by_gate: dict[str, list[plots.Saturation]] = {}
+by_gate: dict[str, list[signals.Saturation]] = {}
 read, without = set(), []
 for info in choice.runs:
-    saturation = ui.saturation(info, choice)
+    saturation = page.saturation(info, choice)
     if saturation.shares:
         read.add(saturation.tokens)
-        without += [] if ui.validation_text(info.corpus) else [info.name]
+        without += [] if page.validation_text(info.corpus) else [info.name]
     for gate, (below, above) in saturation.shares.items():
-        color = plots.color(info.rnn_type, dark)
-        point = plots.Saturation(gate, ui.label(info), color, below, above)
+        color = signals.color(info.rnn_type, dark)
+        point = signals.Saturation(gate, page.label(info), color, below, above)
         by_gate.setdefault(gate, []).append(point)
 if by_gate:
     st.subheader("Always open, always closed or in between")
-    for column, points in ui.side_by_side(list(by_gate.values()), 3):
-        column.plotly_chart(plots.saturation(points))
+    for column, points in page.side_by_side(list(by_gate.values()), 3):
+        column.plotly_chart(signals.saturation(points))
     tokens = " or ".join(f"{count:,}" for count in sorted(read))
     st.caption(
         f"A point is a unit, over {tokens} tokens of each model's own validation text"

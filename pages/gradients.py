@@ -5,33 +5,26 @@ import html
 import numpy as np
 import streamlit as st
 
-from rnnviz import (
-    RNN_TYPES,
-    flows,
-    plots,
-    plots_training,
-    ui,
-    ui_gradients,
-    ui_heatmaps,
-    ui_sidebar,
-    views,
-)
+from rnnviz import RNN_TYPES
+from rnnviz.analysis import gradient_decay, text_view
+from rnnviz.app import caches, components, page, sidebar
+from rnnviz.figures import signals, training
 
-ui.begin("gradients")
+page.begin("gradients")
 st.title("Gradients through time")
 st.markdown(
     "Learning needs the gradient of a loss to reach the tokens that caused it. Here each loss is "
     "that of one prediction, never a sum over the text, which would hide how it vanishes."
 )
-choice = ui_sidebar.sidebar()
-shown = [view for view in ui.shown(choice) if len(view.tokens) > 1]
-dark = ui.is_dark()
+choice = sidebar.sidebar()
+shown = [view for view in page.shown(choice) if len(view.tokens) > 1]
+dark = page.is_dark()
 if not shown:
     st.info("The text has one token: a prediction needs at least two.")
     st.stop()
 
 
-def name(view: views.View) -> str:
+def name(view: text_view.View) -> str:
     return view.info.rnn_type if len({v.info.corpus for v in shown}) == 1 else view.info.name
 
 
@@ -42,17 +35,17 @@ def decay() -> None:
         left, right = st.columns(2)
         most = len(shown[0].tokens) - 1  # the last token has no next one to predict
         with left:
-            target = ui_heatmaps.pick_token(shown[0], "Target: the loss after token", most)
+            target = components.pick_token(shown[0], "Target: the loss after token", most)
         st.session_state["window"] = min(st.session_state.get("window", 0), most)
         right.slider("Window of truncated BPTT, tokens (0: none)", 0, most, key="window")
-        window = st.session_state["window"] or views.MAX_TOKENS
+        window = st.session_state["window"] or text_view.MAX_TOKENS
     place = shown[0].spans[target, 0]  # vocabularies differ: the token of each model at this place
     lines, carried = [], {"LSTM": [], "RNN": []}
     kinds = [view.info.rnn_type for view in shown]
     for n, view in enumerate(shown):
         dash = STROKES[kinds[:n].count(kinds[n])]  # two models of a cell type have one colour
         t = min(view.token_at(place), len(view.tokens) - 2)
-        flow, color = ui_gradients.flow(view.info, choice, t), plots.color(view.info.rnn_type, dark)
+        flow, color = caches.flow(view.info, choice, t), signals.color(view.info.rnn_type, dark)
         whose = (
             name(view) if view.tokens == shown[0].tokens else f"{name(view)} after {told(view, t)}"
         )
@@ -62,18 +55,18 @@ def decay() -> None:
             norms[f"{whose} ∥∂L/∂c∥"] = flow.c
         for label, norm in norms.items():
             own = dash if norm is flow.h else "dash"
-            lines.append(plots.Decay(label, color, flows.truncated(norm, window), own))
+            lines.append(signals.Decay(label, color, gradient_decay.truncated(norm, window), own))
             if st.session_state["window"]:
-                lines.append(plots.Decay(label, color, norm, own, opacity=0.3, legend=False))
+                lines.append(signals.Decay(label, color, norm, own, opacity=0.3, legend=False))
         if flow.bound is not None:
             true, kind = (flow.h, "RNN") if flow.c is None else (flow.c, "LSTM")
             carried[kind] += [
-                plots.Decay(f"{whose}, true norm", color, true, dash),
-                plots.Decay(f"{whose}, {CARRIERS[kind]}", color, flow.bound, "dot"),
+                signals.Decay(f"{whose}, true norm", color, true, dash),
+                signals.Decay(f"{whose}, {CARRIERS[kind]}", color, flow.bound, "dot"),
             ]
     with picture:
         title = f"Gradient of the loss after token {told(shown[0], target)}"
-        st.plotly_chart(plots.decay(lines, title, "gradient norm (log)"), key="decay")
+        st.plotly_chart(signals.decay(lines, title, "gradient norm (log)"), key="decay")
         st.caption(
             f"How much the loss of this one prediction changes with each earlier state of layer "
             f"{choice.layer + 1}. A straight line is exponential decay, its half-life in tokens is "
@@ -82,9 +75,9 @@ def decay() -> None:
         )
     with mechanism:
         drawn = [(kind, lines) for kind, lines in carried.items() if lines]
-        for column, (kind, lines) in ui.side_by_side(drawn, len(drawn) or 1):
+        for column, (kind, lines) in page.side_by_side(drawn, len(drawn) or 1):
             title = f"What carries it: {CARRIERS[kind]}"
-            column.plotly_chart(plots.decay(lines, title, "norm (log)"), key=f"carried_{kind}")
+            column.plotly_chart(signals.decay(lines, title, "norm (log)"), key=f"carried_{kind}")
             column.caption(CARRIED[kind])
 
 
@@ -98,23 +91,23 @@ CARRIED = {
 }
 
 
-def told(view: views.View, t: int) -> str:
+def told(view: text_view.View, t: int) -> str:
     """A token with its number, counted from 1 as under the heatmaps."""
     return f"{t + 1} \u201c{html.escape(view.tokens[t])}\u201d"
 
 
 def influence() -> None:
     st.subheader("Which token mattered for which prediction")
-    message = views.influence_message(
-        shown, [ui_gradients.influence(v.info, choice) for v in shown], dark
+    message = text_view.influence_message(
+        shown, [caches.influence(v.info, choice) for v in shown], dark
     )
-    ui_heatmaps.heatmaps(message, shown, "influence", "loss")
+    components.heatmaps(message, shown, "influence", "loss")
     st.caption(
         "Row t: the loss of the prediction after token t. Column s: the norm of its gradient with "
         f"respect to the input of layer {choice.layer + 1} at token s, log scale, the first "
-        f"{flows.INFLUENCE_TOKENS} tokens. Hover a row and the text is coloured by how much each "
-        "token mattered for that loss, beside the one that mattered most; click to make it the "
-        "target above. A bright column is a token that many later predictions depend on; a "
+        f"{gradient_decay.INFLUENCE_TOKENS} tokens. Hover a row and the text is coloured by how "
+        "much each token mattered for that loss, beside the one that mattered most; click to make "
+        "it the target above. A bright column is a token that many later predictions depend on; a "
         "narrow band along the diagonal is a short memory."
     )
 
@@ -129,7 +122,7 @@ def take(preset: str) -> None:
 @st.fragment
 def laboratory() -> None:
     st.subheader("Laboratory: four untrained cells")
-    for column, preset in ui.side_by_side(list(PRESETS), 3):
+    for column, preset in page.side_by_side(list(PRESETS), 3):
         column.button(preset, on_click=take, args=(preset,), width="stretch")
     st.session_state.setdefault("gain", 1.0)
     st.session_state.setdefault("forget_bias", 0.0)
@@ -142,10 +135,10 @@ def laboratory() -> None:
     lines = []
     for rnn_type in RNN_TYPES:
         own = bias if rnn_type == "LSTM" else 0.0  # what changes nothing is not computed anew
-        norms = ui_gradients.laboratory(rnn_type, gain, own, size, steps, clip)
-        lines.append(plots.Decay(rnn_type, plots.color(rnn_type, dark), norms))
+        norms = caches.laboratory(rnn_type, gain, own, size, steps, clip)
+        lines.append(signals.Decay(rnn_type, signals.color(rnn_type, dark), norms))
     title = "∥∂L/∂h∥ of the last loss, untrained"
-    st.plotly_chart(plots.decay(lines, title, "gradient norm (log)"), key="laboratory")
+    st.plotly_chart(signals.decay(lines, title, "gradient norm (log)"), key="laboratory")
     st.caption(
         "At a low gain an RNN's gradient dies out exponentially, at a high one it explodes; a "
         "ReLU-RNN's turns near a gain of 1.4, as about half of its units are off. A forget-gate "
@@ -164,13 +157,13 @@ if trained:
     runs = []
     for view in trained:
         steps, norms = np.array([(r["step"], r["grad_norm"]) for r in view.info.history]).T  # (N,)
-        runs.append((name(view), plots.color(view.info.rnn_type, dark), steps, norms))
+        runs.append((name(view), signals.color(view.info.rnn_type, dark), steps, norms))
     clips = {view.info.config.get("clip") for view in trained}
-    figure = plots_training.training_norms(
+    figure = training.training_norms(
         runs, clips.pop() if len(clips) == 1 else None, "Norm of the gradient over training"
     )
     st.plotly_chart(figure)
-    shares = ", ".join(f"{name(v)} {flows.clipped(v.info.history):.0%}" for v in trained)
+    shares = ", ".join(f"{name(v)} {gradient_decay.clipped(v.info.history):.0%}" for v in trained)
     st.caption(
         "Norm over all parameters before clipping, a point the mean of the steps since the last "
         "one; this is the gradient of "

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from rnnviz import ui, ui_heatmaps, ui_sidebar, views
+from rnnviz.analysis import text_view
+from rnnviz.app import components, page, sidebar
 
-ui.begin("home")
+page.begin("home")
 st.title("See inside a recurrent network")
 st.markdown(
     "rnnviz trains small LSTM, GRU and RNN language models and shows what happens in them: every "
@@ -12,17 +13,17 @@ st.markdown(
     "sidebar and watch four cell types read it. Everything shown is computed from trained weights "
     "on this machine, nothing is an illustration."
 )
-choice = ui_sidebar.sidebar()
-shown = ui.shown(choice)
+choice = sidebar.sidebar()
+shown = page.shown(choice)
 view = shown[0]
 
-unit = views.most_telling_unit(view)
-message = views.coloured_text_message(view, unit)
+unit = text_view.most_telling_unit(view)
+message = text_view.coloured_text_message(view, unit)
 st.subheader(f"One unit of the {view.info.rnn_type}, reading your text")
-ui_heatmaps.heatmaps(message, [view], key="home")
+components.heatmaps(message, [view], key="home")
 name = "cell state tanh(c)" if "c" in view.states else "hidden state h"
 st.caption(
-    f"Each token is coloured by the {name} of unit {unit} of {ui.label(view.info)} after reading "
+    f"Each token is coloured by the {name} of unit {unit} of {page.label(view.info)} after reading "
     "it: red is positive, blue negative. Of all units this one changes most from one end of its "
     "range to the other; many such units turn out to follow quotes, brackets or line ends."
 )
@@ -36,5 +37,5 @@ LINKS = {  # short: a phone shows one line of each
     "compare": (":material/compare_arrows:", "**Compare**: cell types on equal terms"),
     "models": (":material/inventory_2:", "**Models**: name, take along, bring"),
 }
-for page, (icon, text) in LINKS.items():
-    st.page_link(f"pages/{page}.py", label=text, icon=icon)
+for name, (icon, text) in LINKS.items():
+    st.page_link(f"pages/{name}.py", label=text, icon=icon)

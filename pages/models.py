@@ -3,8 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from rnnviz import archive, comparison, corpora, imports, runs, ui
-from rnnviz.runinfo import RunInfo
+from rnnviz.analysis import comparison
+from rnnviz.app import page
+from rnnviz.data import builtin
+from rnnviz.runs import archive, importing, store
+from rnnviz.runs.info import RunInfo
 
 OWN_TEXTS = "Texts of your own"
 LOSS = st.column_config.NumberColumn(format="%.4f")
@@ -14,14 +17,14 @@ COLUMNS = {
     "Saved": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
 }
 
-ui.begin("models")
+page.begin("models")
 state = st.session_state
 st.title("Models")
 st.markdown(
     "Every model that the other pages can show: your own, and those that ship. Take one along as "
     "one file, or bring one that was trained elsewhere."
 )
-known = ui.run_list()
+known = page.run_list()
 own = {name: info for name, info in known.items() if archive.is_own(info)}
 
 
@@ -35,7 +38,7 @@ def row(info: RunInfo) -> dict:
         "Level": {"char": "characters", "word": "words"}[info.vocab.level],
         "Parameters": info.parameters,
         "From": "own" if info.name in own else "shipped",
-        "Saved": ui.saved_at(info) if info.name in own else None,
+        "Saved": page.saved_at(info) if info.name in own else None,
     }
 
 
@@ -54,18 +57,18 @@ st.caption(
 
 @st.dialog("Delete this model?")
 def ask_to_delete(info: RunInfo) -> None:
-    st.markdown(f"{ui.plain(info.name)} and its weights will be gone from this machine.")
+    st.markdown(f"{page.plain(info.name)} and its weights will be gone from this machine.")
     keep, remove = st.columns(2)
     if keep.button("Keep it", width="stretch"):
         st.rerun()
     if remove.button("Delete it", type="primary", width="stretch"):
-        with ui.sentences():
+        with page.sentences():
             archive.delete(info)
         st.rerun()
 
 
 def rename(info: RunInfo) -> None:
-    with ui.sentences():
+    with page.sentences():
         state["own_run"] = archive.rename(info, state["new_name"].strip()).name
 
 
@@ -75,7 +78,7 @@ def own_models() -> None:
         state["own_run"] = next(iter(own))
     chosen, download, remove = st.columns([2, 1, 1], vertical_alignment="bottom")
     info = own[chosen.selectbox("Model", list(own), key="own_run")]
-    busy = ui.jobs().in_training(info.name)
+    busy = page.jobs().in_training(info.name)
     download.download_button(
         "Download as one file",
         lambda: archive.pack(info),
@@ -117,7 +120,7 @@ def bring() -> None:
     if not archive.metadata(raw):
         with right:
             corpus = st.selectbox(
-                "Trained on", [OWN_TEXTS, *corpora.BUILT_IN], index=None, key="trained_on"
+                "Trained on", [OWN_TEXTS, *builtin.BUILT_IN], index=None, key="trained_on"
             )
             texts = []
             if corpus == OWN_TEXTS:
@@ -132,16 +135,16 @@ def bring() -> None:
     if not st.button("Add to your models", type="primary", icon=":material/add:"):
         return
 
-    with ui.sentences(), st.spinner("Reading the model and measuring its loss ..."):
+    with page.sentences(), st.spinner("Reading the model and measuring its loss ..."):
         if options and corpus == OWN_TEXTS:
-            source = corpora.from_files({text.name: text.getvalue() for text in texts})
+            source = builtin.from_files({text.name: text.getvalue() for text in texts})
         elif options and corpus:
-            source, options["spec"] = corpora.read(corpus), corpus
-        info = imports.bring_in(raw, file.name, runs.runs_folder(), source, **options)
+            source, options["spec"] = builtin.read(corpus), corpus
+        info = importing.bring_in(raw, file.name, store.runs_folder(), source, **options)
         state["brought"], state["brought_count"] = info.name, count + 1
-        st.toast(f"Added: {ui.plain(info.name)}")
+        st.toast(f"Added: {page.plain(info.name)}")
         st.rerun()
-    ui.show_sentence()
+    page.show_sentence()
 
 
 st.subheader("Your own")
@@ -149,6 +152,6 @@ if own:
     own_models()
 else:
     st.info("You have no model of your own yet: train one, or bring one.")
-ui.show_sentence()
+page.show_sentence()
 st.subheader("Bring a model")
 bring()

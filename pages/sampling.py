@@ -2,22 +2,23 @@
 
 import streamlit as st
 
-from rnnviz import samples, ui, ui_sampling, ui_sidebar
+from rnnviz.analysis import sweeps
+from rnnviz.app import page, sampling, sidebar
 
-ui.begin("sampling")
+page.begin("sampling")
 st.title("Sampling")
 st.markdown(
     "A model gives each next token a score, its logit. Sampling divides the logits by the "
     "temperature T before the softmax and draws. Drag the slider: every text, bar and number "
     "below is the true one at that temperature, drawn with the same noise."
 )
-choice = ui_sidebar.sidebar(text=False, also=ui_sampling.ADDRESS)
-prompt, length, cuts = ui_sampling.controls(choice.runs[0])
-temperature = ui_sampling.slider()
-originals = ui_sampling.said(choice.runs, prompt, length, cuts)
-given = ui_sampling.fork_of(originals, cuts)
-forks = ui_sampling.said(choice.runs, prompt, length, cuts, given) if given else []
-ui_sampling.texts(originals, forks, cuts)
+choice = sidebar.sidebar(text=False, also=sampling.ADDRESS)
+prompt, length, cuts = sampling.controls(choice.runs[0])
+temperature = sampling.slider()
+originals = sampling.said(choice.runs, prompt, length, cuts)
+given = sampling.fork_of(originals, cuts)
+forks = sampling.said(choice.runs, prompt, length, cuts, given) if given else []
+sampling.texts(originals, forks, cuts)
 st.caption(
     "Low temperatures repeat what is likeliest, high ones spread the probability over everything. "
     "All texts share one noise, so a text changes only from the token on where the temperature "
@@ -33,7 +34,7 @@ with st.expander("Take it with you"):
     left, right = st.columns(2)
     left.download_button(
         "generate.txt",
-        lambda: samples.generate_txt(ui.run(*ui.stamp(info)), prompt, temperature, cuts),
+        lambda: sweeps.generate_txt(page.run(*page.stamp(info)), prompt, temperature, cuts),
         "generate.txt",
         "text/plain",
         icon=":material/description:",
@@ -42,7 +43,7 @@ with st.expander("Take it with you"):
     )
     right.download_button(
         "sweep.csv",
-        lambda: samples.frame(said).to_csv(index=False),
+        lambda: sweeps.frame(said).to_csv(index=False),
         "sweep.csv",
         "text/csv",
         icon=":material/table:",

@@ -2,17 +2,19 @@
 
 import streamlit as st
 
-from rnnviz import heatmaps, plots, ui, ui_heatmaps, ui_sidebar, views
+from rnnviz.analysis import text_view
+from rnnviz.app import components, page, sidebar
+from rnnviz.figures import heatmap_message, signals
 
-ui.begin("states")
+page.begin("states")
 st.title("Cell state")
 st.markdown(
     "What a network remembers stands in its states. An LSTM keeps a cell state c that its gates "
     "write, keep and read; GRU and RNN have the hidden state h alone, and no c."
 )
-choice = ui_sidebar.sidebar()
-shown = ui.shown(choice)
-dark = ui.is_dark()
+choice = sidebar.sidebar()
+shown = page.shown(choice)
+dark = page.is_dark()
 
 
 @st.fragment
@@ -20,12 +22,12 @@ def states() -> None:
     colored, controls, step, heatmap = (st.container() for _ in range(4))
     with controls:
         left, middle, right, _ = st.columns([2, 1, 1, 2])
-        view, unit = ui_heatmaps.pick_unit(shown, left, middle)
+        view, unit = components.pick_unit(shown, left, middle)
         with right:
-            t = ui_heatmaps.pick_token(view, "Token", len(view.tokens))
+            t = components.pick_token(view, "Token", len(view.tokens))
     what = "tanh(c)" if "c" in view.states else "h"
     with colored:
-        ui_heatmaps.heatmaps(views.coloured_text_message(view, unit), [view], key="coloured")
+        components.heatmaps(text_view.coloured_text_message(view, unit), [view], key="coloured")
         st.caption(
             f"The text, coloured by {what} of unit {unit} of {view.info.name} after each token: "
             "red is positive, blue negative, what fades into the page is nothing held. Hover for "
@@ -33,16 +35,16 @@ def states() -> None:
         )
     with step:
         st.markdown(f"**Unit {unit} at token {t + 1}, `` {view.tokens[t]} ``**")
-        lines = views.one_step(view, unit, t)
-        for column, line in ui.side_by_side(lines, len(lines)):
+        lines = text_view.one_step(view, unit, t)
+        for column, line in page.side_by_side(lines, len(lines)):
             column.latex(line)
         st.caption("One step of the recurrence with this unit's own numbers. Click any cell below.")
     with heatmap:
         order = st.segmented_control(
-            "Order of units", heatmaps.ORDERS, default="mean", key="order", required=True
+            "Order of units", heatmap_message.ORDERS, default="mean", key="order", required=True
         )
-        message = views.state_message(shown, order, ui_heatmaps.first_token(shown), dark)
-        ui_heatmaps.heatmaps(message, shown, key="states")
+        message = text_view.state_message(shown, order, components.first_token(shown), dark)
+        components.heatmaps(message, shown, key="states")
         st.caption(
             "Stripes along the text are memories that last; a sudden change across many units is "
             "a place where the text turns. c has no bound: 99% of its values fit the colours."
@@ -52,20 +54,20 @@ def states() -> None:
 states()
 
 st.subheader("The eight units that vary most")
-for column, view in ui.side_by_side(shown):
-    held, color = views.memory(view), plots.color(view.info.rnn_type, dark)
-    lines = {f"unit {unit}": held[:, unit] for unit in views.liveliest(view)}
-    title = f"{'tanh(c)' if 'c' in view.states else 'h'}, {ui.label(view.info)}"
-    column.plotly_chart(plots.signals(lines, ui.places(view), title, color, {}))
+for column, view in page.side_by_side(shown):
+    held, color = text_view.memory(view), signals.color(view.info.rnn_type, dark)
+    lines = {f"unit {unit}": held[:, unit] for unit in text_view.liveliest(view)}
+    title = f"{'tanh(c)' if 'c' in view.states else 'h'}, {page.label(view.info)}"
+    column.plotly_chart(signals.signals(lines, page.places(view), title, color, {}))
 st.caption("What each of these units holds along the text, those that change most first.")
 
 kept = [
-    (ui.label(view.info), plots.color(view.info.rnn_type, dark), view.half_life)
+    (page.label(view.info), signals.color(view.info.rnn_type, dark), view.half_life)
     for view in shown
     if view.half_life is not None
 ]
 if kept:
-    st.plotly_chart(plots.half_lives(kept, "How long units keep what they hold"))
+    st.plotly_chart(signals.half_lives(kept, "How long units keep what they hold"))
     st.caption(
         "Half-life of each unit's memory on this text, ln 0.5 / mean of ln f (in a GRU: of ln z). "
         "To the left units that follow the last token, to the right those that carry something "

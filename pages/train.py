@@ -2,25 +2,25 @@
 
 import streamlit as st
 
-from rnnviz import ui, ui_jobs, ui_train
+from rnnviz.app import page, train, training_panels
 
-ui.begin("train")
+page.begin("train")
 st.title("Train")
 st.markdown(
     "Choose a text and one or more cell types. A training goes on when you look at other pages or "
     "close this one; its models appear in the list of every page."
 )
-ui_jobs.show()
+training_panels.show()
 
 text, sizes = st.columns(2, gap="large")
 with text:
     st.subheader("Text")
-    prepared = ui_train.pick_tokens(*ui_train.pick_source())
-    ui_train.show_text(prepared)
+    prepared = train.pick_tokens(*train.pick_source())
+    train.show_text(prepared)
 with sizes:
     st.subheader("Models")
-    models, config = ui_train.settings()
-    ui_train.begin(prepared, models, config)
+    models, config = train.settings()
+    train.begin(prepared, models, config)
     st.caption(
         "All cell types get the same text, sizes, seed, batches and time; only the learning rate "
         "follows the type, unless you set one: a rate that serves an LSTM lets a ReLU-RNN overflow."

@@ -11,12 +11,12 @@ __version__ = "0.1.0"
 RNN_TYPES = ("LSTM", "GRU", "RNN_TANH", "RNN_RELU")
 
 _HOME = {
-    "data": ("Corpus", "CorpusError", "Vocab", "bptt_batchify", "load_corpus"),
-    "model": ("RNNModel", "count_parameters"),
-    "training": ("StepRecord", "TrainConfig", "TrainState", "TrainingError", "train"),
-    "evaluation": ("evaluate",),
-    "tracing": ("LayerTrace", "Trace", "record", "trace", "trace_model"),
-    "gradients": (
+    "data.corpus": ("Corpus", "CorpusError", "Vocab", "bptt_batchify", "load_corpus"),
+    "nn.model": ("RNNModel", "count_parameters"),
+    "training.loop": ("StepRecord", "TrainConfig", "TrainState", "TrainingError", "train"),
+    "nn.evaluation": ("evaluate",),
+    "analysis.tracing": ("LayerTrace", "Trace", "record", "trace", "trace_model"),
+    "analysis.gradients": (
         "GradientFlow",
         "fit_half_life",
         "gradient_flow",
@@ -24,9 +24,9 @@ _HOME = {
         "memory_half_life",
         "recurrent_jacobian",
     ),
-    "sampling": ("Sweep", "generate", "next_token", "temperature_sweep"),
-    "runinfo": ("RunError", "RunInfo"),
-    "runs": ("Run", "list_runs", "load_run", "save_run"),
+    "analysis.sampling": ("Sweep", "generate", "next_token", "temperature_sweep"),
+    "runs.info": ("RunError", "RunInfo"),
+    "runs.store": ("Run", "list_runs", "load_run", "save_run"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted([*_MODULE_OF, "RNN_TYPES"])

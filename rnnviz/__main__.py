@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             return _command("python", arguments)
-        from rnnviz.distributed import rank, together
+        from rnnviz.training.distributed import rank, together
 
         launcher = f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']}"
         return together(lambda: _command(launcher, arguments, rank() == 0))
@@ -141,10 +141,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(options: argparse.Namespace) -> int:
     from rnnviz import TrainConfig, load_corpus
-    from rnnviz.distributed import first, rows, size
-    from rnnviz.jobs import fit, pick_device
-    from rnnviz.process import blocks_kept
-    from rnnviz.runs import runs_folder
+    from rnnviz._process import blocks_kept
+    from rnnviz.jobs.fit import fit, pick_device
+    from rnnviz.runs.store import runs_folder
+    from rnnviz.training.distributed import first, rows, size
 
     if options.minutes is options.epochs is options.steps is None:
         options.minutes = 3.0
@@ -188,8 +188,8 @@ def _train(options: argparse.Namespace) -> int:
 
 def _begin(options: argparse.Namespace, corpus, config, rnn_type: str, folder: Path):
     """A new run and no state, one to go on with and its state, or neither if it is complete."""
-    from rnnviz.jobs import begun, claimed, new_run, resumed_run
-    from rnnviz.runs import run_name
+    from rnnviz.jobs.fit import begun, claimed, new_run, resumed_run
+    from rnnviz.runs.store import run_name
 
     name = run_name(corpus.name, rnn_type)
     path = begun(name, folder) if options.resume else None
@@ -240,9 +240,9 @@ def perplexity(loss: float) -> float:
 
 
 def _import(options: argparse.Namespace) -> None:
-    from rnnviz.corpora import read
-    from rnnviz.imports import bring_in
-    from rnnviz.runs import runs_folder
+    from rnnviz.data.builtin import read
+    from rnnviz.runs.importing import bring_in
+    from rnnviz.runs.store import runs_folder
 
     info = bring_in(
         options.file.read_bytes(),
@@ -261,8 +261,8 @@ def _import(options: argparse.Namespace) -> None:
 
 def _eval(options: argparse.Namespace) -> None:
     from rnnviz import load_run
-    from rnnviz.corpora import read
-    from rnnviz.evaluation import score
+    from rnnviz.data.builtin import read
+    from rnnviz.nn.evaluation import score
 
     run = load_run(options.name)
     if not (options.corpus or run.info.spec):
@@ -279,14 +279,15 @@ def _eval(options: argparse.Namespace) -> None:
 
 
 def _sample(options: argparse.Namespace) -> None:
-    from rnnviz import generate, load_run, samples
-    from rnnviz.files import write
+    from rnnviz import generate, load_run
+    from rnnviz._files import write
+    from rnnviz.analysis import sweeps
 
     run = load_run(options.name)
-    cuts = samples.Cuts(options.seed)
+    cuts = sweeps.Cuts(options.seed)
     if options.tokens is None:
         words = 1000 if options.words is None else options.words
-        text = samples.words(run, options.prompt, words, options.temperature, cuts)
+        text = sweeps.words(run, options.prompt, words, options.temperature, cuts)
     else:
         ids = run.ids(options.prompt)
         tokens = generate(run.model, ids, options.tokens, options.temperature, seed=options.seed)

@@ -18,9 +18,11 @@ from pathlib import Path
 
 import torch
 
-from rnnviz import TrainConfig, jobs, list_runs, load_run, resume, snapshots
-from rnnviz.corpora import Source
-from rnnviz.data import Corpus, make_corpus
+from rnnviz import TrainConfig, list_runs, load_run
+from rnnviz.data.builtin import Source
+from rnnviz.data.corpus import Corpus, make_corpus
+from rnnviz.jobs import fit
+from rnnviz.runs import resume, snapshots
 
 LINE = "aabb\naaaabbbb\nab\n"
 NAME = "killed"
@@ -38,7 +40,7 @@ def main(kills: int) -> None:
             child = os.fork()
             if not child:
                 if number % 2:
-                    jobs.SAVE_SECONDS = 0.0
+                    fit.SAVE_SECONDS = 0.0
                 if number % 4 == 1:
                     Path.write_bytes = _slowly
                 _train(corpus, folder)
@@ -76,10 +78,10 @@ def _fit(corpus: Corpus, folder: Path) -> None:
     config = TrainConfig(minutes=60, batch_size=4, sequence_length=8, log_every=3, eval_every=9)
     sizes = {"rnn_type": "LSTM", "embedding_size": 8, "hidden_size": 16, "num_hidden_layers": 1}
     if (folder / NAME / "run.json").exists():
-        run, state = jobs.resumed_run(folder / NAME, corpus)
+        run, state = fit.resumed_run(folder / NAME, corpus)
     else:
-        run, state = jobs.new_run(NAME, corpus, config, dropout=0.0, **sizes), None
-    for _ in jobs.fit(run, corpus, folder, state):
+        run, state = fit.new_run(NAME, corpus, config, dropout=0.0, **sizes), None
+    for _ in fit.fit(run, corpus, folder, state):
         pass
 
 
@@ -100,7 +102,7 @@ def _check(folder: Path, corpus: Corpus, before: int) -> int:
         return before
     if state.step < before:
         sys.exit(f"step {state.step} after step {before}")
-    jobs.resumed_run(info.path, corpus)
+    fit.resumed_run(info.path, corpus)
     return state.step
 
 

@@ -10,21 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from rnnviz import (
-    RNNModel,
-    Run,
-    RunInfo,
-    Vocab,
-    archive,
-    list_runs,
-    load_run,
-    runs,
-    samples,
-    save_run,
-    ui,
-    ui_sampling,
-    ui_sidebar,
-)
+from rnnviz import RNNModel, Run, RunInfo, Vocab, _paths, list_runs, load_run, save_run
+from rnnviz.analysis import sweeps
+from rnnviz.app import sampling, sidebar
+from rnnviz.runs import archive, store
 from tests import test_imports
 from tests.test_runs import some_run
 
@@ -61,15 +50,15 @@ def test_each_page_shows_a_picture_of_the_shipped_models(page):
     assert is_fine(app)
     assert app.title[0].value == PAGES[page]
     if page in TEXT_PAGES:
-        assert app.session_state["runs"] == list(ui_sidebar.DEFAULT_RUNS)
+        assert app.session_state["runs"] == list(sidebar.DEFAULT_RUNS)
     assert app.caption
 
 
-@pytest.mark.parametrize("corpus", ui_sidebar.PRESETS)
+@pytest.mark.parametrize("corpus", sidebar.PRESETS)
 def test_gates_of_each_example_text(corpus):
     app = opened("pages/gates.py")
     app.sidebar.selectbox(key="example").set_value(corpus).run()
-    assert app.session_state["text"] == ui_sidebar.PRESETS[corpus][1]
+    assert app.session_state["text"] == sidebar.PRESETS[corpus][1]
     assert is_fine(app)
 
 
@@ -81,7 +70,7 @@ def test_gates_of_models_of_different_kinds(names):
 
 
 @pytest.mark.parametrize("page", ["pages/states.py", "pages/gradients.py"])
-@pytest.mark.parametrize("info", list_runs([runs.ASSETS]), ids=lambda info: info.name)
+@pytest.mark.parametrize("info", list_runs([_paths.SHIPPED_RUNS]), ids=lambda info: info.name)
 def test_pages_hold_for_every_shipped_run_and_length(page, info):
     words = " ".join(["the", "if", "(", "x", ")"] * 100) if info.vocab.level == "word" else ""
     for tokens in (1, 2, 50, 500):
@@ -129,7 +118,7 @@ def test_a_run_whose_states_overflow_is_said_and_the_others_stay(page, tmp_path,
     run = load_run("python-source-rnn-relu")
     with torch.no_grad():
         run.model.rnn.weight_hh_l0.mul_(20)
-    runs.save_run(Run(replace(run.info, name="blown"), run.model), tmp_path)
+    store.save_run(Run(replace(run.info, name="blown"), run.model), tmp_path)
     app = opened(page, runs=["blown", "recall-lstm"])
     assert is_fine(app)
     assert "blown" in app.warning[0].value
@@ -166,7 +155,7 @@ ODD = ["a", "\0", "\u0301\u0301", "שלום עולם", "👩‍👩‍👧", "<s
 def test_odd_prompts_are_gone_on_from(prompt):
     app = opened("pages/sampling.py", runs=["recall-lstm", "python-docs-gru"], prompt=prompt)
     assert is_fine(app)
-    assert app.session_state["prompt"] == prompt[: ui_sampling.MAX_PROMPT]
+    assert app.session_state["prompt"] == prompt[: sampling.MAX_PROMPT]
     assert len(app.get("bidi_component")) == 2
 
 
@@ -176,7 +165,7 @@ def test_odd_texts_give_a_picture(page, text):
     app = opened(page, runs=["recall-lstm", "python-docs-gru"], text=text)
     assert is_fine(app)
     assert app.caption
-    if len(text) > ui_sidebar.MAX_URL_TEXT:
+    if len(text) > sidebar.MAX_URL_TEXT:
         assert "text" not in app.query_params
         assert "left out" in app.info[0].value
 
@@ -190,7 +179,7 @@ def test_any_text_gives_a_picture_or_one_sentence(text):
 
 
 def test_a_damaged_run_gives_one_sentence(tmp_path, monkeypatch):
-    source = ui.ASSETS / "runs" / "recall-lstm"
+    source = _paths.ASSETS / "runs" / "recall-lstm"
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "run.json").write_bytes((source / "run.json").read_bytes())
@@ -235,9 +224,9 @@ def test_sampling_takes_an_address_and_leaves_what_makes_no_sense():
 
 def test_the_suggested_prompt_follows_the_models_until_one_is_typed():
     app = opened("pages/sampling.py")
-    assert app.session_state["prompt"] == samples.PROMPTS["python-source"]
+    assert app.session_state["prompt"] == sweeps.PROMPTS["python-source"]
     app.sidebar.multiselect(key="runs").set_value(["recall-lstm"]).run()
-    assert app.session_state["prompt"] == samples.PROMPTS["recall"]
+    assert app.session_state["prompt"] == sweeps.PROMPTS["recall"]
     app.sidebar.text_area(key="prompt").set_value("mine").run()
     app.sidebar.multiselect(key="runs").set_value(["python-docs-gru"]).run()
     assert app.session_state["prompt"] == "mine"
@@ -264,7 +253,7 @@ def test_sampling_of_a_model_with_a_tiny_and_a_huge_vocabulary(size, tmp_path, m
         spec="",
         config={},
     )
-    runs.save_run(runs.Run(info, RNNModel(**info.model)), tmp_path)
+    store.save_run(store.Run(info, RNNModel(**info.model)), tmp_path)
     monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path))
     app = opened("pages/sampling.py", runs=["odd", "recall-lstm"], length=50)
     assert is_fine(app)
@@ -302,8 +291,8 @@ def test_the_table_lists_every_run_with_its_size_and_whose_it_is(own_folder):
     save_run(some_run("mine", valid_loss=1.5), own_folder)
     app = opened("pages/models.py")
     table = app.dataframe[0].value.set_index("Model")
-    assert set(table.index) == {"mine", *(info.name for info in list_runs([runs.ASSETS]))}
-    for info in list_runs([runs.ASSETS])[:3]:
+    assert set(table.index) == {"mine", *(info.name for info in list_runs([_paths.SHIPPED_RUNS]))}
+    for info in list_runs([_paths.SHIPPED_RUNS])[:3]:
         model = load_run(info.path).model
         assert table.Parameters[info.name] == sum(p.numel() for p in model.parameters())
     assert table.From.value_counts().to_dict() == {"shipped": len(table) - 1, "own": 1}
@@ -404,7 +393,7 @@ def test_what_cannot_be_brought_is_one_sentence(own_folder, raw, corpus, texts, 
 def test_the_choice_of_models_and_text_survives_a_visit_to_models():
     app = opened("pages/gates.py", runs=["recall-lstm"], text="Aab?A")
     app.switch_page("pages/models.py").run()
-    for page in ("pages/states.py", "pages/models.py", "pages/gates.py"):
-        app.switch_page(page).run()
+    for name in ("pages/states.py", "pages/models.py", "pages/gates.py"):
+        app.switch_page(name).run()
     assert is_fine(app)
     assert (app.session_state["runs"], app.session_state["text"]) == (["recall-lstm"], "Aab?A")

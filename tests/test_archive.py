@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
-from rnnviz import RunError, archive, jobs, list_runs, load_run, runinfo, runs, save_run
+from rnnviz import RunError, _paths, list_runs, load_run, save_run
+from rnnviz.jobs import fit
+from rnnviz.runs import archive, info, store
 from tests.test_runs import ODD_NAMES, some_run
 
 
@@ -21,18 +23,18 @@ from tests.test_runs import ODD_NAMES, some_run
 def place(tmp_path, monkeypatch):
     """The user's folder in one of its own, beside a stranger's file; no shipped runs."""
     monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "deep" / "runs"))
-    monkeypatch.setattr("rnnviz.runs.ASSETS", tmp_path / "assets")
+    monkeypatch.setattr("rnnviz._paths.SHIPPED_RUNS", tmp_path / "assets")
     (tmp_path / "deep").mkdir()
     (tmp_path / "secret").write_text("stays", encoding="utf-8")
     return tmp_path
 
 
 def own(name="made", **fields):
-    return save_run(some_run(name, **fields), runs.runs_folder()).info
+    return save_run(some_run(name, **fields), store.runs_folder()).info
 
 
 def names() -> list[str]:
-    return sorted(path.name for path in runs.runs_folder().iterdir())
+    return sorted(path.name for path in store.runs_folder().iterdir())
 
 
 def everything(folder: Path) -> dict:
@@ -41,7 +43,7 @@ def everything(folder: Path) -> dict:
 
 def packed(**changes) -> bytes:
     """A packed run with other metadata; None leaves a key out."""
-    whole = archive.pack(save_run(some_run(), runs.ASSETS.parent / "source").info)
+    whole = archive.pack(save_run(some_run(), _paths.SHIPPED_RUNS.parent / "source").info)
     told = archive.metadata(whole) | changes
     return save(load(whole), {k: v for k, v in told.items() if v is not None})
 
@@ -54,7 +56,7 @@ def described(**changes) -> str:
 @pytest.mark.parametrize("tied", [False, True])
 def test_a_run_comes_back_as_it_was(place, tied, half):
     run = some_run("naïve.1", tied=tied, valid_loss=1.25, config={"steps": 3}, command="a 'b'")
-    before = save_run(run, runs.runs_folder(), half=half).info
+    before = save_run(run, store.runs_folder(), half=half).info
     raw = archive.pack(before)
     assert ("projection.weight" in load(raw)) != tied
     after = archive.unpack(raw, place / "other")
@@ -67,9 +69,9 @@ def test_a_run_comes_back_as_it_was(place, tied, half):
 
 def test_a_name_in_use_gets_a_number_and_a_shipped_one_too(place):
     raw = packed()
-    folder = runs.runs_folder()
+    folder = store.runs_folder()
     assert [archive.unpack(raw, folder).name for _ in range(3)] == ["made", "made-2", "made-3"]
-    save_run(some_run("shipped"), runs.ASSETS)
+    save_run(some_run("shipped"), _paths.SHIPPED_RUNS)
     assert archive.unpack(packed(name="shipped"), folder).name == "shipped-2"
     assert archive.keep(some_run(), folder).name == "made-4"
     assert archive.unpack(raw, folder, "mine").name == "mine"
@@ -84,8 +86,8 @@ def test_a_name_in_use_gets_a_number_and_a_shipped_one_too(place):
 def refused(raw: bytes, place: Path) -> str:
     before = everything(place)
     with pytest.raises(RunError) as error:
-        archive.unpack(raw, runs.runs_folder())
-    runs.runs_folder().exists() and before.setdefault(runs.runs_folder(), None)
+        archive.unpack(raw, store.runs_folder())
+    store.runs_folder().exists() and before.setdefault(store.runs_folder(), None)
     assert everything(place) == before
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -156,7 +158,7 @@ def test_a_damaged_or_hostile_file_is_refused_and_leaves_nothing(place, how):
 
 
 def test_any_changed_byte_gives_a_run_or_a_run_error(place):
-    raw, folder = packed(), runs.runs_folder()
+    raw, folder = packed(), store.runs_folder()
 
     @given(st.integers(0, len(raw) - 1), st.integers(0, 255))
     def changed(where, byte):
@@ -171,7 +173,7 @@ def test_any_changed_byte_gives_a_run_or_a_run_error(place):
 
 
 def test_a_link_inside_a_name_is_not_written_through(place):
-    folder = runs.runs_folder()
+    folder = store.runs_folder()
     folder.mkdir()
     (folder / "made").symlink_to(place, target_is_directory=True)
     assert archive.unpack(packed(), folder).name == "made-2"
@@ -185,12 +187,12 @@ def test_two_processes_give_two_runs(place):
         "raw = Path(sys.argv[1]).read_bytes()\n"
         "for _ in range(5): archive.unpack(raw, Path(sys.argv[2]))"
     )
-    command = [sys.executable, "-c", code, place / "one.safetensors", runs.runs_folder()]
+    command = [sys.executable, "-c", code, place / "one.safetensors", store.runs_folder()]
     both = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
     assert [(process.communicate()[1], process.returncode) for process in both] == [(b"", 0)] * 2
     assert names() == sorted(["made", *(f"made-{n}" for n in range(2, 11))])
     for name in names():
-        load_run(runs.runs_folder() / name)
+        load_run(store.runs_folder() / name)
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(place):
@@ -218,7 +220,7 @@ def test_renaming_moves_a_run_and_takes_no_name_in_use(place):
     assert (renamed.name, names()) == ("other name", ["other name"])
     assert load_run("other name").info == renamed
     own("taken")
-    save_run(some_run("shipped"), runs.ASSETS)
+    save_run(some_run("shipped"), _paths.SHIPPED_RUNS)
     for name in ("taken", "other name", "shipped"):
         with pytest.raises(RunError, match="already"):
             archive.rename(renamed, name)
@@ -250,37 +252,37 @@ def test_deleting_takes_what_a_killed_training_had_half_written():
 
 def test_an_empty_folder_that_a_training_has_claimed_is_a_name_in_use(place, monkeypatch):
     info = own()
-    jobs.claim("taken", runs.runs_folder())
+    fit.claim("taken", store.runs_folder())
     exists = Path.exists  # the claim came between the look and the rename
     monkeypatch.setattr(Path, "exists", lambda path: path.name != "taken" and exists(path))
     with pytest.raises(RunError, match="already"):
         archive.rename(info, "taken")
-    assert archive.unpack(packed(name="taken"), runs.runs_folder()).name == "taken-2"
+    assert archive.unpack(packed(name="taken"), store.runs_folder()).name == "taken-2"
     assert names() == ["made", "taken", "taken-2"]
-    assert not list((runs.runs_folder() / "taken").iterdir())
+    assert not list((store.runs_folder() / "taken").iterdir())
 
 
 def test_only_own_runs_are_touched(place):
-    shipped = save_run(some_run(), runs.ASSETS).info
+    shipped = save_run(some_run(), _paths.SHIPPED_RUNS).info
     elsewhere = save_run(some_run(), place / "elsewhere").info
     own("other")
-    out = replace(elsewhere, path=runs.runs_folder() / "..")
+    out = replace(elsewhere, path=store.runs_folder() / "..")
     (place / "deep" / "run.json").write_bytes((elsewhere.path / "run.json").read_bytes())
     before = everything(place)
-    for info in (shipped, elsewhere, out):
+    for one in (shipped, elsewhere, out):
         for act in (archive.delete, lambda info: archive.rename(info, "mine")):
             with pytest.raises(RunError, match="not one of your runs"):
-                act(info)
+                act(one)
     assert everything(place) == before
 
 
 def test_a_link_is_removed_and_not_what_it_points_to(place):
     elsewhere = save_run(some_run(), place / "elsewhere").info
     before = everything(place / "elsewhere")
-    link = runs.runs_folder() / "link"
+    link = store.runs_folder() / "link"
     link.parent.mkdir()
     link.symlink_to(elsewhere.path, target_is_directory=True)
-    archive.delete(archive.rename(runinfo.read_info(link), "moved"))
+    archive.delete(archive.rename(info.read_info(link), "moved"))
     inside = own("inside")
     (inside.path / "weights.safetensors").unlink()
     (inside.path / "weights.safetensors").symlink_to(elsewhere.path / "weights.safetensors")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from rnnviz import RNNModel, TrainConfig, list_runs, load_run, runs
-from rnnviz.background import Job, Jobs, Plan, against, measure_speed, prepare
-from rnnviz.corpora import Source
-from rnnviz.jobs import claim
+from rnnviz import RNNModel, TrainConfig, _paths, list_runs, load_run
+from rnnviz.data.builtin import Source
+from rnnviz.jobs.fit import claim
+from rnnviz.jobs.queue import Job, Jobs, Plan, against, measure_speed, prepare
 
 LINE = "aabb\naaaabbbb\nab\n"
 SOURCE = Source("made", (LINE * 200, LINE * 10, LINE * 10))
@@ -153,7 +153,7 @@ def test_an_error_of_the_app_ends_the_job_and_not_the_line(jobs, monkeypatch):
         raise KeyError("a bug")
 
     with monkeypatch.context() as patch:
-        patch.setattr("rnnviz.background._train", broken)
+        patch.setattr("rnnviz.jobs.queue._train", broken)
         job = jobs.submit([plan()])
         wait(lambda: not job.active)
     assert "its log says which" in job.message
@@ -171,7 +171,7 @@ def test_only_the_last_jobs_are_remembered(jobs):
 
 
 def test_names_are_made_free_where_the_app_would_list_two(folder):
-    shipped = list_runs([runs.ASSETS])[0].name
+    shipped = list_runs([_paths.SHIPPED_RUNS])[0].name
     assert claim(shipped, folder).name == f"{shipped}-2"
     assert claim("a", folder).name == "a"
     assert claim("a", folder).name == "a-2"

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, TimeoutError, expect
 
 from rnnviz import list_runs, load_run, trace_model
-from rnnviz.runs import ASSETS
+from rnnviz._paths import SHIPPED_RUNS
 
 PAGES = {
     "": "See inside a recurrent network",
@@ -207,7 +207,7 @@ def test_a_row_of_the_influence_matrix_colours_the_text_and_a_click_sets_the_tar
 
 def test_a_model_is_taken_along_brought_back_renamed_and_deleted(fresh_server, page, tmp_path):
     folder = fresh_server.log.parent / "runs"
-    shutil.copytree(ASSETS / "recall-lstm", folder / "mine")
+    shutil.copytree(SHIPPED_RUNS / "recall-lstm", folder / "mine")
     open_page(page, f"{fresh_server.url}/models")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download as one file").click()
@@ -256,7 +256,7 @@ def test_the_choice_and_the_address_come_back_from_models(server, page):
 
 @pytest.mark.parametrize("width", [1440, 420])
 def test_the_models_page_fits_its_width_with_all_its_parts(fresh_server, page, width):
-    shutil.copytree(ASSETS / "recall-lstm", fresh_server.log.parent / "runs" / "mine")
+    shutil.copytree(SHIPPED_RUNS / "recall-lstm", fresh_server.log.parent / "runs" / "mine")
     page.set_viewport_size({"width": width, "height": 900})
     open_page(page, f"{fresh_server.url}/models")
     model = {"name": "m.pt", "mimeType": "", "buffer": b"no model"}

@@ -24,8 +24,8 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "notes.txt").write_text("the cat sat on the mat.\n" * 60, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setattr("rnnviz.runs.ASSETS", tmp_path / "assets")
-    monkeypatch.setattr("rnnviz.jobs.PROBE", tmp_path / "no probe")
+    monkeypatch.setattr("rnnviz._paths.SHIPPED_RUNS", tmp_path / "assets")
+    monkeypatch.setattr("rnnviz._paths.PROBE", tmp_path / "no probe")
     return tmp_path
 
 
@@ -174,7 +174,7 @@ def test_an_error_is_one_line_on_stderr_and_exit_code_two(place, capsys, monkeyp
         train("--steps", "1")
         (place / "runs" / "notes-lstm").rename(place / "runs" / "made")
     if "--minutes" in arguments:  # such a training must not even begin
-        monkeypatch.setattr("rnnviz.jobs.fit", lambda *_: iter(()))
+        monkeypatch.setattr("rnnviz.jobs.fit.fit", lambda *_: iter(()))
     capsys.readouterr()
     before = signal.getsignal(signal.SIGINT)
     assert call(*arguments) == 2

@@ -14,22 +14,13 @@ import pytest
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
-from rnnviz import (
-    RNN_TYPES,
-    TrainConfig,
-    corpora,
-    flows,
-    list_runs,
-    runs,
-    snapshots,
-    ui,
-    ui_compare,
-    ui_sidebar,
-    ui_train,
-    views,
-)
-from rnnviz.data import make_corpus
-from rnnviz.jobs import fit, new_run
+from rnnviz import RNN_TYPES, TrainConfig, _paths, list_runs
+from rnnviz.analysis import gradient_decay, text_view
+from rnnviz.app import compare, page, sidebar, train
+from rnnviz.data import builtin
+from rnnviz.data.corpus import make_corpus
+from rnnviz.jobs.fit import fit, new_run
+from rnnviz.runs import snapshots, store
 from tests.conftest import Server, running_server
 from tests.test_app import is_fine, opened
 
@@ -40,7 +31,7 @@ TEXT = "def f(x):\n    return x\n"
 def train_some(folder: Path, kinds=("LSTM", "GRU"), seeds=(0, 1)) -> list[str]:
     """Small runs with snapshots at steps 0, 1, 2, ... 40."""
     line = "aabb\naaaabbbb\nab\n"
-    corpus = make_corpus(corpora.Source("made", (line * 40, line * 4, line * 4)))
+    corpus = make_corpus(builtin.Source("made", (line * 40, line * 4, line * 4)))
     names = []
     for kind in kinds:
         for seed in seeds:
@@ -79,8 +70,8 @@ def test_the_table_has_the_numbers_of_each_run():
     assert is_fine(app)
     table = app.dataframe[0].value.set_index("run")
     assert list(table)[:3] == ["validation, nats", "cell type", "bits/character"]
-    infos = {info.name: info for info in list_runs([runs.ASSETS])}
-    assert list(table.index) == list(ui_sidebar.DEFAULT_RUNS)
+    infos = {info.name: info for info in list_runs([_paths.SHIPPED_RUNS])}
+    assert list(table.index) == list(sidebar.DEFAULT_RUNS)
     for name, row in table.iterrows():
         info = infos[name]
         assert row["cell type"] == info.rnn_type
@@ -88,10 +79,10 @@ def test_the_table_has_the_numbers_of_each_run():
         assert row["test, nats"] == info.test_loss
         assert row["tokens seen"] == info.history[-1]["tokens"]
         assert row["learning rate"] == str(info.config["lr"])
-        run = runs.load_run(info.path)
-        half_life = flows.flow(run, TEXT, 0, len(TEXT) - 2).half_life
+        run = store.load_run(info.path)
+        half_life = gradient_decay.flow(run, TEXT, 0, len(TEXT) - 2).half_life
         assert row["half-life, tokens"] == pytest.approx(half_life)
-        gates = views.view(run, ui.validation_text(info.corpus), 0).gates
+        gates = text_view.view(run, page.validation_text(info.corpus), 0).gates
         values = [v for n in "iforz" if n in gates for v in gates[n].ravel().tolist()]
         outside = sum(not 0.1 <= v <= 0.9 for v in values)
         assert bool(values) == (info.rnn_type in ("LSTM", "GRU"))
@@ -105,7 +96,7 @@ def test_runs_compared_are_the_sidebars_until_others_are_chosen_and_then_are_kep
     app = opened(PAGE, runs=["recall-lstm"])
     assert app.multiselect(key="compared").value == ["recall-lstm"]
     assert "One run" in said(app)
-    wanted = ["recall-lstm", "recall-rnn-tanh", *ui_sidebar.DEFAULT_RUNS]
+    wanted = ["recall-lstm", "recall-rnn-tanh", *sidebar.DEFAULT_RUNS]
     app.multiselect(key="compared").set_value(wanted).run()
     app.switch_page("pages/gates.py").run()
     app.switch_page(PAGE).run()
@@ -196,8 +187,8 @@ def test_without_snapshots_the_page_says_what_makes_them(monkeypatch):
 def test_all_four_are_handed_to_the_trainer(monkeypatch):
     submitted, links = [], []
     jobs = SimpleNamespace(submit=submitted.append, list=tuple)
-    monkeypatch.setattr(ui, "jobs", lambda: jobs)
-    monkeypatch.setattr(ui_compare.st, "page_link", lambda page, **_: links.append(page))
+    monkeypatch.setattr(page, "jobs", lambda: jobs)
+    monkeypatch.setattr(compare.st, "page_link", lambda page, **_: links.append(page))
     app = opened(PAGE, runs=["recall-lstm"], text="Ab?A", four=True)
     app.selectbox(key="four_corpus").set_value("brackets")
     app.number_input(key="four_width").set_value(16)
@@ -224,7 +215,7 @@ def test_all_four_are_handed_to_the_trainer(monkeypatch):
 
 
 def test_equal_parameters_of_a_large_vocabulary_are_said_to_be_those_of_its_matrices(monkeypatch):
-    monkeypatch.setattr(ui_train, "_speed", lambda *_: None)
+    monkeypatch.setattr(train, "_speed", lambda *_: None)
     app = opened(PAGE, text="def f", four=True, four_corpus="python-docs", four_level="word")
     app.button_group(key="four_equal").set_value("parameters").run()
     assert is_fine(app)
@@ -241,9 +232,9 @@ def test_the_settings_of_the_train_page_are_not_those_of_compare():
 
 def test_a_corpus_that_cannot_be_had_is_one_sentence(monkeypatch):
     def missing():
-        raise corpora.CorpusError("it is not here")
+        raise builtin.CorpusError("it is not here")
 
-    monkeypatch.setitem(corpora.BUILT_IN, "wikitext-2", missing)
+    monkeypatch.setitem(builtin.BUILT_IN, "wikitext-2", missing)
     app = opened(PAGE, runs=["recall-lstm"], text="Ab?A", four=True)
     app.selectbox(key="four_corpus").set_value("wikitext-2").run()
     assert not app.exception

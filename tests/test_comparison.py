@@ -13,22 +13,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnviz import (
-    RNN_TYPES,
-    RNNModel,
-    RunInfo,
-    TrainConfig,
-    comparison,
-    contrasts,
-    corpora,
-    count_parameters,
-    load_run,
-    plots,
-    plots_training,
-    report,
-)
-from rnnviz.data import Vocab
-from rnnviz.sizes import parameters
+from rnnviz import RNN_TYPES, RNNModel, RunInfo, TrainConfig, count_parameters, load_run
+from rnnviz.analysis import comparison, token_scores
+from rnnviz.data import builtin
+from rnnviz.data.corpus import Vocab
+from rnnviz.figures import report, signals, training
+from rnnviz.nn.parameter_count import parameters
 
 TEXT = "def f(x):\n    return x\n"
 VOCAB = Vocab(("<unk>", *"abcdef"))
@@ -107,7 +97,7 @@ def test_the_width_of_equal_parameters_is_the_nearest_of_all(kind, layers):
 
 
 def test_plans_are_all_types_with_all_seeds_alike_in_the_rest():
-    source = corpora.Source("a b", ("abc", "a", ""))
+    source = builtin.Source("a b", ("abc", "a", ""))
     models = comparison.matched(MODEL, "width")
     made = comparison.plans(source, "x.txt", "char", 2, models, 3, TrainConfig(minutes=0.5))
     assert len({plan["name"] for plan in made}) == 12
@@ -193,8 +183,8 @@ def test_a_run_without_records_has_empty_cells_and_no_curve():
     row = comparison.row(info, comparison.Measures(None, None))
     empty = ("tokens seen", "seconds", "tokens/s", "validation, nats", "perplexity")
     assert all(row[name] is None for name in (*empty, "bits/character"))
-    assert contrasts.curves([info], "steps", "loss") == []
-    assert contrasts.curve_figures([info], "steps", dark=False) == []
+    assert token_scores.curves([info], "steps", "loss") == []
+    assert token_scores.curve_figures([info], "steps", dark=False) == []
     imported = replace(info, config={})
     assert comparison.differences([info, imported])["learning rate"] == ("0.01", "not recorded")
 
@@ -216,7 +206,7 @@ def test_seeds_are_one_curve_within_the_range_that_they_share():
     one = some_info("a", {"seed": 0}, history=records([10, 20, 40], [4.0, 3.0, 1.0]))
     two = some_info("b", {"seed": 1}, history=records([20, 30, 60], [2.0, 2.0, 0.5]))
     wide = some_info("c", model={"hidden_size": 9}, history=records([10, 20], [5.0, 5.0]))
-    curves = contrasts.curves([one, wide, two], "steps", "loss")
+    curves = token_scores.curves([one, wide, two], "steps", "loss")
     seeds, alone = sorted(curves, key=lambda curve: -curve.seeds)
     assert (seeds.seeds, alone.seeds) == (2, 1)
     assert seeds.x.tolist() == [20, 30, 40]
@@ -224,9 +214,9 @@ def test_seeds_are_one_curve_within_the_range_that_they_share():
     assert seeds.low == pytest.approx([2.0, 2.0, 1.0])
     assert seeds.high == pytest.approx([3.0, 2.0, 1.5])
     assert alone.x.tolist() == [10, 20]
-    assert contrasts.curves([one, two], "tokens", "loss")[0].x.tolist() == [200, 300, 400]
-    assert contrasts.curves([one, two], "seconds", "loss")[0].x.tolist() == [10, 15, 20]
-    assert contrasts.curves([one, two], "steps", "valid_loss") == []  # none was evaluated
+    assert token_scores.curves([one, two], "tokens", "loss")[0].x.tolist() == [200, 300, 400]
+    assert token_scores.curves([one, two], "seconds", "loss")[0].x.tolist() == [10, 15, 20]
+    assert token_scores.curves([one, two], "steps", "valid_loss") == []  # none was evaluated
 
 
 def test_seeds_of_equal_minutes_meet_at_equal_shares_of_them():
@@ -237,7 +227,7 @@ def test_seeds_of_equal_minutes_meet_at_equal_shares_of_them():
         return some_info(name, {"seed": number}, history=history)
 
     fast, slow = seed("a", 0, [100, 200], [3.0, 2.0]), seed("b", 1, [30, 60], [4.0, 3.0])
-    (curve,) = contrasts.curves([fast, slow], "steps", "loss")
+    (curve,) = token_scores.curves([fast, slow], "steps", "loss")
     assert curve.seeds == 2
     assert curve.x.tolist() == [65, 130]
     assert curve.low.tolist() == [3.0, 2.0]
@@ -247,7 +237,7 @@ def test_seeds_of_equal_minutes_meet_at_equal_shares_of_them():
 def test_seeds_without_a_common_range_stay_apart():
     one = some_info("a", {"seed": 0}, history=records([10, 20], [4.0, 3.0]))
     two = some_info("b", {"seed": 1}, history=records([30, 40], [2.0, 2.0]))
-    curves = contrasts.curves([one, two], "steps", "loss")
+    curves = token_scores.curves([one, two], "steps", "loss")
     assert [(c.info.name, c.seeds, c.x.tolist()) for c in curves] == [
         ("a", 1, [10, 20]),
         ("b", 1, [30, 40]),
@@ -257,7 +247,7 @@ def test_seeds_without_a_common_range_stay_apart():
 def test_curves_of_different_texts_never_share_a_figure():
     here = some_info("a", history=records([1, 2], [1.0, 0.5], 1.0))
     there = some_info("b", history=records([1, 2], [2.0, 1.5], 2.0), fingerprint="g", corpus="<b>")
-    figures = contrasts.curve_figures([here, there], "steps", dark=False)
+    figures = token_scores.curve_figures([here, there], "steps", dark=False)
     assert len(figures) == 4
     assert {len(figure.data) for figure in figures} == {1}
     assert "&lt;b&gt;" in figures[2].layout.title.text
@@ -266,8 +256,8 @@ def test_curves_of_different_texts_never_share_a_figure():
 @pytest.mark.parametrize("first", [[4.0], [4e6], [4e6] * 30, [1e30], []])
 def test_losses_of_any_size_leave_the_others_to_be_seen(first):
     loss = np.array([*first, 3.0, 2.0][: 32 if first else 0])
-    run = plots_training.Learning("x", "#000000", "solid", np.arange(len(loss)), loss, loss)
-    figure = plots_training.learning([run], "Loss")
+    run = training.Learning("x", "#000000", "solid", np.arange(len(loss)), loss, loss)
+    figure = training.learning([run], "Loss")
     low, high = figure.layout.yaxis.range
     assert low < 2.0 < 3.0 < high <= 90
     assert figure.layout.yaxis2.range == (low / np.log(10), high / np.log(10))
@@ -277,7 +267,7 @@ def test_losses_of_any_size_leave_the_others_to_be_seen(first):
 @pytest.mark.parametrize("low", [1e-5, 0.02, 1.0, 1.05, 500.0])
 @pytest.mark.parametrize("ratio", [1.0, 1.2, 3.0, 1e4])
 def test_a_log_axis_has_some_round_numbers(low, ratio):
-    axis = plots.log_axis(*plots.around(np.array([0, low, low * ratio])), "~g")
+    axis = signals.log_axis(*signals.around(np.array([0, low, low * ratio])), "~g")
     left, right = (10**end for end in axis["range"])
     assert 3 <= len(axis["tickvals"]) <= 14
     assert left < low <= low * ratio < right < low * ratio * 1.7
@@ -287,7 +277,7 @@ def test_a_log_axis_has_some_round_numbers(low, ratio):
 @pytest.mark.parametrize("name", ["python-source-gru", "python-docs-lstm"])
 def test_log_probabilities_are_those_of_a_model_that_reads_token_by_token(name):
     run = load_run(name)
-    found = contrasts.log_probs(run, TEXT)
+    found = token_scores.log_probs(run, TEXT)
     ids, hidden = run.ids(TEXT), run.model.init_hidden(1)
     assert len(found) == len(ids)
     assert math.isnan(found[0])
@@ -295,14 +285,14 @@ def test_log_probabilities_are_those_of_a_model_that_reads_token_by_token(name):
         with torch.no_grad():
             log_p, hidden = run.model(ids[None, t - 1 : t], hidden)
         assert found[t] == pytest.approx(log_p[0, 0, ids[t]].item(), abs=1e-4)
-    assert np.isnan(contrasts.log_probs(run, "x")).all()
+    assert np.isnan(token_scores.log_probs(run, "x")).all()
 
 
 def test_a_margin_is_over_the_best_of_the_others():
     rng = np.random.default_rng(0)
     log_p = np.log(rng.random((4, 50)))
     log_p[1, :5] = log_p[2, :5]  # draws
-    margins = contrasts.margins(log_p)
+    margins = token_scores.margins(log_p)
     for m in range(4):
         for t in range(50):
             others = [log_p[k, t] for k in range(4) if k != m]
@@ -311,9 +301,9 @@ def test_a_margin_is_over_the_best_of_the_others():
 
 def test_samples_of_one_noise_differ_only_by_the_model():
     lstm = load_run("python-source-lstm")
-    assert contrasts.write(lstm, TEXT, 0.8, 1) == contrasts.write(lstm, TEXT, 0.8, 1)
-    assert contrasts.write(lstm, TEXT, 0.8, 1) != contrasts.write(lstm, TEXT, 0.8, 2)
-    assert len(contrasts.write(lstm, TEXT, 0.8, 1)) >= contrasts.SAMPLE
+    assert token_scores.write(lstm, TEXT, 0.8, 1) == token_scores.write(lstm, TEXT, 0.8, 1)
+    assert token_scores.write(lstm, TEXT, 0.8, 1) != token_scores.write(lstm, TEXT, 0.8, 2)
+    assert len(token_scores.write(lstm, TEXT, 0.8, 1)) >= token_scores.SAMPLE
 
 
 def test_a_report_is_one_page_with_every_name_escaped_and_plotly_once():

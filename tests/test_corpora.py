@@ -4,8 +4,9 @@ import threading
 
 import pytest
 
-from rnnviz import CorpusError, corpora, load_corpus
-from rnnviz.corpora import read
+from rnnviz import CorpusError, load_corpus
+from rnnviz.data import builtin
+from rnnviz.data.builtin import read
 
 TEXT = b"First Citizen:\nBefore we proceed any further, hear me speak.\n" * 20
 
@@ -119,7 +120,7 @@ def publisher(monkeypatch, tmp_path):
 
     def publish(path):
         url = f"http://127.0.0.1:{server.server_port}{path}"
-        monkeypatch.setitem(corpora.DOWNLOADS, "tinyshakespeare.txt", (url, blob))
+        monkeypatch.setitem(builtin.DOWNLOADS, "tinyshakespeare.txt", (url, blob))
 
     yield publish
     server.shutdown()
@@ -148,7 +149,7 @@ def test_a_failed_download_says_where_to_put_the_file_and_keeps_nothing(publishe
 
 def test_without_a_network_the_error_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("RNNVIZ_DATA", str(tmp_path))
-    for file in corpora.DOWNLOADS:
-        monkeypatch.setitem(corpora.DOWNLOADS, file, ("http://127.0.0.1:9/x", "0"))
+    for file in builtin.DOWNLOADS:
+        monkeypatch.setitem(builtin.DOWNLOADS, file, ("http://127.0.0.1:9/x", "0"))
     with pytest.raises(CorpusError, match=r"wikitext-2/train\.txt could not be downloaded"):
         read("wikitext-2")

@@ -22,10 +22,10 @@ from rnnviz import (
     train,
 )
 from rnnviz.__main__ import main
-from rnnviz.data import Corpus, Vocab
-from rnnviz.optimizers import adamw_of
-from rnnviz.steps import WARM_UP, Steps
-from rnnviz.tracing import full_float32
+from rnnviz.analysis.tracing import full_float32
+from rnnviz.data.corpus import Corpus, Vocab
+from rnnviz.training.optimizers import adamw_of
+from rnnviz.training.step import WARM_UP, Steps
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 V = 30
@@ -110,7 +110,7 @@ def test_a_recorded_training_is_that_of_the_cpu(kind, optimizer, monkeypatch):
     lr = 1.0 if optimizer == "sgd" else 1e-2
     config = TrainConfig(optimizer, lr, batch_size=8, sequence_length=16, steps=60, log_every=1)
     curves = []
-    monkeypatch.setattr("rnnviz.steps.has_bfloat16", lambda: False)  # of the CPU
+    monkeypatch.setattr("rnnviz.training.step.has_bfloat16", lambda: False)  # of the CPU
     for device in ("cpu", "cuda"):
         model = some_model(kind).to(device)
         with full_float32():

@@ -13,7 +13,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from rnnviz import archive, load_run
+from rnnviz import load_run
+from rnnviz.runs import archive
 
 SIZES = ("--hidden-size", "16", "--batch-size", "6", "--sequence-length", "8", "--device", "cpu")
 SIZES += ("--dropout", "0")  # each process has noise of its own

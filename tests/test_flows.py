@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from rnnviz import RNN_TYPES, flows, gradient_flow, influence, recurrent_jacobian, trace_model
+from rnnviz import RNN_TYPES, gradient_flow, influence, recurrent_jacobian, trace_model
+from rnnviz.analysis import gradient_decay
 from tests.test_views import some_run
 
 TEXT = "ab a\nb ab a b\n"
@@ -25,7 +26,10 @@ def grown(kind, gain=2.0):
 @pytest.mark.parametrize("kind", RNN_TYPES)
 def test_a_flow_is_the_gradient_of_one_loss_up_to_its_target(kind, target):
     run = grown(kind)
-    flow, whole = flows.flow(run, TEXT, 1, target), gradient_flow(run.model, run.ids(TEXT), target)
+    flow, whole = (
+        gradient_decay.flow(run, TEXT, 1, target),
+        gradient_flow(run.model, run.ids(TEXT), target),
+    )
     assert flow.h.shape == (target + 1,)
     np.testing.assert_allclose(10**flow.h, whole.h_norm[1, : target + 1], rtol=1e-5)
     assert (flow.c is None) == (kind != "LSTM")
@@ -34,7 +38,7 @@ def test_a_flow_is_the_gradient_of_one_loss_up_to_its_target(kind, target):
 
 def test_the_forget_gates_alone_carry_their_product():
     run, t = grown("LSTM"), 9
-    flow, whole = flows.flow(run, TEXT, 0, t), gradient_flow(run.model, run.ids(TEXT), t)
+    flow, whole = gradient_decay.flow(run, TEXT, 0, t), gradient_flow(run.model, run.ids(TEXT), t)
     f = trace_model(run.model, run.ids(TEXT)).layers[0].gates["f"][:, 0].double()
     for s in range(t + 1):
         expected = (f[s + 1 : t + 1].prod(0) * whole.c[0, t]).norm().item()
@@ -44,32 +48,34 @@ def test_the_forget_gates_alone_carry_their_product():
 @pytest.mark.parametrize("kind", RNN_TYPES[2:])
 def test_the_product_of_singular_values_is_a_bound_of_the_top_layer(kind):
     run, t = grown(kind), 9
-    flow, seen = flows.flow(run, TEXT, 1, t), trace_model(run.model, run.ids(TEXT))
+    flow, seen = gradient_decay.flow(run, TEXT, 1, t), trace_model(run.model, run.ids(TEXT))
     bound = 10 ** flow.h[t]
     for s in range(t, -1, -1):
         assert 10 ** flow.bound[s] == pytest.approx(bound, rel=1e-6)
         assert flow.h[s] <= flow.bound[s] + 1e-9
         jacobian = recurrent_jacobian(run.model.rnn, seen, 1, s)
         bound *= torch.linalg.matrix_norm(jacobian, 2).item()
-    assert flows.flow(run, TEXT, 0, t).bound is None  # more than its own Jacobians reach layer 0
-    assert flows.flow(grown("GRU"), TEXT, 1, t).bound is None
+    assert (
+        gradient_decay.flow(run, TEXT, 0, t).bound is None
+    )  # more than its own Jacobians reach layer 0
+    assert gradient_decay.flow(grown("GRU"), TEXT, 1, t).bound is None
 
 
 def test_truncated_bptt_sees_the_last_window_alone():
     norms = np.arange(8.0)
     for window in (1, 3, 8, 100):
         seen = [s >= window * (7 // window) for s in range(8)]
-        assert (flows.truncated(norms, window) == np.where(seen, norms, -np.inf)).all()
+        assert (gradient_decay.truncated(norms, window) == np.where(seen, norms, -np.inf)).all()
 
 
 def test_a_record_counts_for_the_steps_since_the_one_before():
     history = [{"step": 20, "clipped": 1.0}, {"step": 25, "clipped": 0.2}]
-    assert flows.clipped(history) == pytest.approx((20 * 1.0 + 5 * 0.2) / 25)
+    assert gradient_decay.clipped(history) == pytest.approx((20 * 1.0 + 5 * 0.2) / 25)
 
 
 def test_the_matrix_of_all_pairs_is_in_decades():
     run = grown("GRU")
-    found = flows.influence_log10(run, TEXT, 0)
+    found = gradient_decay.influence_log10(run, TEXT, 0)
     matrix = influence(run.model, run.ids(TEXT), of="x", layer=0).numpy()
     np.testing.assert_allclose(10**found, matrix, rtol=1e-12)
     assert np.isneginf(found[np.triu_indices(len(found), 1)]).all()
@@ -77,8 +83,8 @@ def test_the_matrix_of_all_pairs_is_in_decades():
 
 @pytest.mark.parametrize("kind", RNN_TYPES)
 def test_the_laboratory_clips_as_clipping_the_recurrent_gradient_would(kind):
-    free = flows.laboratory(kind, 3.0, 0.0, 16, 40, clip=False)
-    clipped = flows.laboratory(kind, 3.0, 0.0, 16, 40, clip=True)
+    free = gradient_decay.laboratory(kind, 3.0, 0.0, 16, 40, clip=False)
+    clipped = gradient_decay.laboratory(kind, 3.0, 0.0, 16, 40, clip=True)
     shift = free - clipped
     assert free.shape == (40,)
     assert np.isfinite(free).all()
@@ -87,5 +93,7 @@ def test_the_laboratory_clips_as_clipping_the_recurrent_gradient_would(kind):
 
 
 def test_a_forget_bias_moves_the_lstm():
-    low, high = (flows.laboratory("LSTM", 1.0, bias, 16, 100, clip=False) for bias in (-2.0, 4.0))
+    low, high = (
+        gradient_decay.laboratory("LSTM", 1.0, bias, 16, 100, clip=False) for bias in (-2.0, 4.0)
+    )
     assert high[0] > low[0] + 5  # decades, at the far end

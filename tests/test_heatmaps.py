@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as cases
 from hypothesis import strategies as st
 
-from rnnviz.heatmaps import ORDERS, Model, Panel, Text, pack, quantize, unit_order
+from rnnviz.figures.heatmap_message import ORDERS, Model, Panel, Text, pack, quantize, unit_order
 
 
 def unpack(message: bytes) -> tuple[dict, list[list[np.ndarray]]]:

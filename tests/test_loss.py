@@ -7,8 +7,8 @@ from hypothesis import settings as cases
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from rnnviz import loss
-from rnnviz.loss import nats_, total_nats
+from rnnviz.nn import loss
+from rnnviz.nn.loss import nats_, total_nats
 
 
 def some(rows: int, hidden: int, vocab_size: int, dtype, seed: int = 0, scale: float = 1.0):

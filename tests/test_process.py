@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from rnnviz import process
+from rnnviz import _process
 
 TRUE_THREAD = threading.Thread
 
@@ -21,7 +21,7 @@ def asked(monkeypatch) -> list[tuple]:
         mallopt=lambda what, value: calls.append((what, value)),
         malloc_trim=lambda pad: calls.append(("trim", pad)),
     )
-    monkeypatch.setattr(process.ctypes, "CDLL", lambda name: libc)
+    monkeypatch.setattr(_process.ctypes, "CDLL", lambda name: libc)
     return calls
 
 
@@ -34,13 +34,13 @@ def started(monkeypatch) -> list[str]:
         assert daemon
         return SimpleNamespace(start=lambda: names.append(name))
 
-    monkeypatch.setattr(process.threading, "Thread", thread)
+    monkeypatch.setattr(_process.threading, "Thread", thread)
     return names
 
 
 def test_blocks_are_kept_for_a_training_and_given_back_after_it_even_if_it_fails(asked):
     def training() -> None:
-        with process.blocks_kept():
+        with _process.blocks_kept():
             kept.update(asked)
             raise KeyError
 
@@ -48,16 +48,16 @@ def test_blocks_are_kept_for_a_training_and_given_back_after_it_even_if_it_fails
     with pytest.raises(KeyError):
         training()
     after = dict(asked)
-    for threshold in (process.M_MMAP_THRESHOLD, process.M_TRIM_THRESHOLD):
+    for threshold in (_process.M_MMAP_THRESHOLD, _process.M_TRIM_THRESHOLD):
         assert kept[threshold] > 16 * after[threshold]
     assert asked[-1] == ("trim", 0)
 
 
 def test_the_app_sets_itself_up_once_though_its_script_runs_often(asked, started):
-    process.serve_many.cache_clear()
-    process.serve_many()
+    _process.serve_many.cache_clear()
+    _process.serve_many()
     count = len(asked)
-    process.serve_many()
+    _process.serve_many()
     assert count == len(asked) == 3
     assert started == ["tidy"]
 
@@ -71,10 +71,10 @@ def test_free_memory_goes_back_again_and_again_and_imports_are_frozen_once(asked
         if len(rounds) == 3:
             raise KeyError  # there is no other end
 
-    monkeypatch.setattr(process.time, "sleep", sleep)
+    monkeypatch.setattr(_process.time, "sleep", sleep)
     try:
         with pytest.raises(KeyError):
-            process._tidy()
+            _process._tidy()
     finally:
         gc.unfreeze()
     assert asked == [("trim", 0)] * 2
@@ -86,23 +86,23 @@ def test_where_there_is_no_glibc_nothing_is_set(monkeypatch):
     def missing(name):
         raise OSError
 
-    monkeypatch.setattr(process.ctypes, "CDLL", missing)
-    process.serve_many.cache_clear()
-    process.serve_many()
-    with process.blocks_kept():
+    monkeypatch.setattr(_process.ctypes, "CDLL", missing)
+    _process.serve_many.cache_clear()
+    _process.serve_many()
+    with _process.blocks_kept():
         pass
 
 
 def test_pages_compute_on_one_core_each_and_a_training_on_all_but_one(monkeypatch):
-    monkeypatch.setattr(process, "cores", lambda: 4)  # with two, both would be one
+    monkeypatch.setattr(_process, "cores", lambda: 4)  # with two, both would be one
     before, seen = torch.get_num_threads(), {}
 
     def page() -> None:
-        with process.turn():
+        with _process.turn():
             seen["page"] = torch.get_num_threads()
 
     def training() -> None:
-        with process.one_core_left():
+        with _process.one_core_left():
             run(page)
             seen["training"] = torch.get_num_threads()
 
@@ -120,11 +120,11 @@ def test_pages_compute_on_one_core_each_and_a_training_on_all_but_one(monkeypatc
 
 
 def test_no_more_pages_compute_at_once_than_there_are_cores(monkeypatch):
-    monkeypatch.setattr(process, "_turns", threading.Semaphore(2))
+    monkeypatch.setattr(_process, "_turns", threading.Semaphore(2))
     now, most, lock = [], [], threading.Lock()
 
     def page() -> None:
-        with process.turn():
+        with _process.turn():
             with lock:
                 now.append(1)
                 most.append(len(now))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from rnnviz.tracing import record, trace
+from rnnviz.analysis.tracing import record, trace
 
 CELLS = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN}
 

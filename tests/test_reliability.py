@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from rnnviz import TrainConfig, list_runs, load_run, runs
-from rnnviz.corpora import from_text
-from rnnviz.data import make_corpus
-from rnnviz.jobs import fit, new_run, resumed_run
-from rnnviz.runinfo import RunError
+from rnnviz import TrainConfig, list_runs, load_run
+from rnnviz.data.builtin import from_text
+from rnnviz.data.corpus import make_corpus
+from rnnviz.jobs.fit import fit, new_run, resumed_run
+from rnnviz.runs import store
+from rnnviz.runs.info import RunError
 from tests.test_background import LINE
 
 MODEL = {"rnn_type": "LSTM", "embedding_size": 8, "hidden_size": 64, "num_hidden_layers": 1}
@@ -87,7 +88,7 @@ def test_on_a_full_disk_snapshots_make_room_for_the_weights(tmp_path, monkeypatc
     corpus = make_corpus(from_text(LINE * 300, "text"), "char", 1)
     run = new_run("text", corpus, TrainConfig(steps=40), **MODEL)
     quota = 20_000 + room * 4 * sum(p.numel() for p in run.model.parameters())
-    write = runs.write
+    write = store.write
 
     def within(path: Path, content: bytes) -> None:
         used = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
@@ -95,7 +96,7 @@ def test_on_a_full_disk_snapshots_make_room_for_the_weights(tmp_path, monkeypatc
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write(path, content)
 
-    monkeypatch.setattr(runs, "write", within)
+    monkeypatch.setattr(store, "write", within)
     with pytest.raises(RunError, match="No space left"):
         list(fit(run, corpus, tmp_path))
     if room < 1:

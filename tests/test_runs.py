@@ -26,14 +26,12 @@ from rnnviz import (
     TrainConfig,
     list_runs,
     load_run,
-    resume,
-    runinfo,
-    runs,
     save_run,
 )
-from rnnviz.data import Corpus, Vocab
-from rnnviz.jobs import fit, new_run, resumed_run
-from rnnviz.training import TrainState
+from rnnviz.data.corpus import Corpus, Vocab
+from rnnviz.jobs.fit import fit, new_run, resumed_run
+from rnnviz.runs import info, resume, store
+from rnnviz.training.loop import TrainState
 
 VOCAB = Vocab(("<unk>", "<eos>", "naïve", "\x1b[2J", "<img src=x>"), "word")
 
@@ -43,7 +41,7 @@ SMALL = {"batch_size": 2, "sequence_length": 3, "log_every": 1}
 
 @pytest.fixture(autouse=True)
 def without_probe(monkeypatch):
-    monkeypatch.setattr("rnnviz.jobs.PROBE", Path("no probe here"))
+    monkeypatch.setattr("rnnviz._paths.PROBE", Path("no probe here"))
 
 
 def some_corpus() -> Corpus:
@@ -64,7 +62,7 @@ def some_run(name="made", rnn_type="LSTM", tied=False, **fields):
         "tie_weights": tied,
     }
     info = RunInfo(name=name, model=model, vocab=VOCAB, corpus="c", fingerprint="f", **fields)
-    return runs.Run(info, RNNModel(**info.model))
+    return store.Run(info, RNNModel(**info.model))
 
 
 def half_way(folder: Path) -> Path:
@@ -249,8 +247,8 @@ def test_a_large_batch_has_room_for_its_hidden_state(tmp_path):
     hidden = {"h": torch.zeros(resume.hidden_shapes(model, 2_000_000)[0])}  # 48 MB
     save_file(hidden, tmp_path / "x")
     with pytest.raises(RunError, match="too large"):
-        runs.read_tensors(tmp_path / "x", model, copies=4)
-    runs.read_tensors(tmp_path / "x", model, copies=4, more=48 * 10**6)
+        store.read_tensors(tmp_path / "x", model, copies=4)
+    store.read_tensors(tmp_path / "x", model, copies=4, more=48 * 10**6)
 
 
 def test_weights_of_another_cell_type_are_refused(tmp_path):
@@ -273,7 +271,7 @@ JSON = st.recursive(
 )
 FIELDS = ("model", "vocab", "corpus", "fingerprint", "config", "history", "cue", "valid_loss")
 FIELDS += ("test_loss", "probe_loss", "accuracy", "command", "versions")
-INSIDE = [("model", key) for key in runinfo.MODEL_KEYS] + [("vocab", "tokens"), ("vocab", "split")]
+INSIDE = [("model", key) for key in info.MODEL_KEYS] + [("vocab", "tokens"), ("vocab", "split")]
 
 
 @cases(max_examples=200)
@@ -319,10 +317,10 @@ ODD = {
 def test_a_run_json_that_no_page_can_show_is_refused(tmp_path, key, value):
     path = save_run(some_run(), tmp_path).info.path
     raw = json.loads((path / "run.json").read_bytes())
-    assert runinfo.read_info(path).history == ()
+    assert info.read_info(path).history == ()
     (path / "run.json").write_text(json.dumps(raw | {key: value}), encoding="utf-8")
     with pytest.raises(RunError):
-        runinfo.read_info(path)
+        info.read_info(path)
 
 
 def test_half_a_character_in_a_token_and_sizes_that_cannot_be_tied_are_refused(tmp_path):
@@ -333,7 +331,7 @@ def test_half_a_character_in_a_token_and_sizes_that_cannot_be_tied_are_refused(t
     for change in ({"vocab": {"tokens": tokens, "split": "char"}}, {"model": model}):
         (path / "run.json").write_text(json.dumps(raw | change), encoding="utf-8")
         with pytest.raises(RunError):
-            runinfo.read_info(path)
+            info.read_info(path)
 
 
 def test_what_is_odd_in_a_corpus_of_the_user_is_saved_so_that_it_can_be_read(tmp_path):
@@ -359,14 +357,14 @@ def test_a_history_too_long_for_run_json_is_thinned_evenly(tmp_path, monkeypatch
     )
     run = some_run(history=history)
     path = save_run(run, tmp_path).info.path
-    monkeypatch.setattr(runinfo, "MAX_JSON", (path / "run.json").stat().st_size // 3)
+    monkeypatch.setattr(info, "MAX_JSON", (path / "run.json").stat().st_size // 3)
     kept = save_run(run, tmp_path).info.history
-    assert runinfo.read_info(path).history == kept
+    assert info.read_info(path).history == kept
     steps = [record["step"] for record in kept]
     assert set(range(100, 3001, 100)) <= set(steps)
     assert len(steps) > 500
     assert max(b - a for a, b in itertools.pairwise(steps)) <= 5
-    monkeypatch.setattr(runinfo, "MAX_JSON", 3000)
+    monkeypatch.setattr(info, "MAX_JSON", 3000)
     assert save_run(run, tmp_path).info.history[-1]["step"] == 3000
 
 
@@ -414,7 +412,7 @@ def test_a_run_json_that_is_no_description_is_refused(tmp_path, content):
 
 def test_a_run_json_larger_than_the_limit_is_not_read(tmp_path, monkeypatch):
     path = save_run(some_run(), tmp_path).info.path
-    monkeypatch.setattr(runinfo, "MAX_JSON", 100)
+    monkeypatch.setattr(info, "MAX_JSON", 100)
     with pytest.raises(RunError, match="larger"):
         load_run(path)
 
@@ -495,7 +493,10 @@ def test_whatever_is_saved_can_be_read_again(tmp_path, loss):
         assert load_run(tmp_path / "made").info.valid_loss == 1.0
 
 
-@pytest.mark.parametrize("module_name", ["rnnviz", "rnnviz.imports", "rnnviz.views", "rnnviz.ui"])
+@pytest.mark.parametrize(
+    "module_name",
+    ["rnnviz", "rnnviz.runs.importing", "rnnviz.analysis.text_view", "rnnviz.app.page"],
+)
 def test_torch_is_not_imported_before_it_is_needed(module_name):
     code = f"import sys, {module_name}; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -8,9 +8,10 @@ from hypothesis import example, given
 from hypothesis import settings as cases
 from hypothesis import strategies as st
 
-from rnnviz import RNN_TYPES, RNNModel, generate, next_token, sampling
+from rnnviz import RNN_TYPES, RNNModel, generate, next_token
 from rnnviz import temperature_sweep as sweep
-from rnnviz.sampling import check_sampling, first_token, scores
+from rnnviz.analysis import sampling
+from rnnviz.analysis.sampling import check_sampling, first_token, scores
 
 # Multiples of 1/64 that differ: no ties, and sums that float32 holds exactly.
 LOGITS = st.lists(st.integers(-500, 500), min_size=1, max_size=9, unique=True)

@@ -5,13 +5,14 @@ import re
 
 import pytest
 
-from rnnviz import RNN_TYPES, load_run, snapshots
-from rnnviz.corpora import BUILT_IN
-from rnnviz.jobs import probe_loss
-from rnnviz.runs import ASSETS
-from rnnviz.snapshots import MAX_SNAPSHOTS
+from rnnviz import RNN_TYPES, load_run
+from rnnviz._paths import SHIPPED_RUNS
+from rnnviz.data.builtin import BUILT_IN
+from rnnviz.jobs.fit import probe_loss
+from rnnviz.runs import snapshots
+from rnnviz.runs.snapshots import MAX_SNAPSHOTS
 
-NAMES = sorted(path.parent.name for path in ASSETS.glob("*/run.json"))
+NAMES = sorted(path.parent.name for path in SHIPPED_RUNS.glob("*/run.json"))
 KINDS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
 EXPECTED = {f"{corpus}-{kind}" for corpus in ("python-source", "python-docs") for kind in KINDS}
 EXPECTED |= {"recall-lstm", "recall-rnn-tanh"}
@@ -19,7 +20,7 @@ EXPECTED |= {"recall-lstm", "recall-rnn-tanh"}
 
 @functools.cache
 def shipped(name: str):
-    return load_run(ASSETS / name)
+    return load_run(SHIPPED_RUNS / name)
 
 
 def test_the_expected_runs_are_there_and_no_others():
@@ -27,9 +28,11 @@ def test_the_expected_runs_are_there_and_no_others():
 
 
 def test_all_together_are_under_25_megabytes_and_complete():
-    files = [path for path in ASSETS.rglob("*") if path.is_file()]
+    files = [path for path in SHIPPED_RUNS.rglob("*") if path.is_file()]
     assert 0 < sum(path.stat().st_size for path in files) < 25_000_000
-    time_lapse = {path for path in files if path.parent == ASSETS / "recall-lstm" / "snapshots"}
+    time_lapse = {
+        path for path in files if path.parent == SHIPPED_RUNS / "recall-lstm" / "snapshots"
+    }
     assert {path.name for path in set(files) - time_lapse} == {"run.json", "weights.safetensors"}
     assert len(time_lapse) == len(snapshots.steps(shipped("recall-lstm").info)) == MAX_SNAPSHOTS
 

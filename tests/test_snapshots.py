@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from rnnviz import RunError, TrainConfig, TrainState, load_run, snapshots, train
-from rnnviz.data import Corpus, Vocab
-from rnnviz.jobs import fit, new_run, resumed_run
+from rnnviz import RunError, TrainConfig, TrainState, load_run, train
+from rnnviz.data.corpus import Corpus, Vocab
+from rnnviz.jobs.fit import fit, new_run, resumed_run
+from rnnviz.runs import snapshots
 
 VOCAB = Vocab(("<unk>", *"abcdef"))
 SIZES = {"rnn_type": "GRU", "embedding_size": 4, "hidden_size": 4}
@@ -20,7 +21,7 @@ SIZES = {"rnn_type": "GRU", "embedding_size": 4, "hidden_size": 4}
 
 @pytest.fixture(autouse=True)
 def without_probe(monkeypatch):
-    monkeypatch.setattr("rnnviz.jobs.PROBE", Path("no probe here"))
+    monkeypatch.setattr("rnnviz._paths.PROBE", Path("no probe here"))
 
 
 def some_corpus() -> Corpus:

@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
-from rnnviz import StepRecord, TrainConfig, list_runs, ui, ui_jobs, ui_train
-from rnnviz.background import Plan
-from rnnviz.corpora import from_text
+from rnnviz import StepRecord, TrainConfig, list_runs
+from rnnviz.app import page, train, training_panels
+from rnnviz.data.builtin import from_text
+from rnnviz.jobs.queue import Plan
 from tests.test_app import is_fine, opened
 from tests.test_background import LINE, wait
 
@@ -21,9 +22,9 @@ PAGE = "pages/train.py"
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "runs"))
     yield tmp_path / "runs"
-    for job in ui.jobs().list():
+    for job in page.jobs().list():
         job.stop()
-    wait(lambda: not any(job.active for job in ui.jobs().list()))
+    wait(lambda: not any(job.active for job in page.jobs().list()))
 
 
 def pasted(text: str, **state) -> AppTest:
@@ -70,7 +71,7 @@ def test_while_a_training_runs_parameters_are_known_and_an_earlier_speed_stays(m
     app = pasted(LINE * 400, train_minutes=10.0)
     speed = app.table[0].value["Tokens/s"].tolist()
     button(app, "Train").click().run()
-    monkeypatch.setattr(ui_train, "FRESH", 0)
+    monkeypatch.setattr(train, "FRESH", 0)
     app.run()
     assert is_fine(app)
     assert app.table[0].value["Tokens/s"].tolist() == speed
@@ -79,7 +80,7 @@ def test_while_a_training_runs_parameters_are_known_and_an_earlier_speed_stays(m
     row = app.table[0].value.iloc[0]
     assert row["Parameters"] == "756"
     assert (row["Tokens/s"], row["Passes"], row["Minutes"]) == ("–", "–", "10")
-    ui.jobs().list()[-1].stop()
+    page.jobs().list()[-1].stop()
 
 
 def test_the_first_models_that_a_training_shows_are_one_of_each_type():
@@ -98,10 +99,10 @@ def test_the_first_models_that_a_training_shows_are_one_of_each_type():
         for kind in ("LSTM", "GRU")
         for seed in range(3)
     ]
-    job = ui.jobs().submit(plans)
+    job = page.jobs().submit(plans)
     wait(lambda: not job.active)
     names = ["LSTM-0", "GRU-0", "LSTM-1", "LSTM-2", "GRU-1", "GRU-2"]
-    assert ui_jobs._one_of_each_first(job) == names
+    assert training_panels._one_of_each_first(job) == names
 
 
 @pytest.mark.parametrize(
@@ -112,14 +113,14 @@ def test_the_time_left_is_rounded_before_it_is_cut_into_minutes(left, said):
     record = StepRecord(1, 0, 1.0, None, 1.0, 0.0, 0.1, 5.0, 100, 1 - left / 60 / minutes)
     progress = SimpleNamespace(run="a", device="cpu", records=[record])
     plan = SimpleNamespace(config=TrainConfig(minutes=minutes))
-    assert said in ui_jobs._progress(SimpleNamespace(plans=[plan], progress=[progress]))[1]
+    assert said in training_panels._progress(SimpleNamespace(plans=[plan], progress=[progress]))[1]
 
 
 def test_a_training_is_watched_to_its_end_and_its_models_are_listed(folder):
     app = pasted(LINE * 400, train_types=["LSTM", "GRU"])
     button(app, "Train").click().run()
     assert is_fine(app)
-    (job,) = [job for job in ui.jobs().list() if job.active]
+    (job,) = [job for job in page.jobs().list() if job.active]
     wait(lambda: bool(job.progress[0].records))
     app.run()
     assert is_fine(app)
@@ -137,7 +138,7 @@ def test_a_second_training_waits_in_line_and_says_so():
     button(app, "Train").click().run()
     assert is_fine(app)
     assert "Waits in line" in said(app)
-    first, second = [job for job in ui.jobs().list() if job.active]
+    first, second = [job for job in page.jobs().list() if job.active]
     wait(lambda: bool(first.progress[0].records))
     stop = [button for button in app.button if button.label == "Stop"]
     assert len(stop) == 2
@@ -177,7 +178,7 @@ def test_a_loss_that_is_not_finite_is_one_sentence():
     app = pasted(LINE * 400, train_types=["RNN_RELU"], train_recipe="sgd", train_lr=1e6)
     app.number_input(key="train_clip").set_value(1000.0).run()
     button(app, "Train").click().run()
-    job = ui.jobs().list()[-1]
+    job = page.jobs().list()[-1]
     wait(lambda: not job.active)
     app.run()
     assert not app.exception

@@ -15,21 +15,13 @@ from hypothesis import settings as cases
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from rnnviz import (
-    RNN_TYPES,
-    RNNModel,
-    TrainConfig,
-    TrainingError,
-    TrainState,
-    evaluate,
-    evaluation,
-    steps,
-    train,
-)
-from rnnviz import training as module
-from rnnviz.data import Corpus, Vocab
-from rnnviz.jobs import fit, new_run, resumed_run
-from rnnviz.runs import load_run
+from rnnviz import RNN_TYPES, RNNModel, TrainConfig, TrainingError, TrainState, evaluate, train
+from rnnviz.data.corpus import Corpus, Vocab
+from rnnviz.jobs.fit import fit, new_run, resumed_run
+from rnnviz.nn import evaluation
+from rnnviz.runs.store import load_run
+from rnnviz.training import loop as module
+from rnnviz.training import step
 
 V = 7
 VOCAB = Vocab(("<unk>", *"abcdef"))
@@ -39,7 +31,7 @@ SHAPE = {"embedding_size": 4, "hidden_size": 4}
 
 @pytest.fixture(autouse=True)
 def without_probe(monkeypatch):
-    monkeypatch.setattr("rnnviz.jobs.PROBE", Path("no probe here"))
+    monkeypatch.setattr("rnnviz._paths.PROBE", Path("no probe here"))
 
 
 def some_corpus(size: int = 60, cue: int | None = None, every: int = 5) -> Corpus:
@@ -305,8 +297,8 @@ def test_in_a_budget_of_minutes_evaluations_are_neither_close_nor_most_of_the_ti
     ticks = itertools.count()
     clock = SimpleNamespace(perf_counter=lambda: next(ticks) / 10)
     monkeypatch.setattr(module, "time", clock)
-    monkeypatch.setattr("rnnviz.pace.EVAL_SECONDS", pause)
-    monkeypatch.setattr("rnnviz.pace.EVAL_SHARE", share)
+    monkeypatch.setattr("rnnviz.training.record_schedule.EVAL_SECONDS", pause)
+    monkeypatch.setattr("rnnviz.training.record_schedule.EVAL_SHARE", share)
     config = TrainConfig(minutes=0.2, batch_size=2, sequence_length=3)
     records = list(train(some_model(), some_corpus(), config))
     seconds = [r.seconds for r in records if r.valid_loss is not None]
@@ -314,7 +306,7 @@ def test_in_a_budget_of_minutes_evaluations_are_neither_close_nor_most_of_the_ti
 
 
 def test_a_slow_training_makes_a_record_a_second(monkeypatch):
-    monkeypatch.setattr("rnnviz.pace.RECORD_SECONDS", 0.0)
+    monkeypatch.setattr("rnnviz.training.record_schedule.RECORD_SECONDS", 0.0)
     config = TrainConfig(steps=1000, batch_size=2, sequence_length=3)
     stop = itertools.count()
     records = train(some_model(), some_corpus(), config, stop=lambda: next(stop) >= 10)
@@ -348,9 +340,9 @@ def test_a_wide_lstm_in_bfloat16_is_held_against_float32(layers, monkeypatch):
     ids, hidden = torch.randint(V, (4, 33)), model.init_hidden(4)
     found = []
     for low in (True, False):
-        monkeypatch.setattr(steps, "has_bfloat16", lambda low=low: low)
-        assert steps.in_bfloat16(model) == low
-        loss, last = steps.WindowLoss(model, None)(ids[:, :-1], ids[:, 1:], hidden, 4 * 32)
+        monkeypatch.setattr(step, "has_bfloat16", lambda low=low: low)
+        assert step.in_bfloat16(model) == low
+        loss, last = step.WindowLoss(model, None)(ids[:, :-1], ids[:, 1:], hidden, 4 * 32)
         gradients = torch.autograd.grad(loss, list(model.parameters()))
         assert all(g.dtype == torch.float32 for g in (*gradients, *last))
         found.append((loss.item(), gradients, last))
@@ -361,10 +353,10 @@ def test_a_wide_lstm_in_bfloat16_is_held_against_float32(layers, monkeypatch):
 
 
 def test_what_bfloat16_is_not_for_stays_as_it_is(monkeypatch):
-    monkeypatch.setattr(steps, "has_bfloat16", lambda: True)
-    assert not steps.in_bfloat16(RNNModel("LSTM", V, 8, 64, 1))
-    assert not steps.in_bfloat16(RNNModel("GRU", V, 8, 256, 1))
-    assert not steps.in_bfloat16(RNNModel("LSTM", V, 8, 256, 1).double())
+    monkeypatch.setattr(step, "has_bfloat16", lambda: True)
+    assert not step.in_bfloat16(RNNModel("LSTM", V, 8, 64, 1))
+    assert not step.in_bfloat16(RNNModel("GRU", V, 8, 256, 1))
+    assert not step.in_bfloat16(RNNModel("LSTM", V, 8, 256, 1).double())
 
 
 def test_the_same_seed_gives_the_same_losses_and_another_one_others():

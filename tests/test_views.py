@@ -7,11 +7,12 @@ from hypothesis import example, given
 from hypothesis import settings as cases
 from hypothesis import strategies as st
 
-from rnnviz import RNN_TYPES, RunInfo, views
-from rnnviz.data import UNK, Vocab
-from rnnviz.model import RNNModel
-from rnnviz.runs import Run
-from rnnviz.views import view, visible
+from rnnviz import RNN_TYPES, RunInfo
+from rnnviz.analysis import text_view
+from rnnviz.analysis.text_view import view, visible
+from rnnviz.data.corpus import UNK, Vocab
+from rnnviz.nn.model import RNNModel
+from rnnviz.runs.store import Run
 
 GATES = {"LSTM": {"i", "f", "g", "o"}, "GRU": {"r", "z", "n"}, "RNN_TANH": {"a"}, "RNN_RELU": {"a"}}
 ODD = st.sampled_from("ab \n\t\0\r\x85\u00a0e\u0301\u202e\u200dא😀\ud800<") | st.characters()
@@ -85,7 +86,7 @@ def test_the_values_are_those_of_the_chosen_layer_after_each_token(rnn_type, spl
 
 @pytest.mark.parametrize("split", ["char", "word"])
 def test_a_long_text_is_cut_and_says_by_how_much(split, monkeypatch):
-    monkeypatch.setattr(views, "MAX_TOKENS", 7)
+    monkeypatch.setattr(text_view, "MAX_TOKENS", 7)
     text = "ab\n. a" * 5
     cut = {"char": 7, "word": len("ab\n. aab\n. aab")}[split]  # characters that seven tokens take
     seen = view(RUNS["GRU", split], text, 0)
@@ -97,7 +98,10 @@ def test_a_long_text_is_cut_and_says_by_how_much(split, monkeypatch):
 
 def test_a_hundred_thousand_characters_are_cut_to_the_limit():
     seen = view(RUNS["LSTM", "char"], "a b\n" * 25_000, 0)
-    assert (len(seen.tokens), seen.left_out) == (views.MAX_TOKENS, 100_000 - views.MAX_TOKENS)
+    assert (len(seen.tokens), seen.left_out) == (
+        text_view.MAX_TOKENS,
+        100_000 - text_view.MAX_TOKENS,
+    )
 
 
 @cases(max_examples=100)
@@ -119,8 +123,8 @@ def test_spaces_and_line_ends_get_the_marks_of_the_visual_language():
 def test_saturation_is_the_share_of_time_near_the_ends():
     gate = np.array([[0.05, 0.5], [0.95, 0.5], [0.99, 0.05], [0.95, 0.5]], np.float32)
     info, gates = RUNS["GRU", "char"].info, {"z": gate, "n": -gate}
-    seen = views.View(info, ("a",) * 4, np.zeros((4, 2)), gates, {}, 0.0, (), 0, "cpu")
-    found = views.saturation(seen)
+    seen = text_view.View(info, ("a",) * 4, np.zeros((4, 2)), gates, {}, 0.0, (), 0, "cpu")
+    found = text_view.saturation(seen)
     ((below, above),) = found.shares.values()
     assert list(below) == [0.25, 0.25]
     assert list(above) == [0.75, 0.0]
@@ -131,4 +135,4 @@ def test_memory_is_tanh_of_the_cell_state_where_there_is_one():
     for kind in RNN_TYPES:
         seen = view(RUNS[kind, "char"], "ab ab", 1)
         wanted = np.tanh(seen.states["c"]) if kind == "LSTM" else seen.states["h"]
-        np.testing.assert_array_equal(views.memory(seen), wanted)
+        np.testing.assert_array_equal(text_view.memory(seen), wanted)

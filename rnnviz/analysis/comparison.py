@@ -1,0 +1,209 @@
+"""Runs beside each other: how many parameters, what differs, a row of numbers each; new ones alike.
+
+Losses are in nats a token. What is not known of a run (one that came without its history, an RNN
+that has no gates) is None.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from rnnviz import RNN_TYPES
+from rnnviz.data import builtin
+from rnnviz.nn.parameter_count import parameters
+from rnnviz.runs.info import MAX_SIZE, RunInfo
+from rnnviz.runs.store import run_name
+
+if TYPE_CHECKING:
+    from rnnviz.training.loop import TrainConfig
+
+ALIKE = 1.05  # ratio of tokens seen up to which two trainings count as equally long
+
+
+def formulas(infos: Sequence[RunInfo]) -> dict[str, str]:
+    """The formulas of each size of model there is, by the names of its runs."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for info in infos:
+        found.setdefault(parameters(info.model).formulas, []).append(info.name)
+    return {", ".join(names): "\n".join(lines) for lines, names in found.items()}
+
+
+def equal_width(rnn_type: str, target: int, model: dict[str, Any]) -> int:
+    """The hidden size with which a cell type has nearest to `target` parameters in all; the
+    other sizes are those of `model`."""
+
+    def total(h: int) -> int:
+        return parameters(model | {"rnn_type": rnn_type, "hidden_size": h}).total
+
+    above = bisect_left(range(1, MAX_SIZE), target, key=total) + 1
+    return min((max(1, above - 1), above), key=lambda h: abs(total(h) - target))
+
+
+def matched(model: dict[str, Any], equal: str) -> dict[str, dict[str, Any]]:
+    """The sizes of each cell type, of equal "width" or of "parameters" equal to an LSTM's.
+
+    `model`: the sizes of the LSTM, as in RunInfo.model.
+    """
+    models = {rnn_type: model | {"rnn_type": rnn_type} for rnn_type in RNN_TYPES}
+    if equal == "parameters":
+        target = parameters(models["LSTM"]).total
+        for rnn_type, of in models.items():
+            of["hidden_size"] = equal_width(rnn_type, target, model)
+    return models
+
+
+def plans(
+    source: builtin.Source,
+    spec: str,
+    level: str,
+    min_count: int,
+    models: dict[str, dict[str, Any]],
+    seeds: int,
+    config: TrainConfig,
+) -> list[dict[str, Any]]:
+    """What to train, as fields of a Plan: each of the models with seeds 0, 1, ... on one corpus.
+
+    `models`: those of `matched`.
+    """
+    made = []
+    for rnn_type, model in models.items():
+        for seed in range(seeds):
+            name = f"{run_name(source.name, rnn_type)}-{model['hidden_size']}-seed{seed}"
+            made.append(
+                {
+                    "name": name,
+                    "source": source,
+                    "level": level,
+                    "min_count": min_count,
+                    "model": {key: value for key, value in model.items() if key != "vocab_size"},
+                    "config": replace(config, seed=seed),
+                    "spec": spec,
+                }
+            )
+    return made
+
+
+def settings(info: RunInfo) -> dict[str, Hashable]:
+    """What a run is, beyond its cell type: two runs compare when all of these are equal."""
+    model, config = info.model, info.config
+    budgets = ((config.get(key), key) for key in ("steps", "epochs", "minutes"))
+    budget = " ".join(f"{value:g} {key}" for value, key in budgets if value)
+    spent = info.history[-1].get("progress", 1.0) if info.history else 1.0
+    if spent < 1:
+        budget += f" ({spent:.0%} of it spent)"
+    return {
+        "data": (info.corpus, info.fingerprint),
+        "vocabulary": info.vocab,
+        "seed": config.get("seed"),
+        "budget": budget or None,
+        "width": model["hidden_size"],
+        "embedding size": model["embedding_size"],
+        "layers": model["num_hidden_layers"],
+        "dropout": model["dropout"],
+        "tied weights": model["tie_weights"],
+        "learning rate": config.get("lr"),
+        "optimizer": config.get("optimizer"),
+        "batch": config.get("batch_size"),
+        "BPTT length": config.get("sequence_length"),
+        "clip": config.get("clip"),
+    }
+
+
+def told(name: str, value: Hashable) -> str:
+    """A setting's value in words."""
+    if value is None:
+        return "not recorded"
+    if name == "data":
+        return f"{value[0]} ({value[1][:6] or 'no fingerprint'})"
+    if name == "vocabulary":
+        return f"{len(value):,} {'characters' if value.level == 'char' else 'words'}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def differences(infos: Sequence[RunInfo]) -> dict[str, tuple[str, ...]]:
+    """The settings in which the runs differ, and each run's value."""
+    rows = [settings(info) for info in infos]
+    return {
+        name: tuple(told(name, row[name]) for row in rows)
+        for name in (rows[0] if rows else ())
+        if len({row[name] for row in rows}) > 1
+    }
+
+
+def tokens_apart(infos: Sequence[RunInfo]) -> str:
+    """Tokens seen, in words, where the runs are further apart than ALIKE; else ""."""
+    lasts = [info.history[-1] if info.history else {} for info in infos]
+    seen = [last.get("tokens") or 0 for last in lasts]
+    low, high = min(seen), max(seen)  # 0: not recorded
+    if high <= ALIKE * low:
+        return ""
+    said = f"tokens seen {f'{low:,} to' if low else 'not recorded,'} {high:,}"
+    minutes = {info.config.get("minutes") for info in infos}
+    unfair = low and len(minutes) == 1 and None not in minutes
+    return said + " (equal minutes were not equal training)" * bool(unfair)
+
+
+def verdict(infos: Sequence[RunInfo]) -> list[str]:
+    """Sentences: what differs beyond the cell type, then which numbers do not compare."""
+    if len(infos) < 2:
+        return ["One run: choose a second one to compare it with."]
+    differ, apart = differences(infos), tokens_apart(infos)
+    said = [apart] if apart else []
+    said += [f"{name} {', '.join(dict.fromkeys(v))}" for name, v in differ.items()]
+    if not said:
+        return ["These runs differ in nothing but their cell type and weights."]
+    found = [f"Beyond the cell type, these runs differ in {'; '.join(said)}."]
+    if unlike := [name for name in ("data", "vocabulary") if name in differ]:
+        found.append(
+            f"Not all of them share the same {' and '.join(unlike)}: losses, perplexities and bits "
+            "are comparable only between runs that do."
+        )
+    return found
+
+
+def groups(infos: Iterable[RunInfo], *names: str) -> list[list[RunInfo]]:
+    """The runs in groups that are equal in the settings named."""
+    found: dict[tuple, list[RunInfo]] = {}
+    for info in infos:
+        mine = settings(info)
+        found.setdefault(tuple(mine[name] for name in names), []).append(info)
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Of one layer: half-life in tokens of the gradient of the loss at the last token of a text
+    (None for a text too short), and the share of gate values below 0.1 or above 0.9 (None for
+    an RNN)."""
+
+    half_life: float | None
+    saturated: float | None
+
+
+def losses(info: RunInfo) -> dict[str, float | None]:
+    """In nats, and as the custom of words and of characters is."""
+    nats, words = info.valid_loss, info.vocab.level == "word"
+    return {
+        "validation, nats": nats,
+        "perplexity": math.exp(min(nats, 700)) if words and nats is not None else None,
+        "bits/character": None if words or nats is None else nats / math.log(2),
+        "test, nats": info.test_loss,
+    }
+
+
+def row(info: RunInfo, measures: Measures) -> dict[str, Any]:
+    """One line of the table, name -> number, text or None."""
+    last = info.history[-1] if info.history else {}
+    tokens, seconds = last.get("tokens"), last.get("seconds")
+    return losses(info) | {
+        "half-life, tokens": measures.half_life,
+        "saturated gates": measures.saturated,
+        "parameters": info.parameters,
+        "tokens seen": tokens,
+        "seconds": seconds,
+        "tokens/s": round(tokens / seconds) if tokens and seconds else None,
+    }

@@ -1,0 +1,297 @@
+"""How far back a loss reaches: gradients of single predictions with respect to earlier states.
+
+No graph is unrolled. With delta_t = dL/d(h_t, c_t) the adjoints follow
+delta_t = direct_t + J_{t+1}^T delta_{t+1}, where J is known in closed form from the recorded
+gates (`cells.step_back`). A loss here is always that of one prediction, never a sum. Adjoints
+are float64, rescaled every few steps, and norms are kept as logarithms, so that a gradient that
+vanishes or explodes over hundreds of steps is neither lost as a zero nor as an infinity.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rnnviz.analysis.tracing import LayerTrace, Trace, trace_model
+from rnnviz.nn import cells
+from rnnviz.nn.model import RNNModel, checked_ids
+
+BLOCK = 1_000_000  # logits that are held at once
+RESCALE_EVERY = 8  # steps: squares in float64 have room for a factor of 1e19 in each of them
+
+
+@dataclass(frozen=True, eq=False)
+class GradientFlow:
+    """Gradients of the loss of one predicted step, float64; every path counts.
+
+    `h` (L,T,H): dL/dh_t of each layer after step t. `c` alike for the LSTM, else None: dL/dc_t,
+    its part through h_t = o * tanh(c_t) included. `h_log_norm`, `c_log_norm` (L,T): ln of the
+    norms over units, -inf where the gradient is zero.
+    """
+
+    h: Tensor
+    c: Tensor | None
+    h_log_norm: Tensor
+    c_log_norm: Tensor | None
+    target: int
+
+    @property
+    def h_norm(self) -> Tensor:
+        return self.h_log_norm.exp()
+
+    @property
+    def c_norm(self) -> Tensor | None:
+        return None if self.c_log_norm is None else self.c_log_norm.exp()
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSlopes:
+    """What the scan needs of one layer: slopes (T,...), w_ih (G,D,H), w_hh (G,H,H) in blocks."""
+
+    kind: str
+    slopes: cells.Slopes
+    w_ih: Tensor
+    w_hh: Tensor
+
+
+class _Step(NamedTuple):
+    """Adjoints at step t of one layer, for the targets from t on, in units of exp(log_scale).
+
+    `adjoint` (R,S): [dh] or [dh, dc], valid until the next step is asked for; `slopes` of t.
+    """
+
+    t: int
+    layer: int
+    adjoint: Tensor
+    slopes: cells.Slopes
+    log_scale: Tensor  # (R,)
+
+
+def gradient_flow(
+    model: RNNModel, ids: Tensor | Sequence[int], target: int = -1, truncate: int | None = None
+) -> GradientFlow:
+    """dL/dh_t and dL/dc_t for L = -log p(ids[target+1]), the loss of one step.
+
+    `ids` (T+1,): inputs `ids[:-1]`; `target` counts steps from 0 and is taken modulo T.
+    `truncate=k`: truncated BPTT with windows of k from the start; what lies before the
+    window of the target gets nothing. Raises ValueError for too few ids, k < 1 and states
+    that are not finite.
+    """
+    if truncate is not None and (not _is_whole(truncate) or truncate < 1):
+        raise ValueError(f"truncate must be a whole number of at least 1, not {truncate!r}")
+    if not _is_whole(target):
+        raise ValueError(f"target must be a whole number, not {target!r}")
+    layers, direct = _recorded(model, ids)
+    steps, size = direct.shape
+    target = target % steps
+    first = 0 if truncate is None else truncate * (target // truncate)
+    has_c = layers[0].kind == "LSTM"
+    shape = (len(layers), steps, size)
+    h, c = direct.new_zeros(shape), direct.new_zeros(shape)
+    scale = direct.new_zeros(shape[:2])
+    for step in _scan(layers, direct, [target], first):
+        parts = step.adjoint[0].split(size)  # (H,) each
+        for found, adjoint in zip((h, c), parts, strict=False):
+            found[step.layer, step.t] = adjoint
+        scale[step.layer, step.t] = step.log_scale[0]
+    h_log, c_log = (torch.linalg.vector_norm(found, dim=-1).log_() + scale for found in (h, c))
+    for found in (h, c):
+        found *= scale.exp()[..., None]
+    return GradientFlow(h, c if has_c else None, h_log, c_log if has_c else None, target)
+
+
+def influence(
+    model: RNNModel, ids: Tensor | Sequence[int], of: str = "h", layer: int = -1
+) -> Tensor:
+    """All pairs at once (T,T), float64: row t, column s holds ||dL_t/dh_s||, zero for s > t.
+
+    `of`: "h", "c" (LSTM alone) or "x", the input of the layer (of layer 0: the embedding).
+    One backward scan carries the adjoints of all targets together. Raises ValueError.
+    """
+    if of not in ("h", "c", "x"):
+        raise ValueError(f"of must be h, c or x, not {of!r}")
+    if of == "c" and model.rnn_type != "LSTM":
+        raise ValueError(f"{model.rnn_type} has no cell state c")
+    layer = _index("layer", layer, model.rnn.num_layers)
+    layers, direct = _recorded(model, ids)
+    steps, size = direct.shape
+    log_norms = direct.new_full((steps, steps), -math.inf)  # (T,T), column t the loss
+    for step in _scan(layers, direct, range(steps - 1, -1, -1), 0):
+        if step.layer == layer:
+            if of == "x":
+                adjoint = _into_x(layers[layer], step)
+            else:
+                adjoint = step.adjoint[:, :size] if of == "h" else step.adjoint[:, size:]
+            norms = torch.linalg.vector_norm(adjoint, dim=-1)
+            log_norms[step.t, : len(norms)] = norms.log_().add_(step.log_scale)
+    return log_norms.exp_().T.flip(0)
+
+
+def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerSlopes], Tensor]:
+    """Slopes of each layer along ids (T+1,), and dL_t/dh_t (T,H) through the projection alone."""
+    ids = checked_ids(ids, model.embedding.num_embeddings, least=2).to(model.device)
+    trace = trace_model(model, ids[:-1])
+    if not all(layer.h.isfinite().all() for layer in trace.layers):
+        raise ValueError("the states are no longer finite on this text: no gradient is defined")
+    direct = _direct(model, trace.layers[-1].h_out[:, 0], ids[1:])
+    if not direct.isfinite().all():
+        raise ValueError("the loss is not finite on this text: no gradient is defined")
+    return [layer_slopes(model.rnn, layer, k) for k, layer in enumerate(trace.layers)], direct
+
+
+def _direct(model: RNNModel, h: Tensor, following: Tensor) -> Tensor:
+    """dL_t/dh_t (T,H) through the projection alone: of h (T,H) and the tokens after it (T,)."""
+    weight, bias = (p.detach().double() for p in model.projection.parameters())
+    direct = h.to(torch.float64, copy=True)
+    blocks = (a.split(max(1, BLOCK // len(weight))) for a in (direct, following))
+    for rows, at in zip(*blocks, strict=True):
+        p = nn.functional.linear(rows, weight, bias).softmax(-1)  # (T',V)
+        p.scatter_(-1, at[:, None], 0)
+        # d(-log p)/d logits is p - 1 at the token that follows: of the rest, not cancelled
+        p.scatter_(-1, at[:, None], -p.sum(-1, keepdim=True))
+        torch.mm(p, weight, out=rows)
+    return direct
+
+
+def _is_whole(number: object) -> bool:
+    return hasattr(number, "__index__") and not isinstance(number, bool)
+
+
+def _index(name: str, index: int, count: int) -> int:
+    """An index as Python takes it, negative ones from the end, as one from 0."""
+    if not _is_whole(index) or not -count <= index < count:
+        raise ValueError(f"{name} must be a number from {-count} to {count - 1}, not {index!r}")
+    return index % count
+
+
+def _weights(rnn: nn.RNNBase, trace: LayerTrace, k: int) -> list[Tensor | None]:
+    """Of layer k in float64: W_ih, W_hh, b_ih, b_hh and the projection of h, or None."""
+    end = f"_l{k}" + ("_reverse" if trace.reverse else "")
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+    found = (getattr(rnn, name + end, None) for name in names)
+    return [None if p is None else p.detach().double() for p in found]
+
+
+def layer_slopes(rnn: nn.RNNBase, trace: LayerTrace, k: int, batch: int = 0) -> LayerSlopes:
+    """Slopes (T,H) and weights of layer k along a recorded trajectory, in float64."""
+    w_ih, w_hh, b_ih, b_hh, _ = _weights(rnn, trace, k)
+    h_prev = trace.h_prev[:, batch].double()  # (T,H)
+    from_x = nn.functional.linear(trace.x[:, batch].double(), w_ih, b_ih)  # (T,G*H)
+    from_h = nn.functional.linear(h_prev, w_hh, b_hh)
+    c_prev = c = None
+    if trace.c is not None:
+        c_prev, c = trace.c_prev[:, batch].double(), trace.c_out[:, batch].double()
+    slopes = cells.slopes(trace.kind, from_x, from_h, h_prev, c_prev, c)
+    w_ih, w_hh = (cells.blocks(trace.kind, w) for w in (w_ih, w_hh))
+    return LayerSlopes(trace.kind, slopes, w_ih, w_hh)
+
+
+def _scan(
+    layers: list[LayerSlopes], direct: Tensor, targets: Sequence[int], first: int
+) -> Iterator[_Step]:
+    """Adjoints from the last target back to step `first`, top layer first.
+
+    `targets` falls; row r belongs to targets[r] and joins the scan at its step, so at step t
+    the rows of the targets from t on are active. Each row of each layer has a scale of its own:
+    layers may forget at very different speeds.
+    """
+    size, active = direct.shape[1], 0
+    states = 2 * size if layers[0].kind == "LSTM" else size
+    adjoints = direct.new_zeros(len(layers), len(targets), states)  # (L,R,S), from step t + 1
+    adjoints[-1, :, :size] = direct[list(targets)]
+    before = adjoints.clone()  # those of the step before, which take their place
+    log_scale = direct.new_full(adjoints.shape[:2], -math.inf)
+    log_scale[-1] = 0
+    through = direct.new_empty(size, states)
+    slopes = [layer.slopes.steps() for layer in layers]
+    for t in range(targets[0], first - 1, -1):
+        active += active < len(targets) and targets[active] == t
+        above: tuple[Tensor, Tensor] | None = None  # what the layer above hands down, its scale
+        for k in range(len(layers) - 1, -1, -1):
+            layer, adjoint, scale = layers[k], adjoints[k, :active], log_scale[k, :active]
+            if above is not None:
+                common = torch.maximum(scale, above[1]).clamp(min=-1e300)
+                own, other = ((s - common).exp()[:, None] for s in (scale, above[1]))
+                adjoint.mul_(own)[:, :size].addcmul_(above[0], other)
+                scale.copy_(common)
+            cells.complete(slopes[k][t], adjoint)
+            step = _Step(t, k, adjoint, slopes[k][t], scale)
+            yield step
+            if k > 0:
+                above = _into_x(layer, step), scale
+            out = before[k, :active]
+            cells.step_back(layer.kind, step.slopes, layer.w_hh, adjoint, through, out)
+        adjoints, before = before, adjoints
+        if t % RESCALE_EVERY == 0:
+            _rescale(adjoints[:, :active], log_scale[:, :active])
+
+
+def _into_x(layer: LayerSlopes, step: _Step) -> Tensor:
+    """dL/dx of a layer at one step (R,D)."""
+    return cells.carry_back(layer.kind, step.slopes.x, layer.w_ih, step.adjoint)
+
+
+def _rescale(adjoints: Tensor, log_scale: Tensor) -> None:
+    """Bring the largest adjoint of each row (L,R,S) to 1, in place."""
+    largest = torch.linalg.vector_norm(adjoints, math.inf, dim=-1)  # (L,R)
+    log_scale += largest.log()  # -inf for a row of zeros
+    adjoints /= torch.where(largest > 0, largest, 1.0)[..., None]
+
+
+def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, batch: int = 0):
+    """d(state after a step) / d(state before it), (S,S), in closed form.
+
+    The state is (h, c) for the LSTM, h otherwise; `layer` counts `trace.layers`. Raises
+    ValueError for a layer, step or row of the batch that the trace does not have.
+    """
+    layer = _index("layer", layer, len(trace.layers))
+    recorded = trace.layers[layer]
+    step = _index("step", step, recorded.x.shape[0])
+    batch = _index("batch", batch, recorded.x.shape[1])
+    k = layer // (2 if rnn.bidirectional else 1)
+    at = layer_slopes(rnn, recorded, k, batch)
+    w_hr = _weights(rnn, recorded, k)[-1]
+    slopes = at.slopes.steps()[step]
+    h_size = recorded.h.shape[-1]
+    size = h_size + (0 if recorded.c is None else recorded.c.shape[-1])
+    rows = torch.eye(size, dtype=torch.float64, device=recorded.h.device)  # (S,S)
+    if w_hr is not None:  # through the projection of h
+        rows = torch.cat([rows[:, :h_size] @ w_hr, rows[:, h_size:]], -1)
+    cells.complete(slopes, rows)
+    before = rows.new_empty(size, size)
+    cells.step_back(at.kind, slopes, at.w_hh, rows, None, before)
+    return before
+
+
+def memory_half_life(trace: Trace, layer: int) -> Tensor:
+    """Tokens after which a unit's memory has halved (H,): ln 0.5 / mean ln f.
+
+    The product of forget gates decays as exp(mean ln f); for the GRU z keeps. Raises
+    ValueError for an RNN, which has no gate that keeps, and for a layer that there is not.
+    """
+    gates = trace.layers[_index("layer", layer, len(trace.layers))].gates
+    keep = gates.get("f", gates.get("z"))
+    if keep is None:
+        raise ValueError(f"{trace.layers[layer].kind} has no gate that keeps its state")
+    return math.log(2) / keep.double().log().mean((0, 1)).abs()
+
+
+def fit_half_life(norms: Tensor | Sequence[float]) -> float:
+    """Tokens in which a row of gradient norms (T,), its target last, halves: a fit of its log.
+
+    Least squares through ln norm against the distance, zeros left out; inf for a row that
+    does not decay, nan for one with fewer than two norms.
+    """
+    norms = torch.as_tensor(norms, dtype=torch.float64)
+    distance = torch.arange(len(norms) - 1, -1, -1, dtype=torch.float64)
+    kept = (norms > 0) & norms.isfinite()
+    if kept.sum() < 2:
+        return math.nan
+    x, y = distance[kept], norms[kept].log()
+    slope = ((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum()
+    return math.log(0.5) / slope.item() if slope < 0 else math.inf

@@ -1,0 +1,180 @@
+"""The trainings of this server as the Train page shows them: progress, pictures, how they ended."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+
+import pandas as pd
+import streamlit as st
+
+from rnnviz.app import page, sidebar
+from rnnviz.figures import signals, training
+from rnnviz.jobs.queue import SAMPLE_TEMPERATURE, Job, Progress
+
+MOST_POINTS = 400  # of a curve: a picture shows no more
+MOST_SAMPLES = 10
+KINDS_OF_POINT = {
+    "step": "last",
+    "loss": "mean",
+    "valid_loss": "last",
+    "grad_norm": "mean",
+    "lr": "last",
+}
+
+
+def show() -> None:
+    """The trainings that run or wait, and the last one that ended; alive while one is active."""
+    active = any(job.active for job in page.jobs().list())
+
+    @st.fragment(run_every=1.0 if active else None)
+    def panels() -> None:
+        jobs = page.jobs().list()
+        if active and not any(job.active for job in jobs):
+            st.rerun()
+        ended = [job for job in jobs if not job.active][-1:]
+        for job in [job for job in jobs if job.active] or ended:
+            _panel(job)
+        if active and ended:
+            with st.expander(f"Before: {_name(ended[0])}"):
+                _result(ended[0])
+
+    panels()
+
+
+def _name(job: Job) -> str:
+    kinds = dict.fromkeys(plan.model["rnn_type"] for plan in job.plans)
+    return page.plain(f"{', '.join(kinds)} on {job.plans[0].source.name}")
+
+
+def _panel(job: Job) -> None:
+    with st.container(border=True):
+        left, right = st.columns([5, 1], vertical_alignment="center")
+        left.markdown(f"**{_name(job)}**")
+        if job.active:
+            right.button(
+                "Stopping …" if job.stopping else "Stop",
+                key=f"stop_{id(job)}",
+                on_click=job.stop,
+                disabled=job.stopping,
+                width="stretch",
+                help="What is learned by then is kept.",
+            )
+        if job.state == "waiting":
+            st.caption("Waits in line: it begins when the training before it has ended.")
+        elif job.state == "running":
+            st.progress(*_progress(job))
+        else:
+            _result(job)
+        _pictures(job)
+        _samples(job)
+
+
+def _progress(job: Job) -> tuple[float, str]:
+    """Share of all that is to be done, and a line about it."""
+    total = len(job.progress)
+    place = max((i for i, p in enumerate(job.progress) if p.run), default=0)
+    now = job.progress[place]
+    if not now.records:
+        return place / total, f"{now.run or 'The first model'}: first steps …"
+    last, ahead = now.records[-1], total - place - 1
+    if job.plans[place].config.minutes:
+        left = 60 * job.plans[place].config.minutes * (1 - last.progress + ahead)
+    else:
+        left = last.seconds / last.progress * (1 - last.progress + ahead)
+    number = f" ({place + 1} of {total})" if total > 1 else ""
+    left = round(left)
+    return (place + last.progress) / total, (
+        f"{now.run}{number}: {last.progress:.0%}, {left // 60}:{left % 60:02} left, "
+        f"{last.tokens / last.seconds:,.0f} tokens/s on {now.device}, "
+        f"loss {last.loss:.3f} nats, perplexity {_perplexity(last.loss)}"
+    )
+
+
+def _perplexity(nats: float) -> str:
+    return f"{math.exp(min(nats, 80)):.3g}"
+
+
+def _result(job: Job) -> None:
+    """How a training ended, and the way to its models."""
+    saved = [p for p in job.progress if p.saved]
+    if job.message:
+        st.error(page.plain(job.message[0].upper() + job.message[1:]))
+    if saved:
+        lines = ["Stopped; what was learned is kept."] if job.state == "stopped" else []
+        for progress in saved:
+            losses = [r.valid_loss for r in progress.records if r.valid_loss is not None]
+            known = "not evaluated"
+            if losses:
+                known = f"{min(losses):.3f} nats, perplexity {_perplexity(min(losses))}"
+            lines.append(f"{page.plain(progress.run)}: validation loss {known}.")
+        st.markdown("  \n".join(lines))
+        names = _one_of_each_first(job)
+        look, compare, keep = st.columns([2, 2, 3], vertical_alignment="center")
+        if look.button("See the gates", key=f"look_{id(job)}", type="primary", width="stretch"):
+            sidebar.show_on("gates", names)
+        if compare.button("Compare", key=f"compare_{id(job)}", width="stretch"):
+            st.session_state["kept_compared"] = (st.session_state["page"], names)  # all of them
+            sidebar.show_on("compare", names)
+        keep.page_link("pages/models.py", label="Name it, take it along, delete it")
+    elif job.state == "stopped":
+        st.caption("Stopped before it began.")
+
+
+def _one_of_each_first(job: Job) -> list[str]:
+    """The saved runs, so that the four that a sidebar takes are of four cell types."""
+    pairs = zip(job.plans, job.progress, strict=True)
+    saved = [(plan.model["rnn_type"], progress.run) for plan, progress in pairs if progress.saved]
+    first = dict(reversed(saved)).values()
+    return sorted((name for _, name in saved), key=lambda name: name not in first)
+
+
+def _pictures(job: Job) -> None:
+    dark, curves, norms, rates = page.is_dark(), [], [], []
+    kinds = [plan.model["rnn_type"] for plan in job.plans]
+    plans = zip(job.plans, signals.dashes(kinds), job.progress, strict=True)
+    for plan, dash, progress in plans:
+        if not progress.records:
+            continue
+        kind = plan.model["rnn_type"]
+        label = kind if kinds.count(kind) == 1 else f"{kind}, seed {plan.config.seed}"
+        color, at = signals.color(kind, dark), _thinned(progress)
+        losses = at["step"], at["loss"], at["valid_loss"]
+        curves.append(training.Learning(label, color, dash, *losses))
+        norms.append((label, color, at["step"], at["grad_norm"], dash))
+        rates.append((label, color, at["step"], at["lr"], dash))
+    if not curves:
+        return
+    st.plotly_chart(training.learning(curves, "Loss and perplexity"), key=f"learning_{id(job)}")
+    left, right = st.columns(2)
+    figure = training.training_norms(norms, job.plans[0].config.clip, "Norm of the gradient")
+    left.plotly_chart(figure, key=f"norms_{id(job)}")
+    right.plotly_chart(training.learning_rates(rates, "Learning rate"), key=f"rates_{id(job)}")
+    st.caption(
+        "Lines: the loss of the batches, the mean since the point before. Marks: validation. Where "
+        "validation rises and training falls on, the model learns its text by heart. The norm is "
+        "that of all parameters before clipping; above the dotted line it is cut."
+    )
+
+
+def _thinned(progress: Progress) -> dict:
+    """Its records by field, each (N,) of floats: neighbours are drawn together into one point."""
+    records = pd.DataFrame([asdict(r) for r in list(progress.records)])[list(KINDS_OF_POINT)]
+    bins = pd.RangeIndex(len(records)) // math.ceil(len(records) / MOST_POINTS)
+    points = records.astype(float).groupby(bins).agg(KINDS_OF_POINT)
+    return {name: points[name].to_numpy() for name in points}
+
+
+def _samples(job: Job) -> None:
+    """What each model wrote at its last evaluation, and before."""
+    for column, progress in page.side_by_side([p for p in job.progress if p.samples]):
+        with column:
+            (step, text), *before = progress.samples[: -MOST_SAMPLES - 1 : -1]
+            name = page.plain(progress.run)
+            st.markdown(f"**{name}** writes at step {step:,}, temperature {SAMPLE_TEMPERATURE:g}")
+            st.code(text, None, wrap_lines=True, height=240)
+            if before:
+                with st.expander("What it wrote before"):
+                    for step, text in before:
+                        st.caption(f"Step {step:,}")
+                        st.code(text, None, wrap_lines=True)

@@ -1,0 +1,131 @@
+"""One HTML file with tables, figures, heatmaps and text that opens without the app or a network."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, TypeAlias
+
+from rnnviz import __version__
+from rnnviz._paths import COMPONENTS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    Part: TypeAlias = "str | Text | Heatmaps | Frames | pd.DataFrame | go.Figure"
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f27; max-width: 1400px; margin: 2rem auto;
+  padding: 0 1rem; }
+p { max-width: 60rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 13px; }
+th, td { padding: .3rem .5rem; border-bottom: 1px solid #dadde3; text-align: right; }
+th:first-child, td:first-child { text-align: left; white-space: nowrap; }
+[class^=rangeslider-mask] { fill-opacity: .1 !important; }
+pre { background: #f4f5f7; padding: .7rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+.heatmaps { --st-text-color: #1b1f27; --st-background-color: #ffffff; --st-primary-color: #0072b2;
+  --st-secondary-background-color: #f4f5f7; --st-font: system-ui, sans-serif;
+  --st-code-font: ui-monospace, monospace; display: block; margin: .5rem 0 1.5rem; }
+.frames label { display: flex; gap: 1rem; align-items: center; flex-wrap: wrap; }
+.frames input { flex: 1 1 12rem; accent-color: #0072b2; }
+.frames output { min-width: 5rem; font-variant-numeric: tabular-nums; }
+"""
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words of a model or a formula, shown as they are under a name."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Heatmaps:
+    """A message of `heatmaps.pack`, drawn as on the pages."""
+
+    message: bytes
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Parts by what the slider says when it shows them; at first those of `chosen`."""
+
+    name: str
+    frames: Mapping[str, Sequence[Part]]
+    chosen: str
+
+
+def document(title: str, sections: Mapping[str, Sequence[Part]]) -> str:
+    """The file's content: headings, below each its parts (a str is a paragraph).
+
+    Below the title stand the version of rnnviz and today's date. Every name and text in it is
+    escaped, plotly.js and the code of heatmaps are in it once.
+    """
+    from plotly.offline import get_plotlyjs
+
+    body = "\n".join(
+        f"<h2>{html.escape(heading)}</h2>\n" + "\n".join(map(_part, parts))
+        for heading, parts in sections.items()
+    )
+    title = html.escape(title)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{title}</title><style>{STYLE}</style><script>{get_plotlyjs()}</script></head>\n"
+        f"<body>\n<h1>{title}</h1>\n<p>rnnviz {__version__}, {date.today()}</p>\n"
+        f'{body}\n<script type="module">\n{_code()}</script>\n'
+        "</body>\n</html>\n"
+    )
+
+
+def _code() -> str:
+    """A module: the function `draw` and the `css` of heatmaps, and what is done with them."""
+    module = base64.b64encode((COMPONENTS / "heatmaps.js").read_bytes()).decode()
+    css = json.dumps((COMPONENTS / "heatmaps.css").read_text(encoding="utf-8"))
+    return f'import draw from "data:text/javascript;base64,{module}";\nconst css = {css};\n' + (
+        COMPONENTS / "report.js"
+    ).read_text(encoding="utf-8")
+
+
+def _part(part: Part) -> str:
+    if isinstance(part, str):
+        return f"<p>{html.escape(part)}</p>"
+    if isinstance(part, Text):
+        return f"<h3>{html.escape(part.name)}</h3>\n<pre>{html.escape(part.text)}</pre>"
+    if isinstance(part, Heatmaps):
+        return (
+            f'<div class="heatmaps" data-message="{base64.b64encode(part.message).decode()}"></div>'
+        )
+    if isinstance(part, Frames):
+        return _frames(part)
+    if hasattr(part, "to_plotly_json"):
+        options = {"displaylogo": False, "responsive": True}
+        return part.to_html(full_html=False, include_plotlyjs=False, config=options)
+    table = part.to_html(
+        index=False,
+        border=0,
+        na_rep="–",
+        float_format=lambda x: f"{x:,.3f}",
+        formatters=dict.fromkeys(part.select_dtypes("integer"), "{:,}".format),
+    )
+    return f'<div class="wide">{table}</div>'
+
+
+def _frames(part: Frames) -> str:
+    sections = "\n</section>\n".join(
+        f'<section data-label="{html.escape(label)}" hidden>\n' + "".join(map(_part, parts))
+        for label, parts in part.frames.items()
+    )
+    first = list(part.frames).index(part.chosen)
+    return (
+        f'<div class="frames"><label>{html.escape(part.name)}'
+        f'<input type="range" min="0" max="{len(part.frames) - 1}" value="{first}">'
+        f"<output></output></label>\n{sections}\n</section></div>"
+    )

@@ -1,0 +1,160 @@
+"""Losses, norms and rates over a training: arrays in, plotly figure out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from rnnviz.figures.signals import MARKERS, Line, around, log_axis
+
+MAX_NATS = 80.0  # whose exp, the perplexity, is a float32
+USUAL_NATS = 12.0  # ln of the largest vocabulary, about: what guessing costs at most
+
+
+@dataclass(frozen=True)
+class Learning:
+    """One model in training, all (N,): losses in nats a token, NaN where none was taken."""
+
+    label: str
+    color: str
+    dash: str
+    step: np.ndarray
+    loss: np.ndarray
+    valid_loss: np.ndarray
+
+
+def learning(runs: Sequence[Learning], title: str) -> go.Figure:
+    """Training (lines) and validation loss (markers); the right axis says their exp."""
+    figure = go.Figure()
+    for run in runs:
+        there = np.isfinite(run.valid_loss)
+        lines = [
+            ("training", run.step, run.loss, "lines" if len(run.step) > 1 else "markers", 4),
+            ("validation", run.step[there], run.valid_loss[there], "markers", 9),
+        ]
+        for what, x, y, mode, size in lines:
+            figure.add_scatter(
+                x=x.astype(np.int32),
+                y=y.astype(np.float32),
+                customdata=np.exp(np.minimum(y, MAX_NATS)).astype(np.float32),
+                name=run.label,
+                mode=mode,
+                line={"color": run.color, "dash": run.dash, "width": 1.4},
+                marker={"color": run.color, "symbol": MARKERS[run.dash], "size": size},
+                legendgroup=run.label,
+                showlegend=what == "training",
+                hovertemplate=f"{what}, step %{{x}}: %{{y:.3f}} nats, "
+                "perplexity %{customdata:.3g}",
+            )
+    found = np.concatenate([np.zeros(0), *(r.loss for r in runs), *(r.valid_loss for r in runs)])
+    found = found[np.isfinite(found)]
+    low, highest = (found.min(), found.max()) if len(found) else (0.0, 5.0)
+    # A ReLU-RNN's first losses may be a million nats, beside which nothing else would be seen.
+    most = min(max(USUAL_NATS, 3 * np.median(found)), MAX_NATS) if len(found) else USUAL_NATS
+    high = min(highest, most)
+    low = min(low, high)
+    cut = f" (cut: the highest loss is {highest:,.0f})" if highest > most else ""
+    low, high = low - 0.05 * (high - low + 0.1), high + 0.05 * (high - low + 0.1)
+    # Both axes keep their range: the right one is the exp of the left one, and shown by this trace.
+    figure.add_scatter(x=[None], y=[None], yaxis="y2", showlegend=False, hoverinfo="skip")
+    figure.update_xaxes(title_text="training step", showgrid=False)
+    figure.update_layout(
+        title_text=title + cut,
+        yaxis={"title_text": "loss, nats a token", "range": [low, high], "fixedrange": True},
+        yaxis2={
+            **log_axis(np.exp(low), np.exp(high), "~g"),
+            "range": [low / np.log(10), high / np.log(10)],
+            "title_text": "perplexity (log)",
+            "overlaying": "y",
+            "side": "right",
+            "showgrid": False,
+            "fixedrange": True,
+        },
+        height=380,
+        margin={"l": 60, "r": 60, "t": 40, "b": 50},
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.22},
+    )
+    return figure
+
+
+def learning_rates(runs: Sequence[tuple], title: str):
+    """The learning rate over training: label, colour, steps (N,), rates (N,), perhaps a dash."""
+    figure = _over_training(runs, title)
+    figure.update_yaxes(title_text="learning rate", rangemode="tozero", exponentformat="power")
+    return figure
+
+
+def training_norms(runs: Sequence[tuple], clip: float | None, title: str) -> go.Figure:
+    """Norms before clipping: label, colour, steps (N,), norms (N,), perhaps a dash."""
+    figure = _over_training(runs, title)
+    found = np.concatenate([[] if clip is None else [clip], *(run[3] for run in runs)])
+    figure.update_yaxes(title_text="gradient norm (log)", **log_axis(*around(found), "~g"))
+    if clip is not None:
+        figure.add_hline(y=clip, line={"dash": "dot", "color": "#888888"})
+        at = {"x": 1, "xref": "paper", "xanchor": "right", "y": np.log10(clip), "yanchor": "bottom"}
+        figure.add_annotation(text="clip", showarrow=False, **at)  # a log axis places it by log10
+    return figure
+
+
+def _over_training(runs: Sequence[tuple], title: str) -> go.Figure:
+    figure = go.Figure()
+    for label, color, steps, values, *dash in runs:
+        figure.add_scatter(
+            x=steps,
+            y=values,
+            name=label,
+            mode="lines" if len(steps) > 1 else "markers",
+            line={"color": color, "width": 1.5, "dash": dash[0] if dash else "solid"},
+        )
+    figure.update_xaxes(title_text="training step")
+    figure.update_layout(
+        title_text=title,
+        height=340,
+        margin={"l": 70, "r": 10, "t": 40, "b": 50},
+        legend={"orientation": "h", "y": -0.25},
+    )
+    return figure
+
+
+def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> go.Figure:
+    """Losses in nats a token over training, both axes logarithmic; a band of one place is a bar."""
+    figure = go.Figure()
+    for line in lines:
+        bar = None
+        if line.low is not None and len(line.x) > 1:
+            red, green, blue = (int(line.color[i : i + 2], 16) for i in (1, 3, 5))
+            edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+            figure.add_scatter(x=line.x, y=line.low, **edge)
+            tint = f"rgba({red}, {green}, {blue}, 0.2)"
+            figure.add_scatter(x=line.x, y=line.high, fill="tonexty", fillcolor=tint, **edge)
+        elif line.low is not None:
+            bar = {"array": line.high - line.y, "arrayminus": line.y - line.low}
+        figure.add_scatter(
+            x=line.x,
+            y=line.y,
+            error_y=bar,
+            name=line.label,
+            mode="lines" if len(line.x) > 1 else "markers",
+            line={"color": line.color, "dash": line.dash, "width": 2},
+            marker={"color": line.color, "size": 8},
+            hovertemplate="%{y:.3f} nats",
+        )
+    x = np.concatenate([line.x for line in lines])
+    y = np.concatenate(
+        [v for line in lines for v in (line.y, line.low, line.high) if v is not None]
+    )
+    figure.update_xaxes(title_text=f"{x_title} (log)", showgrid=False, **log_axis(*around(x), "~s"))
+    figure.update_yaxes(title_text="nats a token (log)", **log_axis(*around(y), "~g"))
+    figure.update_layout(
+        title_text=title,
+        height=380,
+        margin={"l": 60, "r": 10, "t": 40, "b": 50},
+        hovermode="x unified",
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.25, "traceorder": "normal"},
+    )
+    return figure

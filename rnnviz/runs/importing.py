@@ -1,0 +1,198 @@
+"""Models of others as runs: those of pytorch/examples' word_language_model, and RNNModel's own."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnviz import RNN_TYPES
+from rnnviz.data.builtin import Source
+from rnnviz.data.corpus import EOS, LEVELS, UNK, Vocab, fingerprint, make_corpus
+from rnnviz.runs import archive
+from rnnviz.runs.info import MAX_LAYERS, MAX_SIZE, RunError, RunInfo
+from rnnviz.runs.store import Run, fill, run_name, versions
+from rnnviz.runs.unpickle import Found, read_model
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NEVER = -1e4  # bias of a token that a model has not: exp of it is exactly 0 in float32
+
+
+def bring_in(raw: bytes, file: str, folder: Path, source: Source | None, **options) -> RunInfo:
+    """Save what a file holds as a run of the user: a run of `archive.pack`, or a model.
+
+    `options` are those of `import_run`. Raises RunError or CorpusError with one sentence.
+    """
+    if archive.metadata(raw):
+        return archive.unpack(raw, folder, options.get("name", ""))
+    return archive.keep(import_run(raw, file, source, **options), folder)
+
+
+def import_run(
+    raw: bytes,
+    file: str,
+    source: Source | None,
+    *,
+    spec: str = "",
+    rnn_type: str | None = None,
+    name: str = "",
+    command: str = "",
+) -> Run:
+    """A model in a file as a run that is not saved yet; the vocabulary comes from its corpus.
+
+    Raises RunError or CorpusError with one sentence.
+    """
+    from rnnviz.nn.evaluation import evaluate
+    from rnnviz.nn.model import RNNModel
+
+    found = read_model(raw, file)
+    options = describe(found, file, rnn_type)
+    if source is None:
+        raise RunError(
+            f"{file} has no vocabulary: give the corpus that it was trained on, "
+            "a folder with train.txt, valid.txt and test.txt or the name of a corpus"
+        )
+    vocab, cue = _vocabulary(found, source)
+    tensors = found.tensors
+    if len(vocab) > options["vocab_size"]:
+        tensors, options["vocab_size"] = _with_unknown(tensors), len(vocab)
+    model = RNNModel(**options)
+    fill(model, tensors, Path(file))
+    model.eval()
+    valid = _ids(vocab, source.texts[1])
+    info = RunInfo(
+        name=name or run_name(source.name, model.rnn_type),
+        model=options,
+        vocab=vocab,
+        corpus=source.name,
+        fingerprint=fingerprint(source),
+        spec=spec,
+        cue=cue,
+        valid_loss=evaluate(model, valid, cue) if len(valid) > 1 else None,
+        command=command,
+        versions=versions(),
+    )
+    return Run(info, model)
+
+
+def describe(found: Found, file: str, rnn_type: str | None = None) -> dict[str, Any]:
+    """The arguments of RNNModel, read off the tensors' shapes. Raises RunError.
+
+    `rnn_type` is needed for an RNN alone, whose tanh or relu no tensor shows.
+    """
+    import torch
+
+    from rnnviz.nn.model import RNNModel
+
+    tensors = found.tensors
+    for name, tensor in tensors.items():
+        plain = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
+        plain = plain and tensor.device.type == "cpu" and not tensor.is_quantized
+        if not plain or tensor.nbytes > tensor.untyped_storage().nbytes():  # expanded
+            raise RunError(f"{file} has no plain numbers at {_theirs(found, name)}")
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    table, recurrent = shapes.get("embedding.weight", ()), shapes.get("rnn.weight_hh_l0", ())
+    if len(table) != 2 or len(recurrent) != 2 or 0 in table + recurrent:
+        raise RunError(
+            f"{file} is no recurrent language model: it lacks encoder.weight and "
+            "rnn.weight_hh_l0 (or embedding.weight), each with two dimensions"
+        )
+    (rows, hidden), (vocab, embedding) = recurrent, table
+    seen = {4 * hidden: ("LSTM",), 3 * hidden: ("GRU",), hidden: RNN_TYPES[2:]}.get(rows, ())
+    told = rnn_type or found.rnn_type or (seen[0] if len(seen) == 1 else None)
+    if not seen:
+        raise RunError(
+            f"{file} is no LSTM, GRU or RNN: its rnn.weight_hh_l0 is {rows:,} by {hidden:,}"
+        )
+    if told is None:
+        raise RunError(
+            f"{file} is an RNN, and its tensors do not show whether its nonlinearity is tanh or "
+            "relu: say RNN_TANH or RNN_RELU (--rnn-type)"
+        )
+    if told not in seen or found.rnn_type not in (None, told):
+        raise RunError(f"{file} is no {told} but {found.rnn_type or ' or '.join(seen)}")
+    layers = sum(re.fullmatch(r"rnn\.weight_hh_l\d+", name) is not None for name in shapes)
+    if max(vocab, embedding, hidden) >= MAX_SIZE or layers > MAX_LAYERS:
+        raise RunError(
+            f"{file} is too large: a vocabulary of {vocab:,}, {hidden:,} units and {layers} "
+            f"layers, where {MAX_SIZE - 1:,} and {MAX_LAYERS} are the most"
+        )
+    options = {
+        "rnn_type": told,
+        "vocab_size": vocab,
+        "embedding_size": embedding,
+        "hidden_size": hidden,
+        "num_hidden_layers": layers,
+        "dropout": 0.0,
+        "tie_weights": (vocab, hidden) == table == shapes.get("projection.weight")
+        and torch.equal(tensors["embedding.weight"], tensors["projection.weight"]),
+    }
+    with torch.device("meta"):
+        wanted = {n: tuple(t.shape) for n, t in RNNModel(**options).state_dict().items()}
+    if shapes != wanted:
+        odd = sorted(set(wanted.items()) ^ set(shapes.items()))[0][0]
+        raise RunError(
+            f"{file}: {_theirs(found, odd)} is {shapes.get(odd, 'not there')}, "
+            f"{wanted.get(odd, 'nothing')} was expected"
+        )
+    return options
+
+
+def _theirs(found: Found, name: str) -> str:
+    """A tensor's name as it stands in the file."""
+    if found.examples:
+        name = name.replace("embedding.", "encoder.").replace("projection.", "decoder.")
+    return repr(name[:80])
+
+
+def _vocabulary(found: Found, source: Source) -> tuple[Vocab, int | None]:
+    """The tokens of a model, from the texts that it was trained on, and the cue of its task."""
+    rows = len(found.tensors["embedding.weight"])
+    if found.examples:
+        tokens = dictionary(source.texts)
+        if len(tokens) == rows:
+            return Vocab(tokens if UNK in tokens else (*tokens, UNK), "space"), None
+        sizes = f"{len(tokens):,} words"
+    else:
+        sizes = ""
+        for level in LEVELS:
+            corpus = make_corpus(source, level)
+            if len(corpus.vocab) == rows:
+                return corpus.vocab, corpus.cue
+            sizes += f"{' or ' if sizes else ''}{len(corpus.vocab):,} by {level}"
+    raise RunError(
+        f"the model has a vocabulary of {rows:,}, and {source.name} has {sizes}: "
+        "it was trained on another text"
+    )
+
+
+def dictionary(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of train, valid and test text in order of first appearance, `<eos>` after each
+    line: the place of a word is its id in word_language_model."""
+    lines = (line for text in texts for line in io.StringIO(text))
+    return tuple(dict.fromkeys(word for line in lines for word in (*line.split(), EOS)))
+
+
+def _with_unknown(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """One more token, for `<unk>`: read as the mean of all words, never written.
+
+    Its bias makes its probability exactly 0, so that every loss stays as it was.
+    """
+    import torch
+
+    table, out = tensors["embedding.weight"].float(), tensors["projection.weight"].float()
+    never = torch.full((1,), NEVER)
+    return tensors | {
+        "embedding.weight": torch.cat((table, table.mean(0, keepdim=True))),  # (V+1,D)
+        "projection.weight": torch.cat((out, out.mean(0, keepdim=True))),  # (V+1,H)
+        "projection.bias": torch.cat((tensors["projection.bias"].float(), never)),  # (V+1,)
+    }
+
+
+def _ids(vocab: Vocab, text: str) -> Tensor:
+    import torch
+
+    return torch.from_numpy(vocab.encode(text))

@@ -1,0 +1,93 @@
+"""Weights of a run at some steps of its training, in float16: what a time-lapse shows.
+
+`<run folder>/snapshots/<step>.safetensors`, at most MAX_SNAPSHOTS files and MAX_BYTES a run,
+evenly spaced in log(step + 1); the first and the last stay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from rnnviz.runs import store
+from rnnviz.runs.info import RunError, RunInfo
+from rnnviz.runs.store import Run
+
+MAX_SNAPSHOTS = 20
+MAX_BYTES = 20_000_000
+PER_DOUBLING = 2  # of the steps, before thinning
+
+
+def due(step: int) -> bool:
+    """Whether a step is one of 0, 1, 2, 3, 5, 7, 11, 15, ...: two in each doubling of step + 1."""
+    place = PER_DOUBLING * math.log2(step + 1)
+    return step == 0 or math.floor(place) > math.floor(PER_DOUBLING * math.log2(step))
+
+
+def keep(run: Run, folder: Path | str, step: int) -> None:
+    """Write the model's weights of now and thin out what is there. Raises RunError.
+
+    Weights that float16 cannot hold, and models of which not two snapshots fit, are left out.
+    """
+    from safetensors.torch import save
+
+    path = Path(folder) / store.safe_name(run.info.name) / "snapshots"
+    weights = store.flat({"": run.model.state_dict()}, run.model)
+    weights = {name: tensor.half() for name, tensor in weights.items()}
+    content = save(weights)
+    room = min(MAX_SNAPSHOTS, MAX_BYTES // len(content))
+    if room < 2 or not all(tensor.isfinite().all() for tensor in weights.values()):
+        return
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        there = _steps(path)
+        before = [old for old in there if old < step]  # later ones are of a training given up
+        for old in set(there) - set(thinned([*before, step], room)):
+            _file(path, old).unlink(missing_ok=True)
+        store.write(_file(path, step), content)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def thinned(steps: Sequence[int], room: int) -> list[int]:
+    """At most `room` of the steps: again and again goes the one that leaves the smallest gap."""
+    left = sorted(set(steps))
+    while len(left) > max(room, 2):
+        places = [math.log(step + 1) for step in left]
+        gaps = [after - before for before, after in zip(places, places[2:], strict=False)]
+        del left[1 + gaps.index(min(gaps))]
+    return left
+
+
+def steps(info: RunInfo) -> tuple[int, ...]:
+    """The steps of which a run has a snapshot, rising; none for a run that is gone."""
+    return () if info.path is None else _steps(info.path / "snapshots")
+
+
+def delete(path: Path) -> None:
+    """Remove all snapshots in a run's folder, half-written ones too. Raises OSError."""
+    path = path / "snapshots"
+    for file in (*(_file(path, step) for step in _steps(path)), *path.glob(".*.safetensors.*")):
+        file.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # none, or it holds what is not ours
+        path.rmdir()
+
+
+def load(info: RunInfo, step: int) -> Run:
+    """The run as it was after a step. Raises RunError as `load_run` does."""
+    file = _file(info.path / "snapshots", step)
+    model = store.new_model(info, file)
+    tensors, _ = store.read_tensors(file, model)
+    store.fill(model, tensors, file)
+    return Run(info, model.eval())
+
+
+def _steps(path: Path) -> tuple[int, ...]:
+    names = [file.stem for file in path.glob("*.safetensors")]
+    return tuple(sorted(int(name) for name in names if name.isascii() and name.isdecimal()))
+
+
+def _file(path: Path, step: int) -> Path:
+    return path / f"{step}.safetensors"

@@ -1,0 +1,60 @@
+"""How gradients change weights: AdamW on a schedule, or plain steps as in the lecture notes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from rnnviz.nn.model import RNNModel
+
+WARMUP_STEPS = 100
+AVERAGES = ("exp_avg", "exp_avg_sq")  # that AdamW keeps of each parameter, beside its step
+LAST_LR = 0.02  # share of the learning rate at which the cosine ends
+
+
+def sgd_step(parameters: list[nn.Parameter], lr: float | Tensor) -> None:
+    """param -= lr * grad, for all of them in one call."""
+    gradients = [p.grad for p in parameters]
+    with torch.no_grad():
+        if isinstance(lr, Tensor):  # torch takes no such alpha
+            torch._foreach_sub_(parameters, torch._foreach_mul(gradients, lr))
+        else:
+            torch._foreach_add_(parameters, gradients, alpha=-lr)
+
+
+def schedule(step: int, progress: float) -> float:
+    """Share of the learning rate: a warm-up over the first steps, then a cosine over the budget."""
+    cosine = 0.5 * (1 + math.cos(math.pi * progress))
+    return min(1.0, (step + 1) / WARMUP_STEPS) * (LAST_LR + (1 - LAST_LR) * cosine)
+
+
+def adamw_of(model: RNNModel, moments: dict[str, Tensor]) -> torch.optim.AdamW:
+    """AdamW in one fused kernel, going on from the moments of `moments_of`, if there are any."""
+    optimizer = torch.optim.AdamW(
+        model.parameters(),
+        lr=1.0,
+        betas=(0.9, 0.99),
+        weight_decay=0.01,
+        fused=True,
+        capturable=model.device.type == "cuda",
+    )
+    for name, parameter in model.named_parameters():
+        entry = {
+            key: moments[f"{key}.{name}"].to(parameter.device)
+            for key in ("step", *AVERAGES)
+            if f"{key}.{name}" in moments
+        }
+        if entry:
+            optimizer.state[parameter] = entry
+    return optimizer
+
+
+def moments_of(model: RNNModel, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
+    """AdamW's state by parameter name; the tensors are the optimizer's own, not copies."""
+    return {
+        f"{key}.{name}": value
+        for name, parameter in model.named_parameters()
+        for key, value in optimizer.state.get(parameter, {}).items()
+    }
