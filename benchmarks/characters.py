@@ -21,7 +21,7 @@ import torch
 
 from benchmarks._command import run
 from rnnviz import RNN_TYPES
-from rnnviz.data import builtin
+from rnnviz.data import download
 from rnnviz.figures import signals, training
 
 Curve = list[tuple[float, float]]  # seconds, validation nats a character
@@ -87,7 +87,7 @@ def _nanogpt(folder: Path) -> tuple[float, Curve]:
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name) / "nanoGPT"
         shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(".git", "assets", "*.ipynb"))
-        text = builtin.fetched("tinyshakespeare.txt")
+        text = download.fetched("tinyshakespeare.txt")
         (copy / "data/shakespeare_char/input.txt").write_text(text, encoding="utf-8")
         run(["data/shakespeare_char/prepare.py"], copy)
         ran = run(["train.py", *RECIPE.split()], copy)

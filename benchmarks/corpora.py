@@ -4,16 +4,17 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from rnnviz.data import builtin
-from rnnviz.jobs.queue import prepare
+from rnnviz.data import corpus
+from rnnviz.data.source import from_text
+from rnnviz.jobs.plan import prepare
 
 SIZE, ROUNDS = 10_000_000, 5
 BOUNDS = {"char": "at most 1 s", "word": "at most 5 s"}
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
-    texts = builtin.read("python-source").texts
-    source = builtin.from_text(texts[0][:SIZE], "ten megabytes")
+    texts = corpus.read("python-source").texts
+    source = from_text(texts[0][:SIZE], "ten megabytes")
     for level, bound in BOUNDS.items():
         times = []
         for _ in range(ROUNDS):

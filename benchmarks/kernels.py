@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from rnnviz import RNNModel
-from rnnviz.training.step import WARM_UP, Recorded, Steps
+from rnnviz.training.cuda_graph import WARM_UP, CudaGraph
+from rnnviz.training.step import TrainStep
 
 VOCAB, SIZE, BATCH, LENGTH = 18_328, 200, 20, 35
 STEPS, ROUNDS = 50, 5
@@ -26,10 +27,10 @@ def rows() -> Iterator[tuple[str, str, str]]:
     torch.manual_seed(0)
     model = RNNModel("LSTM", VOCAB, SIZE, SIZE, 2, 0.2).cuda().train()
     ids = torch.randint(VOCAB, (BATCH, LENGTH + 1), device="cuda")
-    recorded, plain = (Steps(model, BATCH, 0.25, None, None) for _ in range(2))
+    recorded, plain = (TrainStep(model, BATCH, 0.25, None, None) for _ in range(2))
     plain.gradients, plain.update = plain.gradients.work, plain.update.work
 
-    def step(steps: Steps) -> None:
+    def step(steps: TrainStep) -> None:
         steps.gradients(ids[:, :-1], ids[:, 1:], float(BATCH * LENGTH))
         steps.update(1e-3)
 
@@ -41,7 +42,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
         model.zero_grad(set_to_none=True)
         return output.detach()
 
-    alone = Recorded(lstm, x.device)
+    alone = CudaGraph(lstm, x.device)
     runs = {
         "recorded": lambda: step(recorded),
         "plain": lambda: step(plain),

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from benchmarks._command import run
-from rnnviz.data import builtin
+from rnnviz.data import download
 
 SEEDS, EPOCHS, BATCH, LENGTH, STRETCH = (1, 2, 3), 3, 20, 35, 20
 ON_GPU = torch.cuda.is_available()
@@ -42,7 +42,7 @@ def rows(peer: Path | None) -> Iterator[tuple[str, str, str]]:
         data = Path(name) / "wikitext-2"
         data.mkdir()
         for part, source in (("train", "test"), ("valid", "valid"), ("test", "valid")):
-            text = builtin.fetched(f"wikitext-2/{source}.txt")
+            text = download.fetched(f"wikitext-2/{source}.txt")
             (data / f"{part}.txt").write_text(text, encoding="utf-8")
         results: dict[Callable, list[Result]] = {ours: []} | ({theirs: []} if program else {})
         for seed in SEEDS:

@@ -6,8 +6,9 @@ import streamlit as st
 from rnnviz.analysis import comparison
 from rnnviz.app import page
 from rnnviz.data import builtin
-from rnnviz.runs import archive, importing, store
+from rnnviz.runs import archive, importing, library
 from rnnviz.runs.info import RunInfo
+from rnnviz.runs.names import runs_folder
 
 OWN_TEXTS = "Texts of your own"
 LOSS = st.column_config.NumberColumn(format="%.4f")
@@ -25,7 +26,7 @@ st.markdown(
     "one file, or bring one that was trained elsewhere."
 )
 known = page.run_list()
-own = {name: info for name, info in known.items() if archive.is_own(info)}
+own = {name: info for name, info in known.items() if library.is_own(info)}
 
 
 def row(info: RunInfo) -> dict:
@@ -63,13 +64,13 @@ def ask_to_delete(info: RunInfo) -> None:
         st.rerun()
     if remove.button("Delete it", type="primary", width="stretch"):
         with page.sentences():
-            archive.delete(info)
+            library.delete(info)
         st.rerun()
 
 
 def rename(info: RunInfo) -> None:
     with page.sentences():
-        state["own_run"] = archive.rename(info, state["new_name"].strip()).name
+        state["own_run"] = library.rename(info, state["new_name"].strip()).name
 
 
 def own_models() -> None:
@@ -137,10 +138,10 @@ def bring() -> None:
 
     with page.sentences(), st.spinner("Reading the model and measuring its loss ..."):
         if options and corpus == OWN_TEXTS:
-            source = builtin.from_files({text.name: text.getvalue() for text in texts})
+            source = source.from_files({text.name: text.getvalue() for text in texts})
         elif options and corpus:
-            source, options["spec"] = builtin.read(corpus), corpus
-        info = importing.bring_in(raw, file.name, store.runs_folder(), source, **options)
+            source, options["spec"] = corpus.read(corpus), corpus
+        info = importing.import_file(raw, file.name, runs_folder(), source, **options)
         state["brought"], state["brought_count"] = info.name, count + 1
         st.toast(f"Added: {page.plain(info.name)}")
         st.rerun()

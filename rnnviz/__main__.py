@@ -47,10 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             return _command("python", arguments)
-        from rnnviz.training.distributed import rank, together
+        from rnnviz.training.distributed import rank, run_on_all_ranks
 
         launcher = f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']}"
-        return together(lambda: _command(launcher, arguments, rank() == 0))
+        return run_on_all_ranks(lambda: _command(launcher, arguments, rank() == 0))
     except (ValueError, OSError, RuntimeError, MemoryError) as error:  # RuntimeError: memory, too
         said = " ".join(str(error).split())[:500] or "there is not enough memory"
         print(f"rnnviz: {said}", file=STDERR)
@@ -142,9 +142,10 @@ def _parser() -> argparse.ArgumentParser:
 def _train(options: argparse.Namespace) -> int:
     from rnnviz import TrainConfig, load_corpus
     from rnnviz._process import blocks_kept
-    from rnnviz.jobs.fit import fit, pick_device
-    from rnnviz.runs.store import runs_folder
-    from rnnviz.training.distributed import first, rows, size
+    from rnnviz.jobs.fit import fit
+    from rnnviz.jobs.start import pick_device
+    from rnnviz.runs.names import runs_folder
+    from rnnviz.training.distributed import on_rank_zero, rows, size
 
     if options.minutes is options.epochs is options.steps is None:
         options.minutes = 3.0
@@ -154,7 +155,7 @@ def _train(options: argparse.Namespace) -> int:
     rows(config.batch_size)
     folder = options.out or runs_folder()
     device = pick_device(options.device)
-    corpus = first(load_corpus, options.corpus, options.level, options.min_count)
+    corpus = on_rank_zero(load_corpus, options.corpus, options.level, options.min_count)
     print(
         f"{corpus.name}: {len(corpus.train):,} tokens to train on, {len(corpus.valid):,} for "
         f"validation, vocabulary {len(corpus.vocab):,}; device {device}"
@@ -169,7 +170,7 @@ def _train(options: argparse.Namespace) -> int:
     before = signal.signal(signal.SIGINT, interrupt)
     try:
         for rnn_type in options.rnn_type:
-            run, state = first(_begin, options, corpus, config, rnn_type, folder)
+            run, state = on_rank_zero(_begin, options, corpus, config, rnn_type, folder)
             if run is None:
                 continue
             run.model.to(device)
@@ -178,7 +179,7 @@ def _train(options: argparse.Namespace) -> int:
                 with contextlib.closing(records):  # whatever ends the loop, what is learned is kept
                     _show(records, run.name)
             print(f"saved: {folder / run.name}")
-            if first(bool, interrupted):
+            if on_rank_zero(bool, interrupted):
                 print("interrupted; the same command with --resume goes on", file=STDERR)
                 return 130
     finally:
@@ -188,11 +189,11 @@ def _train(options: argparse.Namespace) -> int:
 
 def _begin(options: argparse.Namespace, corpus, config, rnn_type: str, folder: Path):
     """A new run and no state, one to go on with and its state, or neither if it is complete."""
-    from rnnviz.jobs.fit import begun, claimed, new_run, resumed_run
-    from rnnviz.runs.store import run_name
+    from rnnviz.jobs.start import claimed, new_run, resumed_run
+    from rnnviz.runs.names import find_begun, run_name
 
     name = run_name(corpus.name, rnn_type)
-    path = begun(name, folder) if options.resume else None
+    path = find_begun(name, folder) if options.resume else None
     if path is None:
         run = new_run(
             name,
@@ -240,11 +241,11 @@ def perplexity(loss: float) -> float:
 
 
 def _import(options: argparse.Namespace) -> None:
-    from rnnviz.data.builtin import read
-    from rnnviz.runs.importing import bring_in
-    from rnnviz.runs.store import runs_folder
+    from rnnviz.data.corpus import read
+    from rnnviz.runs.importing import import_file
+    from rnnviz.runs.names import runs_folder
 
-    info = bring_in(
+    info = import_file(
         options.file.read_bytes(),
         options.file.name,
         options.out or runs_folder(),
@@ -261,7 +262,7 @@ def _import(options: argparse.Namespace) -> None:
 
 def _eval(options: argparse.Namespace) -> None:
     from rnnviz import load_run
-    from rnnviz.data.builtin import read
+    from rnnviz.data.corpus import read
     from rnnviz.nn.evaluation import score
 
     run = load_run(options.name)

@@ -19,9 +19,10 @@ from pathlib import Path
 import torch
 
 from rnnviz import TrainConfig, list_runs, load_run
-from rnnviz.data.builtin import Source
 from rnnviz.data.corpus import Corpus, make_corpus
+from rnnviz.data.source import Source
 from rnnviz.jobs import fit
+from rnnviz.jobs.start import new_run, resumed_run
 from rnnviz.runs import resume, snapshots
 
 LINE = "aabb\naaaabbbb\nab\n"
@@ -78,9 +79,9 @@ def _fit(corpus: Corpus, folder: Path) -> None:
     config = TrainConfig(minutes=60, batch_size=4, sequence_length=8, log_every=3, eval_every=9)
     sizes = {"rnn_type": "LSTM", "embedding_size": 8, "hidden_size": 16, "num_hidden_layers": 1}
     if (folder / NAME / "run.json").exists():
-        run, state = fit.resumed_run(folder / NAME, corpus)
+        run, state = resumed_run(folder / NAME, corpus)
     else:
-        run, state = fit.new_run(NAME, corpus, config, dropout=0.0, **sizes), None
+        run, state = new_run(NAME, corpus, config, dropout=0.0, **sizes), None
     for _ in fit.fit(run, corpus, folder, state):
         pass
 
@@ -102,7 +103,7 @@ def _check(folder: Path, corpus: Corpus, before: int) -> int:
         return before
     if state.step < before:
         sys.exit(f"step {state.step} after step {before}")
-    fit.resumed_run(info.path, corpus)
+    resumed_run(info.path, corpus)
     return state.step
 
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from rnnviz import RNNModel, Run, RunInfo, Vocab, _paths, list_runs, load_run, save_run
 from rnnviz.analysis import sweeps
 from rnnviz.app import sampling, sidebar
-from rnnviz.runs import archive, store
+from rnnviz.runs import archive, library, store
 from tests import test_imports
 from tests.test_runs import some_run
 
@@ -253,7 +253,7 @@ def test_sampling_of_a_model_with_a_tiny_and_a_huge_vocabulary(size, tmp_path, m
         spec="",
         config={},
     )
-    store.save_run(store.Run(info, RNNModel(**info.model)), tmp_path)
+    store.save_run(Run(info, RNNModel(**info.model)), tmp_path)
     monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path))
     app = opened("pages/sampling.py", runs=["odd", "recall-lstm"], length=50)
     assert is_fine(app)
@@ -319,7 +319,7 @@ def test_an_own_model_is_renamed_and_a_bad_name_is_one_sentence(own_folder):
 def test_a_model_that_vanished_while_it_was_shown_is_one_sentence(own_folder):
     info = save_run(some_run("mine"), own_folder).info
     app = opened("pages/models.py")
-    archive.delete(info)
+    library.delete(info)
     app.text_input(key="new_name").set_value("new")
     button(app, "Rename").click().run()
     assert not app.exception

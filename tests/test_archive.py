@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load, save
 
 from rnnviz import RunError, _paths, list_runs, load_run, save_run
-from rnnviz.jobs import fit
-from rnnviz.runs import archive, info, store
+from rnnviz.runs import archive, info, library
+from rnnviz.runs.names import claim, runs_folder
 from tests.test_runs import ODD_NAMES, some_run
 
 
@@ -30,11 +30,11 @@ def place(tmp_path, monkeypatch):
 
 
 def own(name="made", **fields):
-    return save_run(some_run(name, **fields), store.runs_folder()).info
+    return save_run(some_run(name, **fields), runs_folder()).info
 
 
 def names() -> list[str]:
-    return sorted(path.name for path in store.runs_folder().iterdir())
+    return sorted(path.name for path in runs_folder().iterdir())
 
 
 def everything(folder: Path) -> dict:
@@ -56,7 +56,7 @@ def described(**changes) -> str:
 @pytest.mark.parametrize("tied", [False, True])
 def test_a_run_comes_back_as_it_was(place, tied, half):
     run = some_run("naïve.1", tied=tied, valid_loss=1.25, config={"steps": 3}, command="a 'b'")
-    before = save_run(run, store.runs_folder(), half=half).info
+    before = save_run(run, runs_folder(), half=half).info
     raw = archive.pack(before)
     assert ("projection.weight" in load(raw)) != tied
     after = archive.unpack(raw, place / "other")
@@ -69,11 +69,11 @@ def test_a_run_comes_back_as_it_was(place, tied, half):
 
 def test_a_name_in_use_gets_a_number_and_a_shipped_one_too(place):
     raw = packed()
-    folder = store.runs_folder()
+    folder = runs_folder()
     assert [archive.unpack(raw, folder).name for _ in range(3)] == ["made", "made-2", "made-3"]
     save_run(some_run("shipped"), _paths.SHIPPED_RUNS)
     assert archive.unpack(packed(name="shipped"), folder).name == "shipped-2"
-    assert archive.keep(some_run(), folder).name == "made-4"
+    assert library.keep(some_run(), folder).name == "made-4"
     assert archive.unpack(raw, folder, "mine").name == "mine"
     (folder / "file").write_text("in the way", encoding="utf-8")
     (folder / "link").symlink_to(place / "nowhere")
@@ -86,8 +86,8 @@ def test_a_name_in_use_gets_a_number_and_a_shipped_one_too(place):
 def refused(raw: bytes, place: Path) -> str:
     before = everything(place)
     with pytest.raises(RunError) as error:
-        archive.unpack(raw, store.runs_folder())
-    store.runs_folder().exists() and before.setdefault(store.runs_folder(), None)
+        archive.unpack(raw, runs_folder())
+    runs_folder().exists() and before.setdefault(runs_folder(), None)
     assert everything(place) == before
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -158,7 +158,7 @@ def test_a_damaged_or_hostile_file_is_refused_and_leaves_nothing(place, how):
 
 
 def test_any_changed_byte_gives_a_run_or_a_run_error(place):
-    raw, folder = packed(), store.runs_folder()
+    raw, folder = packed(), runs_folder()
 
     @given(st.integers(0, len(raw) - 1), st.integers(0, 255))
     def changed(where, byte):
@@ -173,7 +173,7 @@ def test_any_changed_byte_gives_a_run_or_a_run_error(place):
 
 
 def test_a_link_inside_a_name_is_not_written_through(place):
-    folder = store.runs_folder()
+    folder = runs_folder()
     folder.mkdir()
     (folder / "made").symlink_to(place, target_is_directory=True)
     assert archive.unpack(packed(), folder).name == "made-2"
@@ -187,12 +187,12 @@ def test_two_processes_give_two_runs(place):
         "raw = Path(sys.argv[1]).read_bytes()\n"
         "for _ in range(5): archive.unpack(raw, Path(sys.argv[2]))"
     )
-    command = [sys.executable, "-c", code, place / "one.safetensors", store.runs_folder()]
+    command = [sys.executable, "-c", code, place / "one.safetensors", runs_folder()]
     both = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
     assert [(process.communicate()[1], process.returncode) for process in both] == [(b"", 0)] * 2
     assert names() == sorted(["made", *(f"made-{n}" for n in range(2, 11))])
     for name in names():
-        load_run(store.runs_folder() / name)
+        load_run(runs_folder() / name)
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(place):
@@ -216,27 +216,27 @@ def test_a_full_disk_leaves_nothing(place, monkeypatch):
 
 def test_renaming_moves_a_run_and_takes_no_name_in_use(place):
     info = own()
-    renamed = archive.rename(info, "other name")
+    renamed = library.rename(info, "other name")
     assert (renamed.name, names()) == ("other name", ["other name"])
     assert load_run("other name").info == renamed
     own("taken")
     save_run(some_run("shipped"), _paths.SHIPPED_RUNS)
     for name in ("taken", "other name", "shipped"):
         with pytest.raises(RunError, match="already"):
-            archive.rename(renamed, name)
+            library.rename(renamed, name)
     for name in ODD_NAMES:
         with pytest.raises(RunError):
-            archive.rename(renamed, name)
+            library.rename(renamed, name)
     assert names() == ["other name", "taken"]
     assert sorted(p.name for p in place.iterdir()) == ["assets", "deep", "secret"]
 
 
 def test_deleting_takes_the_files_of_a_run_and_no_others(place):
-    archive.delete(own())
+    library.delete(own())
     assert names() == []
     info = own("kept")
     (info.path / "notes.txt").write_text("mine", encoding="utf-8")
-    archive.delete(info)
+    library.delete(info)
     assert [p.name for p in info.path.iterdir()] == ["notes.txt"]
     assert list_runs() == []
 
@@ -246,31 +246,31 @@ def test_deleting_takes_what_a_killed_training_had_half_written():
     (info.path / "snapshots").mkdir()
     for name in (".weights.safetensors.12", ".run.json.3", "snapshots/.40.safetensors.5"):
         (info.path / name).write_bytes(b"half")
-    archive.delete(info)
+    library.delete(info)
     assert names() == []
 
 
 def test_an_empty_folder_that_a_training_has_claimed_is_a_name_in_use(place, monkeypatch):
     info = own()
-    fit.claim("taken", store.runs_folder())
+    claim("taken", runs_folder())
     exists = Path.exists  # the claim came between the look and the rename
     monkeypatch.setattr(Path, "exists", lambda path: path.name != "taken" and exists(path))
     with pytest.raises(RunError, match="already"):
-        archive.rename(info, "taken")
-    assert archive.unpack(packed(name="taken"), store.runs_folder()).name == "taken-2"
+        library.rename(info, "taken")
+    assert archive.unpack(packed(name="taken"), runs_folder()).name == "taken-2"
     assert names() == ["made", "taken", "taken-2"]
-    assert not list((store.runs_folder() / "taken").iterdir())
+    assert not list((runs_folder() / "taken").iterdir())
 
 
 def test_only_own_runs_are_touched(place):
     shipped = save_run(some_run(), _paths.SHIPPED_RUNS).info
     elsewhere = save_run(some_run(), place / "elsewhere").info
     own("other")
-    out = replace(elsewhere, path=store.runs_folder() / "..")
+    out = replace(elsewhere, path=runs_folder() / "..")
     (place / "deep" / "run.json").write_bytes((elsewhere.path / "run.json").read_bytes())
     before = everything(place)
     for one in (shipped, elsewhere, out):
-        for act in (archive.delete, lambda info: archive.rename(info, "mine")):
+        for act in (library.delete, lambda info: library.rename(info, "mine")):
             with pytest.raises(RunError, match="not one of your runs"):
                 act(one)
     assert everything(place) == before
@@ -279,22 +279,22 @@ def test_only_own_runs_are_touched(place):
 def test_a_link_is_removed_and_not_what_it_points_to(place):
     elsewhere = save_run(some_run(), place / "elsewhere").info
     before = everything(place / "elsewhere")
-    link = store.runs_folder() / "link"
+    link = runs_folder() / "link"
     link.parent.mkdir()
     link.symlink_to(elsewhere.path, target_is_directory=True)
-    archive.delete(archive.rename(info.read_info(link), "moved"))
+    library.delete(library.rename(info.read_info(link), "moved"))
     inside = own("inside")
     (inside.path / "weights.safetensors").unlink()
     (inside.path / "weights.safetensors").symlink_to(elsewhere.path / "weights.safetensors")
-    archive.delete(inside)
+    library.delete(inside)
     assert names() == []
     assert everything(place / "elsewhere") == before
 
 
 def test_a_run_that_vanished_is_one_sentence():
     info = own()
-    archive.delete(info)
-    for act in (archive.pack, archive.delete, lambda info: archive.rename(info, "new")):
+    library.delete(info)
+    for act in (archive.pack, library.delete, lambda info: library.rename(info, "new")):
         with pytest.raises(RunError) as error:
             act(info)
         assert "made" in str(error.value)

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from rnnviz import RNNModel, TrainConfig, _paths, list_runs, load_run
-from rnnviz.data.builtin import Source
-from rnnviz.jobs.fit import claim
-from rnnviz.jobs.queue import Job, Jobs, Plan, against, measure_speed, prepare
+from rnnviz.data.source import Source
+from rnnviz.jobs.plan import Plan, measure_speed, prepare, why_not
+from rnnviz.jobs.queue import Job, Jobs
+from rnnviz.runs.names import claim
 
 LINE = "aabb\naaaabbbb\nab\n"
 SOURCE = Source("made", (LINE * 200, LINE * 10, LINE * 10))
@@ -186,12 +187,12 @@ def test_what_cannot_be_trained_is_said_before_it_begins():
     assert prepared.unknown == 0.0
     line_ends = prepare(SOURCE, "char", 601).unknown
     assert line_ends == pytest.approx(600 / 3400)
-    assert against(prepared.corpus, [model], config) == ""
-    assert "one cell type" in against(prepared.corpus, [], config)
+    assert why_not(prepared.corpus, [model], config) == ""
+    assert "one cell type" in why_not(prepared.corpus, [], config)
     short = TrainConfig(steps=1, batch_size=100, sequence_length=100)
-    assert "too short" in against(prepared.corpus, [model], short)
+    assert "too short" in why_not(prepared.corpus, [model], short)
     huge = model | {"hidden_size": 8000, "num_hidden_layers": 4}
-    assert "GB" in against(prepared.corpus, [huge], config)
+    assert "GB" in why_not(prepared.corpus, [huge], config)
 
 
 def test_speed_is_that_of_real_steps_and_threads_are_given_back():

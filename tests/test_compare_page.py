@@ -19,7 +19,9 @@ from rnnviz.analysis import gradient_decay, text_view
 from rnnviz.app import compare, page, sidebar, train
 from rnnviz.data import builtin
 from rnnviz.data.corpus import make_corpus
-from rnnviz.jobs.fit import fit, new_run
+from rnnviz.data.source import CorpusError, Source
+from rnnviz.jobs.fit import fit
+from rnnviz.jobs.start import new_run
 from rnnviz.runs import snapshots, store
 from tests.conftest import Server, running_server
 from tests.test_app import is_fine, opened
@@ -31,7 +33,7 @@ TEXT = "def f(x):\n    return x\n"
 def train_some(folder: Path, kinds=("LSTM", "GRU"), seeds=(0, 1)) -> list[str]:
     """Small runs with snapshots at steps 0, 1, 2, ... 40."""
     line = "aabb\naaaabbbb\nab\n"
-    corpus = make_corpus(builtin.Source("made", (line * 40, line * 4, line * 4)))
+    corpus = make_corpus(Source("made", (line * 40, line * 4, line * 4)))
     names = []
     for kind in kinds:
         for seed in seeds:
@@ -232,9 +234,9 @@ def test_the_settings_of_the_train_page_are_not_those_of_compare():
 
 def test_a_corpus_that_cannot_be_had_is_one_sentence(monkeypatch):
     def missing():
-        raise builtin.CorpusError("it is not here")
+        raise CorpusError("it is not here")
 
-    monkeypatch.setitem(builtin.BUILT_IN, "wikitext-2", missing)
+    monkeypatch.setitem(builtin.BUILT_IN, "wikitext-2", builtin.BuiltIn("", missing))
     app = opened(PAGE, runs=["recall-lstm"], text="Ab?A", four=True)
     app.selectbox(key="four_corpus").set_value("wikitext-2").run()
     assert not app.exception

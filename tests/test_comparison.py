@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from rnnviz import RNN_TYPES, RNNModel, RunInfo, TrainConfig, count_parameters, load_run
 from rnnviz.analysis import comparison, token_scores
-from rnnviz.data import builtin
-from rnnviz.data.corpus import Vocab
+from rnnviz.data.source import Source
+from rnnviz.data.vocab import Vocab
 from rnnviz.figures import report, signals, training
 from rnnviz.nn.parameter_count import parameters
 
@@ -97,7 +97,7 @@ def test_the_width_of_equal_parameters_is_the_nearest_of_all(kind, layers):
 
 
 def test_plans_are_all_types_with_all_seeds_alike_in_the_rest():
-    source = builtin.Source("a b", ("abc", "a", ""))
+    source = Source("a b", ("abc", "a", ""))
     models = comparison.matched(MODEL, "width")
     made = comparison.plans(source, "x.txt", "char", 2, models, 3, TrainConfig(minutes=0.5))
     assert len({plan["name"] for plan in made}) == 12

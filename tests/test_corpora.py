@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from rnnviz import CorpusError, load_corpus
-from rnnviz.data import builtin
-from rnnviz.data.builtin import read
+from rnnviz.data import download
+from rnnviz.data.corpus import read
 
 TEXT = b"First Citizen:\nBefore we proceed any further, hear me speak.\n" * 20
 
@@ -120,7 +120,7 @@ def publisher(monkeypatch, tmp_path):
 
     def publish(path):
         url = f"http://127.0.0.1:{server.server_port}{path}"
-        monkeypatch.setitem(builtin.DOWNLOADS, "tinyshakespeare.txt", (url, blob))
+        monkeypatch.setitem(download.DOWNLOADS, "tinyshakespeare.txt", (url, blob))
 
     yield publish
     server.shutdown()
@@ -149,7 +149,7 @@ def test_a_failed_download_says_where_to_put_the_file_and_keeps_nothing(publishe
 
 def test_without_a_network_the_error_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("RNNVIZ_DATA", str(tmp_path))
-    for file in builtin.DOWNLOADS:
-        monkeypatch.setitem(builtin.DOWNLOADS, file, ("http://127.0.0.1:9/x", "0"))
+    for file in download.DOWNLOADS:
+        monkeypatch.setitem(download.DOWNLOADS, file, ("http://127.0.0.1:9/x", "0"))
     with pytest.raises(CorpusError, match=r"wikitext-2/train\.txt could not be downloaded"):
         read("wikitext-2")

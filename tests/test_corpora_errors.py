@@ -10,9 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rnnviz.data import builtin
-from rnnviz.data.builtin import CorpusError, read
-from rnnviz.data.corpus import EOS, UNK, Vocab, load_corpus
+from rnnviz.data import download
+from rnnviz.data.corpus import load_corpus, read
+from rnnviz.data.source import CorpusError, from_files, from_text
+from rnnviz.data.vocab import EOS, UNK, Vocab
 
 DATA = b"First Citizen:\nBefore we proceed any further, hear me speak.\n" * 20
 
@@ -40,14 +41,14 @@ def test_a_corpus_that_is_not_there_is_refused(spec, monkeypatch, tmp_path):
 @pytest.mark.parametrize("text", ["a\0b" * 30, "a\ud800" * 30])
 def test_a_pasted_text_that_is_no_text_is_refused(text):
     with pytest.raises(CorpusError, match="it is no text"):
-        builtin.from_text(text, "pasted")
+        from_text(text, "pasted")
 
 
 def test_a_last_line_of_spaced_words_ends_as_all_lines_do(tmp_path):
     parts = {f"{part}.txt": b"one two\nthree" for part in ("train", "valid")}
     for name, content in parts.items():
         (tmp_path / name).write_bytes(content)
-    for source in (read(str(tmp_path)), builtin.from_files(parts)):
+    for source in (read(str(tmp_path)), from_files(parts)):
         assert source.texts == ("one two\nthree\n", "one two\nthree\n", "")
 
 
@@ -63,7 +64,7 @@ def published(tmp_path, monkeypatch):
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     blob = hashlib.sha1(b"blob %d\0" % len(DATA) + DATA).hexdigest()
     url = f"http://127.0.0.1:{server.server_port}/input.txt"
-    monkeypatch.setattr(builtin, "DOWNLOADS", {"tinyshakespeare.txt": (url, blob)})
+    monkeypatch.setattr(download, "DOWNLOADS", {"tinyshakespeare.txt": (url, blob)})
     monkeypatch.setenv("RNNVIZ_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     yield tmp_path

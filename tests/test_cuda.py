@@ -23,9 +23,11 @@ from rnnviz import (
 )
 from rnnviz.__main__ import main
 from rnnviz.analysis.tracing import full_float32
-from rnnviz.data.corpus import Corpus, Vocab
+from rnnviz.data.corpus import Corpus
+from rnnviz.data.vocab import Vocab
+from rnnviz.training.cuda_graph import WARM_UP
 from rnnviz.training.optimizers import adamw_of
-from rnnviz.training.step import WARM_UP, Steps
+from rnnviz.training.step import TrainStep
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 V = 30
@@ -146,7 +148,7 @@ def test_a_task_with_a_cue_trains():
 def recorded_steps(dropout, optimizer="adamw"):
     model = some_model(dropout=dropout).cuda().train()
     adamw = adamw_of(model, {}) if optimizer == "adamw" else None
-    return Steps(model, 4, 0.25, None, adamw)
+    return TrainStep(model, 4, 0.25, None, adamw)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])

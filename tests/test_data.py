@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnviz import CorpusError, Vocab, bptt_batchify, load_corpus
-from rnnviz.data.builtin import from_text
-from rnnviz.data.corpus import make_corpus, tokenize
+from rnnviz.data.corpus import make_corpus
+from rnnviz.data.source import from_text
+from rnnviz.data.vocab import tokenize
 
 # The worked example of the lecture notes
 NOTES = "a b c d e <eos> f g h i j k l m n <eos> o p q r s <eos> t u v w x y z <eos>"

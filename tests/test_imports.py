@@ -22,8 +22,8 @@ from torch.nn import functional as F
 
 from rnnviz import RNN_TYPES, CorpusError, RNNModel, RunError, load_corpus, load_run
 from rnnviz.__main__ import main
-from rnnviz.data.builtin import Source, from_files
 from rnnviz.data.corpus import make_corpus
+from rnnviz.data.source import Source, from_files
 from rnnviz.runs import importing, unpickle
 
 LINES = ("the cat sat on <unk> .\n", "a dog sat\n the mat\n", "so it was\n\n  the end .\n")
@@ -124,7 +124,7 @@ KINDS = {
 def test_the_loss_is_that_of_the_examples_own_forward(rnn_type, kind, tied):
     model = example(rnn_type, tied)
     told = rnn_type if rnn_type.startswith("RNN") and kind != "module" else None
-    run = importing.import_run(KINDS[kind](model), "m", SOURCE, rnn_type=told)
+    run = importing.import_model(KINDS[kind](model), "m", SOURCE, rnn_type=told)
     words, (_, valid, _) = example_ids(TEXTS)
     assert run.vocab.id2token == tuple(words)
     assert run.ids(TEXTS[1]).tolist() == valid[: -0 or None].tolist()
@@ -145,7 +145,7 @@ def test_the_loss_is_that_of_the_examples_own_forward(rnn_type, kind, tied):
 @pytest.mark.parametrize("tied", [False, True])
 def test_without_unk_one_word_is_added_that_changes_no_loss_and_is_never_written(tied):
     model = example(tied=tied, texts=WITHOUT.texts)
-    run = importing.import_run(saved(model), "m", WITHOUT)
+    run = importing.import_model(saved(model), "m", WITHOUT)
     words, (_, valid, _) = example_ids(WITHOUT.texts)
     assert run.vocab.id2token == (*words, "<unk>")
     assert run.info.valid_loss == pytest.approx(model.loss(valid), abs=1e-6)
@@ -160,7 +160,7 @@ def test_a_state_dict_of_this_package_finds_its_level(level):
     corpus = make_corpus(Source("pets", TEXTS), level)
     model = RNNModel("GRU", len(corpus.vocab), 4, 4, 1, tie_weights=True).eval()
     for raw in (saved(model.state_dict()), saved(model)):
-        run = importing.import_run(raw, "m", Source("pets", TEXTS))
+        run = importing.import_model(raw, "m", Source("pets", TEXTS))
         assert run.vocab == corpus.vocab
         log_prob, _ = model(corpus.valid[None, :-1], model.init_hidden(1))
         loss = F.nll_loss(log_prob[0], corpus.valid[1:]).item()
@@ -184,7 +184,7 @@ def test_the_command_keeps_a_run_that_loads_and_a_second_one_beside_it(place, ca
 
 def refused(raw: bytes, source=SOURCE, **options) -> str:
     with pytest.raises((RunError, CorpusError)) as error:
-        importing.bring_in(raw, "m.pt", Path("runs"), source, **options)
+        importing.import_file(raw, "m.pt", Path("runs"), source, **options)
     assert "\n" not in str(error.value)
     assert not Path("runs").exists() or not os.listdir("runs")
     return str(error.value)
@@ -350,7 +350,7 @@ def test_methods_hidden_by_attributes_are_not_called():
     for names in (model._modules, state):
         vars(names).update(get="no method", keys=5)
     for raw in (saved(state), saved(model)):
-        assert importing.import_run(raw, "m", SOURCE).info.rnn_type == "LSTM"
+        assert importing.import_model(raw, "m", SOURCE).info.rnn_type == "LSTM"
 
 
 def test_a_zip_that_grows_is_refused_before_it_is_read(monkeypatch):
@@ -385,7 +385,7 @@ def test_a_file_that_is_cut_or_changed_is_a_model_or_refused(kind):
         for _ in range(data.draw(st.integers(1, 4))):
             broken[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
         with contextlib.suppress(RunError, CorpusError):
-            importing.import_run(bytes(broken), "m", SOURCE)
+            importing.import_model(bytes(broken), "m", SOURCE)
 
     changed()
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from rnnviz import TrainConfig, list_runs, load_run
-from rnnviz.data.builtin import from_text
+from rnnviz import TrainConfig, _files, list_runs, load_run
 from rnnviz.data.corpus import make_corpus
-from rnnviz.jobs.fit import fit, new_run, resumed_run
+from rnnviz.data.source import from_text
+from rnnviz.jobs.fit import fit
+from rnnviz.jobs.start import new_run, resumed_run
 from rnnviz.runs import store
 from rnnviz.runs.info import RunError
 from tests.test_background import LINE
@@ -88,7 +89,7 @@ def test_on_a_full_disk_snapshots_make_room_for_the_weights(tmp_path, monkeypatc
     corpus = make_corpus(from_text(LINE * 300, "text"), "char", 1)
     run = new_run("text", corpus, TrainConfig(steps=40), **MODEL)
     quota = 20_000 + room * 4 * sum(p.numel() for p in run.model.parameters())
-    write = store.write
+    write = _files.write
 
     def within(path: Path, content: bytes) -> None:
         used = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())

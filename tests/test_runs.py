@@ -28,10 +28,13 @@ from rnnviz import (
     load_run,
     save_run,
 )
-from rnnviz.data.corpus import Corpus, Vocab
-from rnnviz.jobs.fit import fit, new_run, resumed_run
-from rnnviz.runs import info, resume, store
-from rnnviz.training.loop import TrainState
+from rnnviz.data.corpus import Corpus
+from rnnviz.data.vocab import Vocab
+from rnnviz.jobs.fit import fit
+from rnnviz.jobs.start import new_run, resumed_run
+from rnnviz.runs import info, resume, weights
+from rnnviz.runs.run import Run
+from rnnviz.training.config import TrainState
 
 VOCAB = Vocab(("<unk>", "<eos>", "naïve", "\x1b[2J", "<img src=x>"), "word")
 
@@ -62,7 +65,7 @@ def some_run(name="made", rnn_type="LSTM", tied=False, **fields):
         "tie_weights": tied,
     }
     info = RunInfo(name=name, model=model, vocab=VOCAB, corpus="c", fingerprint="f", **fields)
-    return store.Run(info, RNNModel(**info.model))
+    return Run(info, RNNModel(**info.model))
 
 
 def half_way(folder: Path) -> Path:
@@ -247,8 +250,8 @@ def test_a_large_batch_has_room_for_its_hidden_state(tmp_path):
     hidden = {"h": torch.zeros(resume.hidden_shapes(model, 2_000_000)[0])}  # 48 MB
     save_file(hidden, tmp_path / "x")
     with pytest.raises(RunError, match="too large"):
-        store.read_tensors(tmp_path / "x", model, copies=4)
-    store.read_tensors(tmp_path / "x", model, copies=4, more=48 * 10**6)
+        weights.read_tensors(tmp_path / "x", model, copies=4)
+    weights.read_tensors(tmp_path / "x", model, copies=4, more=48 * 10**6)
 
 
 def test_weights_of_another_cell_type_are_refused(tmp_path):

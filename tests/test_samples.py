@@ -13,7 +13,7 @@ import torch
 from rnnviz import generate, load_run, next_token
 from rnnviz.analysis import sweeps
 from rnnviz.analysis.sweeps import TEMPERATURES, Cuts
-from rnnviz.data.corpus import Vocab
+from rnnviz.data.vocab import Vocab
 
 
 @pytest.fixture(scope="module")

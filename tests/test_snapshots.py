@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from rnnviz import RunError, TrainConfig, TrainState, load_run, train
-from rnnviz.data.corpus import Corpus, Vocab
-from rnnviz.jobs.fit import fit, new_run, resumed_run
+from rnnviz.data.corpus import Corpus
+from rnnviz.data.vocab import Vocab
+from rnnviz.jobs.fit import fit
+from rnnviz.jobs.start import new_run, resumed_run
 from rnnviz.runs import snapshots
 
 VOCAB = Vocab(("<unk>", *"abcdef"))

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from rnnviz import StepRecord, TrainConfig, list_runs
 from rnnviz.app import page, train, training_panels
-from rnnviz.data.builtin import from_text
-from rnnviz.jobs.queue import Plan
+from rnnviz.data.source import from_text
+from rnnviz.jobs.plan import Plan
 from tests.test_app import is_fine, opened
 from tests.test_background import LINE, wait
 

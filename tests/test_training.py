@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from rnnviz import RNN_TYPES, RNNModel, TrainConfig, TrainingError, TrainState, evaluate, train
-from rnnviz.data.corpus import Corpus, Vocab
-from rnnviz.jobs.fit import fit, new_run, resumed_run
+from rnnviz.data.corpus import Corpus
+from rnnviz.data.vocab import Vocab
+from rnnviz.jobs.fit import fit
+from rnnviz.jobs.start import new_run, resumed_run
 from rnnviz.nn import evaluation
 from rnnviz.runs.store import load_run
 from rnnviz.training import loop as module
@@ -69,7 +71,7 @@ def test_evaluate_counts_each_next_token_once(rnn_type, size, held, cue):
     model = some_model(rnn_type, dropout=0.5).double()
     ids = some_corpus(cue=cue).train[:size]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "ELEMENTS", held)  # windows of 1 token up to 8
+        patch.setattr(evaluation, "LOGITS", held)  # windows of 1 token up to 8
         measured = evaluate(model, ids, cue)
     assert model.training
     assert measured == pytest.approx(mean(each_nats(model.eval(), ids, cue)), abs=1e-12)
@@ -87,7 +89,7 @@ def test_a_long_text_is_read_as_streams_side_by_side(size, most, shortest, cue):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "ROWS", most)
         patch.setattr(evaluation, "STREAM", shortest)
-        patch.setattr(evaluation, "ELEMENTS", 3 * V * rows)  # windows of three tokens
+        patch.setattr(evaluation, "LOGITS", 3 * V * rows)  # windows of three tokens
         assert evaluate(model, ids, cue) == pytest.approx(mean(nats), abs=1e-12)
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from rnnviz import RNN_TYPES, RunInfo
 from rnnviz.analysis import text_view
 from rnnviz.analysis.text_view import view, visible
-from rnnviz.data.corpus import UNK, Vocab
+from rnnviz.data.vocab import UNK, Vocab
 from rnnviz.nn.model import RNNModel
-from rnnviz.runs.store import Run
+from rnnviz.runs.run import Run
 
 GATES = {"LSTM": {"i", "f", "g", "o"}, "GRU": {"r", "z", "n"}, "RNN_TANH": {"a"}, "RNN_RELU": {"a"}}
 ODD = st.sampled_from("ab \n\t\0\r\x85\u00a0e\u0301\u202e\u200dא😀\ud800<") | st.characters()

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rnnviz import RNN_TYPES
-from rnnviz.data import builtin
+from rnnviz.data.source import Source
+from rnnviz.nn.model_config import MAX_SIZE
 from rnnviz.nn.parameter_count import parameters
-from rnnviz.runs.info import MAX_SIZE, RunInfo
-from rnnviz.runs.store import run_name
+from rnnviz.runs.info import RunInfo
+from rnnviz.runs.names import run_name
 
 if TYPE_CHECKING:
-    from rnnviz.training.loop import TrainConfig
+    from rnnviz.training.config import TrainConfig
 
 ALIKE = 1.05  # ratio of tokens seen up to which two trainings count as equally long
 
@@ -57,7 +58,7 @@ def matched(model: dict[str, Any], equal: str) -> dict[str, dict[str, Any]]:
 
 
 def plans(
-    source: builtin.Source,
+    source: Source,
     spec: str,
     level: str,
     min_count: int,

@@ -11,7 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from rnnviz.nn.model import RNNModel
-    from rnnviz.runs.store import Run
+    from rnnviz.runs.run import Run
 
 INFLUENCE_TOKENS = 256  # of the matrix of all pairs: a screen has no room for more
 LAB_VOCAB = 32

@@ -54,7 +54,7 @@ class LayerSlopes:
     """What the scan needs of one layer: slopes (T,...), w_ih (G,D,H), w_hh (G,H,H) in blocks."""
 
     kind: str
-    slopes: cells.Slopes
+    slopes: cells.GateDerivatives
     w_ih: Tensor
     w_hh: Tensor
 
@@ -68,7 +68,7 @@ class _Step(NamedTuple):
     t: int
     layer: int
     adjoint: Tensor
-    slopes: cells.Slopes
+    slopes: cells.GateDerivatives
     log_scale: Tensor  # (R,)
 
 
@@ -186,8 +186,8 @@ def layer_slopes(rnn: nn.RNNBase, trace: LayerTrace, k: int, batch: int = 0) -> 
     c_prev = c = None
     if trace.c is not None:
         c_prev, c = trace.c_prev[:, batch].double(), trace.c_out[:, batch].double()
-    slopes = cells.slopes(trace.kind, from_x, from_h, h_prev, c_prev, c)
-    w_ih, w_hh = (cells.blocks(trace.kind, w) for w in (w_ih, w_hh))
+    slopes = cells.gate_derivatives(trace.kind, from_x, from_h, h_prev, c_prev, c)
+    w_ih, w_hh = (cells.gate_blocks(trace.kind, w) for w in (w_ih, w_hh))
     return LayerSlopes(trace.kind, slopes, w_ih, w_hh)
 
 
@@ -219,7 +219,7 @@ def _scan(
                 own, other = ((s - common).exp()[:, None] for s in (scale, above[1]))
                 adjoint.mul_(own)[:, :size].addcmul_(above[0], other)
                 scale.copy_(common)
-            cells.complete(slopes[k][t], adjoint)
+            cells.add_dh_to_dc(slopes[k][t], adjoint)
             step = _Step(t, k, adjoint, slopes[k][t], scale)
             yield step
             if k > 0:
@@ -262,7 +262,7 @@ def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, bat
     rows = torch.eye(size, dtype=torch.float64, device=recorded.h.device)  # (S,S)
     if w_hr is not None:  # through the projection of h
         rows = torch.cat([rows[:, :h_size] @ w_hr, rows[:, h_size:]], -1)
-    cells.complete(slopes, rows)
+    cells.add_dh_to_dc(slopes, rows)
     before = rows.new_empty(size, size)
     cells.step_back(at.kind, slopes, at.w_hh, rows, None, before)
     return before

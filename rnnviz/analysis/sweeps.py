@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnviz.data.corpus import EOS, writable
+from rnnviz.data.vocab import EOS, writable
 from rnnviz.figures import signals
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from rnnviz.analysis.sampling import Sweep
-    from rnnviz.data.corpus import Vocab
+    from rnnviz.data.vocab import Vocab
     from rnnviz.runs.info import RunInfo
-    from rnnviz.runs.store import Run
+    from rnnviz.runs.run import Run
 
 TEMPERATURES = tuple(round(0.05 * k, 2) for k in range(41))
 BARS = 12  # tokens whose next probability is drawn

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnviz.data.corpus import UNK
+from rnnviz.data.vocab import UNK
 from rnnviz.figures import heatmap_message, signals
 
 if TYPE_CHECKING:
     from rnnviz.runs.info import RunInfo
-    from rnnviz.runs.store import Run
+    from rnnviz.runs.run import Run
 
 MAX_TOKENS = 2_000  # that are traced: more would neither be looked at nor fit the memory
 WINDOW = 400  # tokens that heatmaps show at once: as many as a screen has room for

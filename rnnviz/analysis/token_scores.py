@@ -15,12 +15,12 @@ from rnnviz.analysis import gradient_decay, text_view
 from rnnviz.analysis.comparison import groups, settings
 from rnnviz.analysis.gradient_decay import Flow
 from rnnviz.analysis.text_view import View
-from rnnviz.data.corpus import writable
+from rnnviz.data.vocab import writable
 from rnnviz.figures import heatmap_message, signals, training
 from rnnviz.runs.info import RunInfo
 
 if TYPE_CHECKING:
-    from rnnviz.runs.store import Run
+    from rnnviz.runs.run import Run
 
 AXES = {"steps": "step", "tokens": "tokens", "seconds": "seconds"}  # fields of a StepRecord
 LOSSES = {"valid_loss": "Validation loss", "loss": "Training loss"}
@@ -137,7 +137,7 @@ def margins(log_p: np.ndarray) -> np.ndarray:
 class SameText:
     """Models with one vocabulary on one text: `log_p` (M,T), nan at the first token."""
 
-    text_view: list[View]
+    views: list[View]
     log_p: np.ndarray
 
     @property

@@ -23,12 +23,14 @@ from rnnviz._process import turn
 from rnnviz.analysis import text_view
 from rnnviz.analysis.text_view import Saturation, View, visible
 from rnnviz.data import builtin
+from rnnviz.data.source import CorpusError
 from rnnviz.jobs.queue import Jobs
 from rnnviz.runs import store
 from rnnviz.runs.info import RunError, RunInfo, read_info
+from rnnviz.runs.names import run_name, runs_folder
 
 if TYPE_CHECKING:
-    from rnnviz.runs.store import Run
+    from rnnviz.runs.run import Run
 
 T = TypeVar("T")
 
@@ -40,7 +42,7 @@ class Choice:
     `device` is the place that says where they ran, once that is known.
     """
 
-    store: tuple[RunInfo, ...]
+    runs: tuple[RunInfo, ...]
     text: str
     layer: int
     device: DeltaGenerator
@@ -67,7 +69,7 @@ def is_dark() -> bool:
 def run_list() -> dict[str, RunInfo]:
     """Runs by name, read again when a run.json changed."""
     found: dict[str, RunInfo] = {}
-    for folder in (_paths.SHIPPED_RUNS, store.runs_folder()):
+    for folder in (_paths.SHIPPED_RUNS, runs_folder()):
         for file in sorted(folder.glob("*/run.json")):
             try:
                 info = _info(str(file.parent), file.stat().st_mtime_ns)
@@ -91,7 +93,7 @@ def jobs() -> Jobs:
 def label(info: RunInfo) -> str:
     """Cell type, validation loss, and what tells runs of one type apart."""
     loss = "" if info.valid_loss is None else f" {info.valid_loss:.2f} nats"
-    usual = store.run_name(info.corpus, info.rnn_type)
+    usual = run_name(info.corpus, info.rnn_type)
     return f"{info.rnn_type}{loss} · {info.corpus if info.name == usual else info.name}"
 
 
@@ -240,8 +242,8 @@ def validation_text(corpus: str) -> str:
     if corpus not in builtin.BUILT_IN:
         return ""
     try:
-        return builtin.read(corpus).texts[1][: 8 * text_view.MAX_TOKENS]
-    except builtin.CorpusError:
+        return corpus.read(corpus).texts[1][: 8 * text_view.MAX_TOKENS]
+    except CorpusError:
         return ""
 
 

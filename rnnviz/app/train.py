@@ -14,15 +14,15 @@ import streamlit as st
 from rnnviz import RNN_TYPES
 from rnnviz.analysis.text_view import visible
 from rnnviz.app import page
-from rnnviz.data import builtin
-from rnnviz.data.builtin import CorpusError, Source
-from rnnviz.data.corpus import UNK
-from rnnviz.jobs.queue import Plan, Prepared, Speed, against, measure_speed, prepare
+from rnnviz.data import corpus
+from rnnviz.data.source import CorpusError, Source, decode, from_text
+from rnnviz.data.vocab import UNK
+from rnnviz.jobs.plan import Plan, Prepared, Speed, measure_speed, prepare, why_not
 from rnnviz.nn.parameter_count import parameters
-from rnnviz.runs import store
+from rnnviz.runs.names import run_name
 
 if TYPE_CHECKING:
-    from rnnviz.training.loop import TrainConfig
+    from rnnviz.training.config import TrainConfig
 
 FRESH = 60  # seconds that a measured speed counts: the machine's other load changes
 _measuring = threading.Lock()  # two measurements at once would slow each other
@@ -46,12 +46,12 @@ RECIPES = {
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the text …")
 def built_in(spec: str) -> Source:
-    return builtin.read(spec)
+    return corpus.read(spec)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the text …")
 def _uploaded(raw: bytes, name: str) -> Source:
-    return builtin.from_text(builtin.decode(raw, name), Path(name).stem)
+    return from_text(decode(raw, name), Path(name).stem)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Counting the tokens …", hash_funcs={Source: hash})
@@ -116,7 +116,7 @@ def pick_source() -> tuple[Source, str]:
     if not text:
         st.info("Paste a text: some hundred thousand characters make a model that writes.")
         st.stop()
-    return builtin.from_text(text, "pasted"), ""
+    return from_text(text, "pasted"), ""
 
 
 def pick_tokens(source: Source, spec: str) -> Prepared:
@@ -211,7 +211,7 @@ def settings() -> tuple[list[dict[str, Any]], TrainConfig]:
         recipe = st.selectbox(
             "Optimizer and recipe", RECIPES, format_func=RECIPES.get, key="train_recipe", **KEEP
         )
-        from rnnviz.training.loop import DEFAULT_LR, TrainConfig
+        from rnnviz.training.config import DEFAULT_LR, TrainConfig
 
         usual = ", ".join(f"{kind} {DEFAULT_LR[recipe][kind]:g}" for kind in types or RNN_TYPES)
         lr = st.number_input(
@@ -245,7 +245,7 @@ def settings() -> tuple[list[dict[str, Any]], TrainConfig]:
 
 def begin(prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainConfig) -> None:
     """The button that begins, and before it what to expect, measured on this device."""
-    reason = against(prepared.corpus, models, config)
+    reason = why_not(prepared.corpus, models, config)
     if reason:
         st.warning(reason)
     else:
@@ -263,7 +263,7 @@ def begin(prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainCon
 def _submit(prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainConfig) -> None:
     corpus = prepared.corpus
     text = (prepared.source, corpus.level, prepared.min_count)
-    names = [store.run_name(corpus.name, model["rnn_type"]) for model in models]
+    names = [run_name(corpus.name, model["rnn_type"]) for model in models]
     page.jobs().submit(
         [
             Plan(name, *text, model, config, corpus.spec)

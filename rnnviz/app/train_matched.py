@@ -9,11 +9,11 @@ import streamlit as st
 from rnnviz.analysis import comparison
 from rnnviz.app import page, train
 from rnnviz.data import builtin
-from rnnviz.jobs.queue import Plan, against
+from rnnviz.jobs.plan import Plan, why_not
 from rnnviz.nn.parameter_count import parameters
 
 if TYPE_CHECKING:
-    from rnnviz.training.loop import TrainConfig
+    from rnnviz.training.config import TrainConfig
 
 MIN_COUNT = {"char": 20, "word": 2}  # as for the models that ship
 
@@ -46,10 +46,10 @@ def train_all() -> None:
     try:
         source = train.built_in(spec)
         prepared = train.in_tokens(source, level, MIN_COUNT[level], spec)
-    except builtin.CorpusError as error:
+    except source.CorpusError as error:
         st.error(f"{error}.")
         return
-    from rnnviz.training.loop import TrainConfig
+    from rnnviz.training.config import TrainConfig
 
     model = {
         "vocab_size": len(prepared.corpus.vocab),
@@ -62,7 +62,7 @@ def train_all() -> None:
     sizes = comparison.matched(model, equal)
     shapes = [{k: v for k, v in of.items() if k != "vocab_size"} for of in sizes.values()]
     config = TrainConfig(**{budget: spent})
-    reason = against(prepared.corpus, shapes, config)
+    reason = why_not(prepared.corpus, shapes, config)
     if reason:
         st.warning(reason)
     else:

@@ -1,131 +1,28 @@
-"""Text to ids and back: vocabularies, corpora and the batches of truncated BPTT."""
+"""Corpora: texts by their name or path, as ids, in batches for truncated BPTT."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from rnnviz.data import builtin
-from rnnviz.data.builtin import CorpusError
+from rnnviz.data.builtin import BUILT_IN
+from rnnviz.data.source import CorpusError, Source, from_text, read_text, with_last_line_end
+from rnnviz.data.vocab import LEVELS, Vocab
 
 if TYPE_CHECKING:
     import torch
-
-UNK, EOS = "<unk>", "<eos>"
-PATTERNS = {"word": re.compile(r"<unk>|<eos>|\w+|[^\w\s]"), "space": re.compile(r"\S+")}
-LEVELS = ("char", "word")
-
-
-@dataclass(frozen=True)
-class Vocab:
-    """The tokens that a model knows, and how a text is cut into them.
-
-    `split` is "char" (each character is a token), "word" (words and punctuation marks)
-    or "space" (whatever stands between spaces, as in WikiText); in the last two a line
-    ends with `<eos>`. `<unk>` stands for every token that is not in the vocabulary.
-    """
-
-    id2token: tuple[str, ...]
-    split: str = "char"
-
-    def __post_init__(self) -> None:
-        if self.split not in ("char", "word", "space"):
-            raise ValueError(f"split must be char, word or space, not {self.split!r}")
-        if UNK not in self.token2id or len(self.token2id) != len(self.id2token):
-            raise ValueError(f"a vocabulary has each token once, {UNK} among them")
-
-    @cached_property
-    def token2id(self) -> dict[str, int]:
-        return {token: i for i, token in enumerate(self.id2token)}
-
-    @property
-    def level(self) -> str:
-        return "char" if self.split == "char" else "word"
-
-    def __len__(self) -> int:
-        return len(self.id2token)
-
-    @classmethod
-    def build(cls, texts: Iterable[str], split: str = "char", min_count: int = 1) -> Vocab:
-        """`<unk>`, then (for words) `<eos>`, then the tokens by falling count."""
-        counts: Counter[str] = Counter()
-        for text in texts:
-            counts.update(text if split == "char" else tokenize(text, split))
-        special = [UNK] if split == "char" else [UNK, EOS]
-        kept = [t for t, n in sorted(counts.items(), key=lambda tn: (-tn[1], tn[0]))]
-        return cls(
-            (*special, *(t for t in kept if counts[t] >= min_count and t not in special)), split
-        )
-
-    def encode(self, text: str) -> np.ndarray:
-        """Ids of a text, int64 (N,); a token that is not known becomes `<unk>`."""
-        if self.split == "char":
-            points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-            return self._char_ids[np.minimum(points, len(self._char_ids) - 1)]
-        ids, unk = self.token2id, self.token2id[UNK]
-        return np.array([ids.get(t, unk) for t in tokenize(text, self.split)], np.int64)
-
-    def unknown(self, text: str) -> list[str]:
-        """Tokens of a text that become `<unk>`, each once, sorted."""
-        return sorted(set(tokenize(text, self.split)) - self.token2id.keys())
-
-    @cached_property
-    def _char_ids(self) -> np.ndarray:
-        """Id of each code point, one more for all that lie above the largest known one."""
-        known = {ord(t): i for t, i in self.token2id.items() if len(t) == 1}
-        table = np.full(max(known, default=0) + 2, self.token2id[UNK], np.int64)
-        table[list(known)] = list(known.values())
-        return table
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Text of a sequence of ids; `<eos>` becomes a new line, words get spaces between."""
-        tokens = [self.id2token[int(i)] for i in ids]
-        if self.split == "char":
-            return "".join(tokens)
-        words = " ".join("\n" if token == EOS else token for token in tokens)
-        return re.sub(r" ?\n ?", "\n", words)
-
-    def spans(self, text: str, most: int | None = None) -> list[tuple[int, int]]:
-        """Place (start, end) in the text of each token of `encode(text)`, or of the first ones."""
-        if self.split == "char":
-            return [(i, i + 1) for i in range(len(text[:most]))]
-        found = re.finditer(r"\n|" + PATTERNS[self.split].pattern, text)
-        return [match.span() for match in islice(found, most)]
-
-
-def writable(text: str) -> str:
-    """A text that any file and browser takes: half a character of UTF-16 becomes `?`."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def tokenize(text: str, split: str) -> list[str]:
-    """Tokens of a text: split is "char", "word" or "space" (see `Vocab`)."""
-    if split == "char":
-        return list(text)
-    pattern = PATTERNS[split]
-    lines = text.split("\n")
-    tokens = pattern.findall(lines[0])
-    for line in lines[1:]:
-        tokens.append(EOS)
-        tokens += pattern.findall(line)
-    return tokens
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
     """Text as ids. `train`, `valid`, `test`: int64 (N,), `test` may be empty.
 
-    `fingerprint` is a hash of the three texts, `spec` what `load_corpus` finds them by.
-    With `cue`, only the token after a cue counts in a loss (the recall task: all other
-    tokens are random).
+    `fingerprint` is a hash of the three texts, `spec` the argument with which `load_corpus`
+    finds them, "" for a text that was pasted or uploaded. With `cue`, only the token after each
+    cue counts in a loss (the recall task: all other tokens are random).
     """
 
     name: str
@@ -142,6 +39,33 @@ class Corpus:
         return self.vocab.level
 
 
+def read(spec: str) -> Source:
+    """The texts of a corpus by its name or path. Raises CorpusError."""
+    if spec in BUILT_IN:
+        return BUILT_IN[spec].make()
+    try:
+        path = Path(spec).expanduser()
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (RuntimeError, OSError) as error:  # ~somebody without a home, a name too long
+        raise CorpusError(f"{spec[:80]} cannot be looked up: {error}"[:300]) from None
+    if is_folder:
+        return _read_folder(path)
+    if is_file:
+        return from_text(read_text(path), path.stem)
+    raise CorpusError(
+        f"no corpus named {spec!r}: give a text file, a folder or one of {', '.join(BUILT_IN)}"
+    )
+
+
+def _read_folder(path: Path) -> Source:
+    train, valid, test = (path / f"{part}.txt" for part in ("train", "valid", "test"))
+    for part in (train, valid):
+        if not part.exists():
+            raise CorpusError(f"{path} has no {part.name}; a folder needs train.txt, valid.txt")
+    texts = [read_text(part) if part.exists() else "" for part in (train, valid, test)]
+    return Source(path.resolve().name, tuple(map(with_last_line_end, texts)), spaced=True)
+
+
 def load_corpus(spec: str, level: str = "char", min_count: int = 1) -> Corpus:
     """Load a corpus by name or path.
 
@@ -152,17 +76,15 @@ def load_corpus(spec: str, level: str = "char", min_count: int = 1) -> Corpus:
     """
     if level not in LEVELS:
         raise CorpusError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
-    return make_corpus(builtin.read(spec), level, min_count, spec)
+    return make_corpus(read(spec), level, min_count, spec)
 
 
-def make_corpus(
-    source: builtin.Source, level: str = "char", min_count: int = 1, spec: str = ""
-) -> Corpus:
+def make_corpus(source: Source, level: str = "char", min_count: int = 1, spec: str = "") -> Corpus:
     """Encode a source's three texts with a vocabulary of its training text."""
     import torch
 
     split = "char" if level == "char" else ("space" if source.spaced else "word")
-    # Text that comes already cut into words keeps its published vocabulary: all three parts.
+    # The published vocabulary of a spaced text is that of all three parts.
     known = source.texts if split == "space" else source.texts[:1]
     vocab = Vocab.build(known, split, min_count)
     train, valid, test = (torch.from_numpy(vocab.encode(text)) for text in source.texts)
@@ -175,7 +97,7 @@ def make_corpus(
     return Corpus(source.name, vocab, train, valid, test, fingerprint(source), spec, cue)
 
 
-def fingerprint(source: builtin.Source) -> str:
+def fingerprint(source: Source) -> str:
     """A hash of the three texts."""
     texts = "\x1f".join(source.texts).encode("utf-8", "surrogatepass")
     return hashlib.sha256(texts).hexdigest()[:16]
@@ -186,9 +108,9 @@ def bptt_batchify(
 ) -> torch.Tensor:
     """Cut a sequence (N,) into windows (num_sample, batch_size, sequence_length).
 
-    Row b of all windows, read one after the other, is one contiguous stretch of the data,
-    so that a hidden state can be carried from window to window (truncated BPTT). The
-    remainder is cut. Raises ValueError when the data is shorter than one window.
+    Row b of all windows, one after the other, is one contiguous stretch of the data, so that
+    a hidden state can be carried from window to window (truncated BPTT). The remainder is
+    cut off. Raises ValueError when the data is shorter than one window.
     """
     import torch
 

@@ -5,117 +5,24 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import torch
-
 from rnnviz import _paths
 from rnnviz.data.corpus import Corpus
 from rnnviz.nn.evaluation import score
-from rnnviz.nn.model import RNNModel
-from rnnviz.runs import archive, resume, snapshots
-from rnnviz.runs.info import RunError, RunInfo, check_sizes
-from rnnviz.runs.store import Run, halved, load_run, runs_folder, safe_name, save_run, versions
+from rnnviz.runs import library, snapshots
+from rnnviz.runs.info import RunError
+from rnnviz.runs.run import Run
+from rnnviz.runs.store import save_run
+from rnnviz.runs.weights import halved
 from rnnviz.training import distributed
-from rnnviz.training.loop import StepRecord, TrainConfig, TrainingError, TrainState, train
+from rnnviz.training.config import StepRecord, TrainConfig, TrainingError, TrainState
+from rnnviz.training.loop import train
 
 SAVE_SECONDS = 30.0
-
-
-def pick_device(name: str) -> torch.device:
-    """auto: a GPU with CUDA when there is one. Raises ValueError for a device that is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.zeros(1, device=name)
-        return torch.device(name)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"no device {name!r} here: {str(error).splitlines()[0]}") from None
-
-
-def claim(name: str, folder: Path) -> Path:
-    """An empty folder for a new run: name, name-2, name-3, ..., the first that no run has.
-
-    Names of the runs that ship are taken too where the app lists both. Raises RunError.
-    """
-    number, path = 1, folder / safe_name(name)
-    while True:
-        try:
-            if folder != runs_folder() or not (_paths.SHIPPED_RUNS / path.name).exists():
-                path.mkdir(parents=True)
-                return path
-        except FileExistsError:
-            pass
-        except OSError as error:
-            raise RunError(f"{path} cannot be written: {error.strerror}") from None
-        number += 1
-        path = folder / f"{name[:70]}-{number}"
-
-
-def claimed(run: Run, folder: Path) -> Run:
-    """A new run under the name that `claim` gives it. Raises RunError."""
-    return replace(run, info=replace(run.info, name=claim(run.info.name, folder).name))
-
-
-def begun(name: str, folder: Path) -> Path | None:
-    """The run that `claim` made for this name: one that can be resumed first, else the last."""
-    made = [path.parent for path in folder.glob(f"{name}*/run.json")]
-    made = [path for path in made if re.fullmatch(r"(-\d+)?", path.name.removeprefix(name))]
-    return max(
-        made,
-        key=lambda path: ((path / "resume.safetensors").exists(), path.stat().st_mtime),
-        default=None,
-    )
-
-
-def new_run(
-    name: str, corpus: Corpus, config: TrainConfig, command: str = "", **model_options
-) -> Run:
-    """An untrained run: its model is initialised from the seed of the config. Raises ValueError."""
-    check_sizes({"vocab_size": len(corpus.vocab), **model_options})
-    torch.manual_seed(config.seed)
-    model = RNNModel(vocab_size=len(corpus.vocab), **model_options)
-    info = RunInfo(
-        name=name,
-        model={
-            "rnn_type": model.rnn_type,
-            "vocab_size": len(corpus.vocab),
-            "embedding_size": model.embedding.embedding_dim,
-            "hidden_size": model.rnn.hidden_size,
-            "num_hidden_layers": model.rnn.num_layers,
-            "dropout": model.dropout.p,
-            "tie_weights": model.tie_weights,
-        },
-        vocab=corpus.vocab,
-        corpus=corpus.name,
-        fingerprint=corpus.fingerprint,
-        spec=corpus.spec,
-        config=asdict(config.resolved(model.rnn_type)),
-        cue=corpus.cue,
-        command=command,
-        versions=versions(),
-    )
-    return Run(info, model)
-
-
-def resumed_run(path: Path, corpus: Corpus) -> tuple[Run, TrainState]:
-    """A run that was interrupted, and its state. Raises RunError or TrainingError."""
-    run = load_run(path)
-    if run.info.fingerprint != corpus.fingerprint:
-        raise TrainingError(f"{path} was trained on another text than {corpus.name} is now")
-    try:
-        TrainConfig(**run.info.config)
-    except (TypeError, ValueError) as error:
-        raise RunError(
-            f"{path} has a training configuration that makes no sense ({error})"
-        ) from None
-    state = resume.load(run)
-    history = tuple(r for r in run.info.history if r["step"] <= state.step)
-    return Run(replace(run.info, history=history), run.model), state
 
 
 def fit(
@@ -126,75 +33,105 @@ def fit(
     stop: Callable[[], bool] = lambda: False,
     half: bool = False,
 ) -> Iterator[StepRecord]:
-    """Train a run and keep it in `folder`: at first, every half minute, when stopped, at the end.
+    """Train a run and save it below `folder`: at the first record, every half minute, at the end.
 
-    Yields the records of `train`. `half` rounds the final weights to float16 if that holds them
-    all, and the losses that are saved are those of the rounded weights. Raises what `train` and
-    `save_run` raise; after a TrainingError the last good weights are saved. Snapshots of the
-    weights are kept at first, at log-spaced steps and at last (see `snapshots`), until one cannot
-    be written. Under torchrun rank 0 alone yields, writes and raises.
+    Yields the records of `train`, raises what `train` and `save_run` raise; after a TrainingError
+    the last good weights are saved. With `half` the final weights are rounded to float16 if that
+    holds them all, and the losses that are saved are those of the rounded weights. Under torchrun
+    rank 0 alone yields, writes and raises.
     """
-    state, config = TrainState() if state is None else state, TrainConfig(**run.info.config)
+    state = TrainState() if state is None else state
+    config = TrainConfig(**run.info.config)
     if distributed.rank():
         with contextlib.suppress(TrainingError):
             for _ in train(run.model, corpus, config, state):
                 pass
         return
-    history, saved = list(run.info.history), -math.inf  # a run to go on with from the first record
-    path = folder / run.info.name
-    keeping = True
+    writer = _RunWriter(run, corpus, folder, state, half)
 
-    def snapshot() -> None:
-        nonlocal keeping
-        try:
-            if keeping:
-                snapshots.keep(run, folder, state.step)
-        except RunError:  # the training is worth more
-            keeping = False
-
-    def stopping() -> bool:  # asked between two steps, the model being what the last one left
+    def stopping() -> bool:  # asked between two steps: the weights are those of the last one
         stopped = stop()
         if stopped or snapshots.due(state.step):
-            snapshot()
+            writer.snapshot()
         return stopped
-
-    def save(going_on: TrainState | None, **fields) -> None:
-        info = replace(run.info, history=tuple(history), **fields)
-        try:
-            save_run(Run(info, run.model), folder, going_on, half=half)
-        except RunError:  # on a full disk the weights are worth more than the snapshots
-            with contextlib.suppress(OSError):
-                snapshots.delete(path)
-            save_run(Run(info, run.model), folder, going_on, half=half)
 
     try:
         for record in train(run.model, corpus, config, state, stopping):
-            history.append(asdict(record))
+            writer.history.append(asdict(record))
             if state.done:
-                snapshot()
+                writer.snapshot()
             yield record
-            if time.monotonic() - saved > SAVE_SECONDS and not state.done:
-                save(state, valid_loss=_finite(state.best_valid))
-                saved = time.monotonic()
+            writer.save_in_between()
     finally:
+        writer.end()
+
+
+class _RunWriter:
+    """Writes one run while it is trained: now and then, its snapshots, and at the end.
+
+    Snapshots are kept at the first step, at log-spaced ones and at the last (see `snapshots`),
+    until one cannot be written: the training goes on without them.
+    """
+
+    def __init__(
+        self, run: Run, corpus: Corpus, folder: Path, state: TrainState, half: bool
+    ) -> None:
+        self.run, self.corpus, self.folder = run, corpus, folder
+        self.state, self.half = state, half
+        self.history = list(run.info.history)
+        self.saved_at = -math.inf
+        self.snapshots_fit = True
+
+    def snapshot(self) -> None:
         try:
-            if state.best:
-                valid = None if half else _finite(state.best_valid)
-                if state.done:
-                    state.best = state.last = {}  # nothing goes on from here: room for what follows
-                    if half:
-                        weights = halved(run.model.state_dict())
-                        run.model.load_state_dict({k: v.float() for k, v in weights.items()})
-                save(state, **losses(run, corpus, valid))
+            if self.snapshots_fit:
+                snapshots.keep(self.run, self.folder, self.state.step)
+        except RunError:
+            self.snapshots_fit = False
+
+    def save_in_between(self) -> None:
+        """Every half minute: what a killed training can be resumed from."""
+        if time.monotonic() - self.saved_at > SAVE_SECONDS and not self.state.done:
+            self._save(valid_loss=_finite(self.state.best_valid))
+            self.saved_at = time.monotonic()
+
+    def end(self) -> None:
+        """Save the best weights with their losses; leave no empty folder of a training that never
+        began or found no room."""
+        path = self.folder / self.run.info.name
+        try:
+            if self.state.best:
+                known = None if self.half else _finite(self.state.best_valid)
+                if self.state.done:
+                    self._finish()
+                self._save(**losses(self.run, self.corpus, known))
         finally:
-            if not (path / "run.json").exists():  # it never began, or there was no room for it
+            if not (path / "run.json").exists():
                 with contextlib.suppress(OSError):
-                    archive.remove(path)
+                    library.remove(path)
+
+    def _finish(self) -> None:
+        """Free what only a training that goes on needs; round the weights, if they shall be."""
+        self.state.best = self.state.last = {}
+        if self.half:
+            weights = halved(self.run.model.state_dict())
+            self.run.model.load_state_dict({k: v.float() for k, v in weights.items()})
+
+    def _save(self, **fields) -> None:
+        """Write the run; on a full disk its snapshots make room for the weights."""
+        info = replace(self.run.info, history=tuple(self.history), **fields)
+        run = Run(info, self.run.model)
+        try:
+            save_run(run, self.folder, self.state, half=self.half)
+        except RunError:
+            with contextlib.suppress(OSError):
+                snapshots.delete(self.folder / info.name)
+            save_run(run, self.folder, self.state, half=self.half)
 
 
 def losses(run: Run, corpus: Corpus, valid: float | None = None) -> dict[str, float | None]:
-    """Validation (unless it is known), test and probe loss in nats a token; the accuracy where a
-    cue is counted."""
+    """Validation (unless it is known), test and probe loss in nats a token, and, for a task with a
+    cue, the accuracy on the test part."""
     cue = corpus.cue
     tested = score(run.model, corpus.test, cue) if len(corpus.test) > 1 else (None, None)
     return {

@@ -17,18 +17,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-GATES = {
-    "LSTM": ("i", "f", "g", "o"),
-    "GRU": ("r", "z", "n"),
-    "RNN_TANH": ("a",),
-    "RNN_RELU": ("a",),
-}
-ACTS_ON = {  # by their places: the gates that act on h after a step at once, those that do on c
-    "LSTM": ((3,), (0, 1, 2)),
-    "GRU": ((0, 1, 2),),
-    "RNN_TANH": ((0,),),
-    "RNN_RELU": ((0,),),
-}
+from rnnviz.nn.cell_types import CELL_TYPES, unknown
+
+HERE = "nn/cells"
+RNNS = ("RNN_TANH", "RNN_RELU")
 
 
 def kind_of(rnn: nn.RNNBase) -> str:
@@ -40,7 +32,8 @@ def gates(kind: str, from_x: Tensor, from_h: Tensor | None) -> dict[str, Tensor]
     """Gates after their nonlinearity (the RNN's `a` before it), each (..., H).
 
     `from_x` = W_ih x + b_ih and `from_h` = W_hh h_prev + b_hh, (..., G*H): both biases count.
-    LSTM and RNN need only their sum, which may come as `from_x` with `from_h` None.
+    LSTM and RNN need only their sum, which may come as `from_x` with `from_h` None. Raises
+    ValueError for a cell type that has no equations here.
     """
     if kind == "LSTM":
         i, f, g, o = (from_x if from_h is None else from_x + from_h).chunk(4, -1)
@@ -50,18 +43,20 @@ def gates(kind: str, from_x: Tensor, from_h: Tensor | None) -> dict[str, Tensor]
         h_r, h_z, h_n = from_h.chunk(3, -1)
         r, z = (x_r + h_r).sigmoid(), (x_z + h_z).sigmoid()
         return {"r": r, "z": z, "n": (x_n + r * h_n).tanh()}
-    return {"a": from_x if from_h is None else from_x + from_h}
+    if kind in RNNS:
+        return {"a": from_x if from_h is None else from_x + from_h}
+    raise unknown(kind, HERE)
 
 
 def cell_states(gates: dict[str, Tensor], c0: Tensor) -> Tensor:
     """c_0 .. c_T (T+1,B,H) of an LSTM: c_t = f_t * c_{t-1} + i_t * g_t.
 
-    In blocks of 16 steps, since T calls in a row cost more than what they compute: the k-th
-    step of every block is one call, as if each block began with c = 0. What a block began
-    with then adds its share, the product of the block's forget gates so far.
+    T small calls in a row would cost more than what they compute, so the steps are cut into
+    blocks of 16: the k-th step of all blocks is one call, as if each block began with c = 0.
+    Then the true initial c of each block is added, times the block's forget gates so far.
     """
     steps, added = len(gates["f"]), gates["i"] * gates["g"]
-    whole = (0, 0, 0, 0, 0, -steps % 16)  # steps of zeros at the end, to whole blocks
+    whole = (0, 0, 0, 0, 0, -steps % 16)  # pads with steps of zeros to whole blocks
     f, c = (nn.functional.pad(a, whole).unflatten(0, (-1, 16)) for a in (gates["f"], added))
     # f and c: (T/16,16,B,H), both copies that `pad` made; a step of them: (T/16,B,H)
     for (f_prev, c_prev), (f_k, c_k) in pairwise(zip(f.unbind(1), c.unbind(1), strict=True)):
@@ -79,79 +74,83 @@ def output(kind: str, gates: dict[str, Tensor], h_prev: Tensor, c: Tensor | None
         return gates["o"] * c.tanh()
     if kind == "GRU":
         return torch.lerp(gates["n"], h_prev, gates["z"])  # (1 - z) n + z h
-    return gates["a"].tanh() if kind == "RNN_TANH" else gates["a"].relu()
+    if kind == "RNN_TANH":
+        return gates["a"].tanh()
+    if kind == "RNN_RELU":
+        return gates["a"].relu()
+    raise unknown(kind, HERE)
 
 
-class Slopes(NamedTuple):
-    """What adjoints are multiplied with on their way back through steps.
+class GateDerivatives(NamedTuple):
+    """The derivatives of steps that adjoints are multiplied with on their way back.
 
-    `x`, `h` (...,G,H): how the states after a step change with each gate's W x and with its
-    U h; `keep` (...,H): how they change with the state before it where no matrix is between;
-    `c_from_h` (...,H): how the LSTM's h changes with the c of the same step.
+    `x`, `h` (...,G,H): of the state after a step (c where there is one, else h; of the LSTM's o:
+    h) by each gate's W x and by its U h. `keep` (...,H): of the state after a step by the state
+    before it, where no matrix is between. `h_by_c` (...,H): of the LSTM's h by the c of the
+    same step.
     """
 
     x: Tensor
     h: Tensor
     keep: Tensor | None = None
-    c_from_h: Tensor | None = None
+    h_by_c: Tensor | None = None
 
-    def steps(self) -> list[Slopes]:
-        """The slopes (T,...) of each step."""
-        parts = (repeat(None) if slope is None else slope.unbind() for slope in self)
-        return [Slopes(*step) for step in zip(*parts, strict=False)]
+    def steps(self) -> list[GateDerivatives]:
+        """Those of each step, of derivatives (T,...)."""
+        parts = (repeat(None) if part is None else part.unbind() for part in self)
+        return [GateDerivatives(*step) for step in zip(*parts, strict=False)]
 
 
-def slopes(
+def gate_derivatives(
     kind: str,
     from_x: Tensor,
     from_h: Tensor,
     h_prev: Tensor,
     c_prev: Tensor | None,
     c: Tensor | None,
-) -> Slopes:
-    """The slopes of steps: `from_x`, `from_h` as in `gates`, the states (..., H) around them.
+) -> GateDerivatives:
+    """Derivatives of steps: `from_x`, `from_h` as in `gates`, the states (..., H) around them.
 
-    Derivatives are taken at what goes into a nonlinearity: 1 - tanh^2 of a saturated gate would
-    have lost its digits.
+    They are computed from pre-activations: 1 - tanh(a)^2 of a saturated gate loses all digits.
     """
     now = gates(kind, from_x, from_h)
     if kind == "LSTM":
         i, f, g, o = (now[name] for name in "ifgo")
         a_i, a_f, a_g, a_o = (from_x + from_h).chunk(4, -1)
-        of_c = g * _of_sigmoid(a_i), c_prev * _of_sigmoid(a_f), i * _of_tanh(a_g)
-        of_gates = torch.stack([*of_c, c.tanh() * _of_sigmoid(a_o)], -2)  # (...,4,H)
-        return Slopes(of_gates, of_gates, f, o * _of_tanh(c))
+        of_c = g * _d_sigmoid(a_i), c_prev * _d_sigmoid(a_f), i * _d_tanh(a_g)
+        of_gates = torch.stack([*of_c, c.tanh() * _d_sigmoid(a_o)], -2)  # (...,4,H)
+        return GateDerivatives(of_gates, of_gates, f, o * _d_tanh(c))
     if kind == "GRU":
         r, z, n = (now[name] for name in "rzn")
         x_r, x_z, x_n = from_x.chunk(3, -1)
         h_r, h_z, h_n = from_h.chunk(3, -1)
-        into_n = (-x_z - h_z).sigmoid() * _of_tanh(x_n + r * h_n)  # 1 - z is a sigmoid too
-        of_r, of_z = into_n * h_n * _of_sigmoid(x_r + h_r), (h_prev - n) * _of_sigmoid(x_z + h_z)
+        into_n = (-x_z - h_z).sigmoid() * _d_tanh(x_n + r * h_n)  # 1 - z is a sigmoid too
+        of_r, of_z = into_n * h_n * _d_sigmoid(x_r + h_r), (h_prev - n) * _d_sigmoid(x_z + h_z)
         by_x, by_h = ([of_r, of_z, of_n] for of_n in (into_n, into_n * r))
-        return Slopes(torch.stack(by_x, -2), torch.stack(by_h, -2), z)  # (...,3,H)
-    a = now["a"]
-    of_a = _of_tanh(a) if kind == "RNN_TANH" else (a > 0).to(a.dtype)
-    return Slopes(of_a[..., None, :], of_a[..., None, :])  # (...,1,H)
+        return GateDerivatives(torch.stack(by_x, -2), torch.stack(by_h, -2), z)  # (...,3,H)
+    a = now["a"]  # of RNN_TANH or RNN_RELU: `gates` has refused all others
+    of_a = _d_tanh(a) if kind == "RNN_TANH" else (a > 0).to(a.dtype)
+    return GateDerivatives(of_a[..., None, :], of_a[..., None, :])  # (...,1,H)
 
 
-def _of_sigmoid(a: Tensor) -> Tensor:
+def _d_sigmoid(a: Tensor) -> Tensor:
     """d sigmoid(a) / da."""
     return a.sigmoid() * (-a).sigmoid()
 
 
-def _of_tanh(a: Tensor) -> Tensor:
+def _d_tanh(a: Tensor) -> Tensor:
     """d tanh(a) / da."""
     return a.cosh().pow(-2)
 
 
-def blocks(kind: str, w: Tensor) -> Tensor:
+def gate_blocks(kind: str, w: Tensor) -> Tensor:
     """W_ih or W_hh (G*H,D) as `carry_back` takes it: one transposed block a gate, (G,D,H)."""
-    return w.unflatten(0, (len(GATES[kind]), -1)).transpose(1, 2).contiguous()
+    return w.unflatten(0, (CELL_TYPES[kind].blocks, -1)).transpose(1, 2).contiguous()
 
 
 def carry_back(
     kind: str,
-    slopes: Tensor,
+    derivatives: Tensor,
     w: Tensor,
     adjoint: Tensor,
     through: Tensor | None = None,
@@ -159,49 +158,55 @@ def carry_back(
 ) -> Tensor:
     """dL/d(what a weight matrix reads) for R losses at once, (R,D).
 
-    `slopes` (G,H) of one step, `Slopes.x` with the `blocks` of W_ih or `Slopes.h` with those of
-    W_hh, (G,D,H); `adjoint` (R,S): dL/d(the state after the step), [dh] or [dh, dc]. Slopes and
-    blocks are multiplied and added up first: one product with (S,D) instead of G with (H,D).
-    `through` (D,S) is memory for their sum, `out` for the answer: fresh pages at every step
-    would cost more than what is written to them.
+    `derivatives` (G,H) of one step: `GateDerivatives.x` with the `gate_blocks` of W_ih, or
+    `GateDerivatives.h` with those of W_hh, (G,D,H). `adjoint` (R,S): dL/d(the state after the
+    step), [dh] or [dh, dc]. Derivatives and blocks are multiplied and added up first: that is one
+    product with (S,D) instead of G products with (H,D). `through` (D,S) is memory for the sum,
+    `out` for the answer; without them each step would ask for fresh memory, which is slower.
     """
     through = w.new_empty(w.shape[1], adjoint.shape[-1]) if through is None else through
-    gates = list(zip(w.unbind(), slopes.unbind(), strict=True))
-    parts = through.chunk(len(ACTS_ON[kind]), -1)  # each (D,H)
-    for part, (first, *others) in zip(parts, ACTS_ON[kind], strict=True):
-        torch.mul(*gates[first], out=part)
+    cell = CELL_TYPES[kind]
+    weighted = dict(zip(cell.gates, zip(w, derivatives, strict=True), strict=True))
+    parts = through.chunk(len(cell.feeds), -1)  # (D,H) each
+    for part, (first, *others) in zip(parts, cell.feeds, strict=True):
+        torch.mul(*weighted[first], out=part)
         for gate in others:
-            part.addcmul_(*gates[gate])
+            part.addcmul_(*weighted[gate])
     return torch.mm(adjoint, through.T, out=out)
 
 
-def complete(slopes: Slopes, adjoint: Tensor) -> None:
-    """Add to dc its part through h = o * tanh(c), in place. `slopes` of a step; (R,S)."""
-    if slopes.c_from_h is not None:
+def add_dh_to_dc(derivatives: GateDerivatives, adjoint: Tensor) -> None:
+    """Add to dc what reaches it through h = o * tanh(c), in place. One step; `adjoint` (R,S)."""
+    if derivatives.h_by_c is not None:
         dh, dc = adjoint.chunk(2, -1)
-        dc.addcmul_(dh, slopes.c_from_h)
+        dc.addcmul_(dh, derivatives.h_by_c)
 
 
 def step_back(
-    kind: str, slopes: Slopes, w_hh: Tensor, adjoint: Tensor, through: Tensor | None, out: Tensor
+    kind: str,
+    derivatives: GateDerivatives,
+    w_hh: Tensor,
+    adjoint: Tensor,
+    through: Tensor | None,
+    out: Tensor,
 ) -> None:
     """Write the adjoints before a step into `out` (R,S), for R losses at once.
 
-    `slopes` of the step; `w_hh` (G,H,H), see `blocks`; `adjoint` (R,S): those after it,
-    complete; `through` as in `carry_back`.
+    `derivatives` of the step; `w_hh` (G,H,H) as `gate_blocks` gives it; `adjoint` (R,S): those
+    after the step, dc with its part through h; `through` as in `carry_back`.
     """
-    read, size = w_hh.shape[1:]  # the sizes of h before it (of its projection) and of c
-    carry_back(kind, slopes.h, w_hh, adjoint, through, out[:, :read])
-    if kind == "LSTM":
-        torch.mul(adjoint[:, size:], slopes.keep, out=out[:, read:])
-    elif kind == "GRU":
-        out.addcmul_(adjoint, slopes.keep)
+    read, size = w_hh.shape[1:]  # the sizes of h before the step (of its projection) and of c
+    carry_back(kind, derivatives.h, w_hh, adjoint, through, out[:, :read])
+    if derivatives.h_by_c is not None:
+        torch.mul(adjoint[:, size:], derivatives.keep, out=out[:, read:])
+    elif derivatives.keep is not None:
+        out.addcmul_(adjoint, derivatives.keep)
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x W^T + b (...,G*H)."""
     onednn = torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
     if onednn and x.device.type == "cpu" and x.dtype == torch.float32:
-        # oneDNN, which runs the fused kernel too: on AMD twice as fast as MKL, the default.
+        # oneDNN also runs the fused kernel; on AMD it is twice as fast as MKL, the default.
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return nn.functional.linear(x, weight, bias)

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnviz import RNN_TYPES
+from rnnviz.nn.cell_types import CELL_TYPES, RNN_TYPES, required
+from rnnviz.nn.model_config import ModelConfig
 
 Hidden = Tensor | tuple[Tensor, Tensor]  # h (L,B,H), for the LSTM (h, c)
 
 
-def make_rnn(rnn_type: str, input_size: int, hidden_size: int, layers: int, dropout: float = 0.0):
+MODULES: dict[str, Callable[..., nn.RNNBase]] = {
+    "LSTM": nn.LSTM,
+    "GRU": nn.GRU,
+    "RNN_TANH": partial(nn.RNN, nonlinearity="tanh"),
+    "RNN_RELU": partial(nn.RNN, nonlinearity="relu"),
+}
+
+
+def make_rnn(
+    rnn_type: str, input_size: int, hidden_size: int, layers: int, dropout: float = 0.0
+) -> nn.RNNBase:
     """The torch module of a cell type, batch first. Raises ValueError for an unknown one."""
-    if rnn_type not in RNN_TYPES:
+    if rnn_type not in CELL_TYPES:
         raise ValueError(f"rnn_type must be one of {', '.join(RNN_TYPES)}, not {rnn_type!r}")
-    options = {
-        "num_layers": layers,
-        "batch_first": True,
-        "dropout": dropout if layers > 1 else 0.0,
-    }
-    if rnn_type in ("LSTM", "GRU"):
-        return getattr(nn, rnn_type)(input_size, hidden_size, **options)
-    nonlinearity = rnn_type.removeprefix("RNN_").lower()
-    return nn.RNN(input_size, hidden_size, nonlinearity=nonlinearity, **options)
+    module = required(MODULES, rnn_type, "nn/model")
+    dropout = dropout if layers > 1 else 0.0  # torch applies it between layers
+    return module(input_size, hidden_size, layers, batch_first=True, dropout=dropout)
 
 
 class RNNModel(nn.Module):
@@ -69,11 +75,24 @@ class RNNModel(nn.Module):
     def device(self) -> torch.device:
         return self.projection.weight.device
 
+    @property
+    def config(self) -> ModelConfig:
+        """The arguments that build such a model."""
+        return ModelConfig(
+            rnn_type=self.rnn_type,
+            vocab_size=self.embedding.num_embeddings,
+            embedding_size=self.embedding.embedding_dim,
+            hidden_size=self.rnn.hidden_size,
+            num_hidden_layers=self.rnn.num_layers,
+            dropout=self.dropout.p,
+            tie_weights=self.tie_weights,
+        )
+
     def init_hidden(self, batch_size: int) -> Hidden:
         """Zeros (L,B,H) for h, and for the LSTM as many for c."""
         shape = (self.rnn.num_layers, batch_size, self.rnn.hidden_size)
         h = torch.zeros(shape, device=self.device, dtype=self.projection.weight.dtype)
-        return (h, h.clone()) if self.rnn_type == "LSTM" else h
+        return (h, h.clone()) if CELL_TYPES[self.rnn_type].has_cell_state else h
 
     def states(self, input: Tensor, prev_hidden: Hidden) -> tuple[Tensor, Hidden]:
         """Ids (B,T) -> what the projection sees: top states (B,T,H), and the last hidden."""
@@ -88,8 +107,11 @@ class RNNModel(nn.Module):
 
 
 def checked_ids(ids: Tensor | Sequence[int], vocab_size: int, least: int = 0) -> Tensor:
-    """Ids (T,) as int64, where they are. Raises ValueError for what is no sequence of known ids,
-    and for fewer than `least`."""
+    """Ids (T,) as int64, on their own device.
+
+    Raises ValueError for anything but a sequence of ids of the vocabulary, and for fewer than
+    `least` of them.
+    """
     wanted = f"ids must be one sequence of whole numbers from 0 to {vocab_size - 1}"
     try:
         ids = torch.as_tensor(ids)
@@ -110,14 +132,19 @@ def checked_ids(ids: Tensor | Sequence[int], vocab_size: int, least: int = 0) ->
     return ids
 
 
-def parts(hidden: Hidden) -> tuple[Tensor, ...]:
-    """h alone, or h and c."""
+def hidden_tensors(hidden: Hidden) -> tuple[Tensor, ...]:
+    """(h,), of an LSTM (h, c)."""
     return hidden if isinstance(hidden, tuple) else (hidden,)
 
 
-def to(hidden: Hidden, dtype: torch.dtype) -> Hidden:
+def as_hidden(tensors: Sequence[Tensor]) -> Hidden:
+    """What torch's modules take, of (h,) or (h, c)."""
+    return (tensors[0], tensors[1]) if len(tensors) == 2 else tensors[0]
+
+
+def cast_hidden(hidden: Hidden, dtype: torch.dtype) -> Hidden:
     """The same state in another precision."""
-    return tuple(h.to(dtype) for h in hidden) if isinstance(hidden, tuple) else hidden.to(dtype)
+    return as_hidden([h.to(dtype) for h in hidden_tensors(hidden)])
 
 
 def count_parameters(model: RNNModel) -> dict[str, int]:

@@ -1,16 +1,16 @@
-"""How many parameters a model has, from its sizes alone, as the formulas say."""
+"""The number of parameters of a model, computed from its sizes alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-BLOCKS = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
+from rnnviz.nn.cell_types import CELL_TYPES
+from rnnviz.nn.model_config import ModelConfig
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """How many there are; `formulas`: a line a part, with the numbers put in."""
+    """Numbers by part; `formulas`: one line a part, with the numbers put in."""
 
     embedding: int
     recurrent: int
@@ -22,13 +22,14 @@ class Parameters:
         return self.embedding + self.recurrent + self.projection
 
 
-def parameters(model: dict[str, Any]) -> Parameters:
-    """Parameters of a model from its sizes (RunInfo.model), without building it.
+def parameters(model: ModelConfig) -> Parameters:
+    """Parameters of a model, computed from its arguments.
 
-    A layer has G blocks of weights (H,D) and (H,H) and two biases: G H (D + H) + 2 G H.
+    A layer has G blocks of weights (H,D) and (H,H), and PyTorch keeps two biases:
+    G H (D + H) + 2 G H.
     """
     v, d, h = model["vocab_size"], model["embedding_size"], model["hidden_size"]
-    g, tied = BLOCKS[model["rnn_type"]], model["tie_weights"]
+    g, tied = CELL_TYPES[model["rnn_type"]].blocks, model["tie_weights"]
     lines = [f"embedding V·D = {v:,}·{d} = {v * d:,}"]
     recurrent = 0
     for layer in range(model["num_hidden_layers"]):

@@ -1,37 +1,50 @@
-"""Models of others as runs: those of pytorch/examples' word_language_model, and RNNModel's own."""
+"""Files that become runs: downloaded runs, and models that were trained elsewhere.
+
+Read are models of pytorch/examples' word_language_model and RNNModel's own state_dict.
+"""
 
 from __future__ import annotations
 
 import io
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rnnviz import RNN_TYPES
-from rnnviz.data.builtin import Source
-from rnnviz.data.corpus import EOS, LEVELS, UNK, Vocab, fingerprint, make_corpus
-from rnnviz.runs import archive
-from rnnviz.runs.info import MAX_LAYERS, MAX_SIZE, RunError, RunInfo
-from rnnviz.runs.store import Run, fill, run_name, versions
+from rnnviz.data.corpus import fingerprint, make_corpus
+from rnnviz.data.source import Source
+from rnnviz.data.vocab import EOS, LEVELS, UNK, Vocab
+from rnnviz.nn.cell_types import CELL_TYPES
+from rnnviz.nn.model_config import MAX_LAYERS, MAX_SIZE, ModelConfig
+from rnnviz.runs import archive, library
+from rnnviz.runs.info import RunError, RunInfo
+from rnnviz.runs.names import run_name
+from rnnviz.runs.run import Run
+from rnnviz.runs.store import versions
 from rnnviz.runs.unpickle import Found, read_model
+from rnnviz.runs.weights import fill
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-NEVER = -1e4  # bias of a token that a model has not: exp of it is exactly 0 in float32
+NEVER = -1e4  # bias of a token that is never written: exp of it is exactly 0 in float32
 
 
-def bring_in(raw: bytes, file: str, folder: Path, source: Source | None, **options) -> RunInfo:
-    """Save what a file holds as a run of the user: a run of `archive.pack`, or a model.
+def is_archive(raw: bytes) -> bool:
+    """Whether a file is a run that was downloaded from rnnviz: it has its vocabulary in it."""
+    return bool(archive.metadata(raw))
 
-    `options` are those of `import_run`. Raises RunError or CorpusError with one sentence.
+
+def import_file(raw: bytes, file: str, folder: Path, source: Source | None, **options) -> RunInfo:
+    """Save what a file holds as a run of the user: a downloaded run, or a model.
+
+    `options` are those of `import_model`. Raises RunError or CorpusError with one sentence.
     """
-    if archive.metadata(raw):
+    if is_archive(raw):
         return archive.unpack(raw, folder, options.get("name", ""))
-    return archive.keep(import_run(raw, file, source, **options), folder)
+    return library.keep(import_model(raw, file, source, **options), folder)
 
 
-def import_run(
+def import_model(
     raw: bytes,
     file: str,
     source: Source | None,
@@ -41,7 +54,7 @@ def import_run(
     name: str = "",
     command: str = "",
 ) -> Run:
-    """A model in a file as a run that is not saved yet; the vocabulary comes from its corpus.
+    """A model in a file as a run that is not saved yet; its corpus gives the vocabulary.
 
     Raises RunError or CorpusError with one sentence.
     """
@@ -78,21 +91,15 @@ def import_run(
     return Run(info, model)
 
 
-def describe(found: Found, file: str, rnn_type: str | None = None) -> dict[str, Any]:
+def describe(found: Found, file: str, rnn_type: str | None = None) -> ModelConfig:
     """The arguments of RNNModel, read off the tensors' shapes. Raises RunError.
 
     `rnn_type` is needed for an RNN alone, whose tanh or relu no tensor shows.
     """
     import torch
 
-    from rnnviz.nn.model import RNNModel
-
     tensors = found.tensors
-    for name, tensor in tensors.items():
-        plain = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
-        plain = plain and tensor.device.type == "cpu" and not tensor.is_quantized
-        if not plain or tensor.nbytes > tensor.untyped_storage().nbytes():  # expanded
-            raise RunError(f"{file} has no plain numbers at {_theirs(found, name)}")
+    _check_plain(found, file)
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     table, recurrent = shapes.get("embedding.weight", ()), shapes.get("rnn.weight_hh_l0", ())
     if len(table) != 2 or len(recurrent) != 2 or 0 in table + recurrent:
@@ -101,9 +108,44 @@ def describe(found: Found, file: str, rnn_type: str | None = None) -> dict[str, 
             "rnn.weight_hh_l0 (or embedding.weight), each with two dimensions"
         )
     (rows, hidden), (vocab, embedding) = recurrent, table
-    seen = {4 * hidden: ("LSTM",), 3 * hidden: ("GRU",), hidden: RNN_TYPES[2:]}.get(rows, ())
-    told = rnn_type or found.rnn_type or (seen[0] if len(seen) == 1 else None)
-    if not seen:
+    layers = sum(re.fullmatch(r"rnn\.weight_hh_l\d+", name) is not None for name in shapes)
+    told = _cell_type(found, file, rows, hidden, rnn_type)
+    if max(vocab, embedding, hidden) >= MAX_SIZE or layers > MAX_LAYERS:
+        raise RunError(
+            f"{file} is too large: a vocabulary of {vocab:,}, {hidden:,} units and {layers} "
+            f"layers, where {MAX_SIZE - 1:,} and {MAX_LAYERS} are the most"
+        )
+    config = ModelConfig(
+        rnn_type=told,
+        vocab_size=vocab,
+        embedding_size=embedding,
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        dropout=0.0,
+        tie_weights=(vocab, hidden) == table == shapes.get("projection.weight")
+        and torch.equal(tensors["embedding.weight"], tensors["projection.weight"]),
+    )
+    _check_shapes(found, file, config)
+    return config
+
+
+def _check_plain(found: Found, file: str) -> None:
+    """Raises RunError for anything but dense numbers on the CPU, all of them in the file."""
+    import torch
+
+    for name, tensor in found.tensors.items():
+        plain = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
+        plain = plain and tensor.device.type == "cpu" and not tensor.is_quantized
+        if not plain or tensor.nbytes > tensor.untyped_storage().nbytes():  # expanded
+            raise RunError(f"{file} has no plain numbers at {_theirs(found, name)}")
+
+
+def _cell_type(found: Found, file: str, rows: int, hidden: int, wanted: str | None) -> str:
+    """The cell type whose weight_hh has so many rows; of several the one that is `wanted` or that
+    the file names. Raises RunError."""
+    fitting = [name for name, cell in CELL_TYPES.items() if cell.blocks * hidden == rows]
+    told = wanted or found.rnn_type or (fitting[0] if len(fitting) == 1 else None)
+    if not fitting:
         raise RunError(
             f"{file} is no LSTM, GRU or RNN: its rnn.weight_hh_l0 is {rows:,} by {hidden:,}"
         )
@@ -112,33 +154,26 @@ def describe(found: Found, file: str, rnn_type: str | None = None) -> dict[str, 
             f"{file} is an RNN, and its tensors do not show whether its nonlinearity is tanh or "
             "relu: say RNN_TANH or RNN_RELU (--rnn-type)"
         )
-    if told not in seen or found.rnn_type not in (None, told):
-        raise RunError(f"{file} is no {told} but {found.rnn_type or ' or '.join(seen)}")
-    layers = sum(re.fullmatch(r"rnn\.weight_hh_l\d+", name) is not None for name in shapes)
-    if max(vocab, embedding, hidden) >= MAX_SIZE or layers > MAX_LAYERS:
-        raise RunError(
-            f"{file} is too large: a vocabulary of {vocab:,}, {hidden:,} units and {layers} "
-            f"layers, where {MAX_SIZE - 1:,} and {MAX_LAYERS} are the most"
-        )
-    options = {
-        "rnn_type": told,
-        "vocab_size": vocab,
-        "embedding_size": embedding,
-        "hidden_size": hidden,
-        "num_hidden_layers": layers,
-        "dropout": 0.0,
-        "tie_weights": (vocab, hidden) == table == shapes.get("projection.weight")
-        and torch.equal(tensors["embedding.weight"], tensors["projection.weight"]),
-    }
+    if told not in fitting or found.rnn_type not in (None, told):
+        raise RunError(f"{file} is no {told} but {found.rnn_type or ' or '.join(fitting)}")
+    return told
+
+
+def _check_shapes(found: Found, file: str, config: ModelConfig) -> None:
+    """Raises RunError unless the tensors are those of RNNModel by name and shape."""
+    import torch
+
+    from rnnviz.nn.model import RNNModel
+
     with torch.device("meta"):
-        wanted = {n: tuple(t.shape) for n, t in RNNModel(**options).state_dict().items()}
+        wanted = {n: tuple(t.shape) for n, t in RNNModel(**config).state_dict().items()}
+    shapes = {name: tuple(tensor.shape) for name, tensor in found.tensors.items()}
     if shapes != wanted:
         odd = sorted(set(wanted.items()) ^ set(shapes.items()))[0][0]
         raise RunError(
             f"{file}: {_theirs(found, odd)} is {shapes.get(odd, 'not there')}, "
             f"{wanted.get(odd, 'nothing')} was expected"
         )
-    return options
 
 
 def _theirs(found: Found, name: str) -> str:
@@ -170,14 +205,14 @@ def _vocabulary(found: Found, source: Source) -> tuple[Vocab, int | None]:
 
 
 def dictionary(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """The words of train, valid and test text in order of first appearance, `<eos>` after each
-    line: the place of a word is its id in word_language_model."""
+    """The words of train, valid and test text in the order of first appearance, `<eos>` after
+    each line: this is how word_language_model numbers them."""
     lines = (line for text in texts for line in io.StringIO(text))
     return tuple(dict.fromkeys(word for line in lines for word in (*line.split(), EOS)))
 
 
 def _with_unknown(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """One more token, for `<unk>`: read as the mean of all words, never written.
+    """The weights with one more token, `<unk>`: read as the mean of all words, never written.
 
     Its bias makes its probability exactly 0, so that every loss stays as it was.
     """

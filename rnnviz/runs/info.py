@@ -1,4 +1,4 @@
-"""What is known of a run beside its weights, and run.json that says it, checked field by field."""
+"""RunInfo, all that is known of a run but its weights, and run.json, checked field by field."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import rnnviz
-from rnnviz.data.corpus import Vocab
+from rnnviz.data.vocab import Vocab
+from rnnviz.nn.cell_types import RNN_TYPES
+from rnnviz.nn.model_config import SIZES, ModelConfig, check_sizes
 from rnnviz.nn.parameter_count import parameters
 
 MAX_JSON = 20 * 2**20  # bytes
-MAX_SIZE, MAX_LAYERS = 65_536, 64
-SIZES = ("vocab_size", "embedding_size", "hidden_size", "num_hidden_layers")
 MODEL_KEYS = ("rnn_type", *SIZES, "dropout", "tie_weights")
-RECORD_KEYS = ("step", "loss", "grad_norm", "clipped")  # of a history, what figures need
+RECORD_KEYS = ("step", "loss", "grad_norm", "clipped")  # what figures need of each record
+LOSSES = ("valid_loss", "test_loss", "probe_loss", "accuracy")  # numbers or None
 TEXTS = {"corpus": 200, "fingerprint": 200, "spec": 5_000, "command": 100_000}  # longest of each
 WHOLE = ("batch_size", "sequence_length", "steps", "epochs", "seed", "log_every", "eval_every")
 CONFIG = dict.fromkeys(WHOLE, (int,)) | dict.fromkeys(("lr", "clip", "minutes"), (int, float))
 CONFIG |= {"optimizer": (str,)}
-# Controls of terminals, of lines and of the direction of writing, and half characters of UTF-16.
+# Terminal controls, line ends, changes of writing direction, and halves of UTF-16 pairs.
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -32,14 +32,14 @@ class RunError(ValueError):
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What run.json says: everything about a run but its weights.
+    """The content of run.json.
 
-    `model`: the arguments of RNNModel. `config`: those of TrainConfig. `history`: a dict a
-    StepRecord. Losses are in nats a token; `accuracy` is there where a cue is counted.
+    `model`: the arguments of RNNModel. `config`: those of TrainConfig. `history`: one dict a
+    StepRecord. Losses are in nats a token; `accuracy` is known for tasks with a cue.
     """
 
     name: str
-    model: dict[str, Any]
+    model: ModelConfig
     vocab: Vocab
     corpus: str
     fingerprint: str
@@ -92,64 +92,60 @@ def read_info(path: Path | str) -> RunInfo:
 
 def _info(raw: Any, path: Path) -> RunInfo:
     """run.json's content as a RunInfo; raises ValueError, KeyError or TypeError."""
-    model = raw["model"]
-    check_sizes(model)
-    check(model["rnn_type"] in rnnviz.RNN_TYPES, "rnn_type")
-    check(type(model["tie_weights"]) is bool, "tie_weights")
-    tied = model["tie_weights"]
-    check(not tied or model["embedding_size"] == model["hidden_size"], "tie_weights")
-    check(is_number(model["dropout"]) and 0 <= model["dropout"] <= 1, "dropout")
-    tokens = raw["vocab"]["tokens"]
+    model, tokens = raw["model"], raw["vocab"]["tokens"]
+    _check_model(model)
     check(type(tokens) is list and all(type(token) is str for token in tokens), "vocab")
     check(model["vocab_size"] == len(tokens), "vocab_size")
-    "".join((path.name, *tokens)).encode()  # half a character breaks every page and file
-    for key in ("valid_loss", "test_loss", "probe_loss", "accuracy"):
+    "".join((path.name, *tokens)).encode()  # half a UTF-16 pair would break every page and file
+    for key in LOSSES:
         check(raw[key] is None or is_number(raw[key]), key)
     for key, longest in TEXTS.items():
         check(_is_text(raw[key], longest), key)
     for key, value in raw["versions"].items():
         check(_is_text(key) and _is_text(value), "versions")
     for record in raw["history"]:
-        check(all(v is None or is_number(v) for v in record.values()), "history")
-        check(None not in map(record.get, RECORD_KEYS), "history")
-        check(type(record["step"]) is int and record["step"] >= 0, "history")
+        _check_record(record)
     for key, value in raw["config"].items():
-        kinds = CONFIG.get(key, (str, bool, int, float))
-        check(value is None or type(value) in kinds, "config")
-        check(_is_text(value) if type(value) is str else math.isfinite(value or 0), "config")
-        check(key not in WHOLE or key == "seed" or (value or 0) >= 0, "config")
+        _check_setting(key, value)
     cue = raw["cue"]
     check(cue is None or (type(cue) is int and 0 <= cue < len(tokens)), "cue")
     return RunInfo(
         name=path.name,
+        path=path,
         model={key: model[key] for key in MODEL_KEYS},
         vocab=Vocab(tuple(tokens), raw["vocab"]["split"]),
-        corpus=raw["corpus"],
-        fingerprint=raw["fingerprint"],
-        spec=raw["spec"],
         config=dict(raw["config"]),
         history=tuple(map(dict, raw["history"])),
-        cue=raw["cue"],
-        valid_loss=raw["valid_loss"],
-        test_loss=raw["test_loss"],
-        probe_loss=raw["probe_loss"],
-        accuracy=raw["accuracy"],
-        command=raw["command"],
         versions=dict(raw["versions"]),
-        path=path,
+        cue=cue,
+        **{key: raw[key] for key in (*LOSSES, *TEXTS)},
     )
 
 
-def check_sizes(model: dict[str, Any]) -> None:
-    """Raises ValueError for sizes, among the arguments of RNNModel, that no run may have."""
-    for key in SIZES:
-        most = MAX_LAYERS if key == "num_hidden_layers" else MAX_SIZE
-        if key in model and not (type(model[key]) is int and 0 < model[key] <= most):
-            raise ValueError(f"{key} must be a whole number from 1 to {most:,}")
+def _check_model(model: dict[str, Any]) -> None:
+    check_sizes(model)
+    check(model["rnn_type"] in RNN_TYPES, "rnn_type")
+    check(type(model["tie_weights"]) is bool, "tie_weights")
+    tied = model["tie_weights"]
+    check(not tied or model["embedding_size"] == model["hidden_size"], "tie_weights")
+    check(is_number(model["dropout"]) and 0 <= model["dropout"] <= 1, "dropout")
+
+
+def _check_record(record: dict[str, Any]) -> None:
+    check(all(v is None or is_number(v) for v in record.values()), "history")
+    check(None not in map(record.get, RECORD_KEYS), "history")
+    check(type(record["step"]) is int and record["step"] >= 0, "history")
+
+
+def _check_setting(key: str, value: Any) -> None:
+    kinds = CONFIG.get(key, (str, bool, int, float))
+    check(value is None or type(value) in kinds, "config")
+    check(_is_text(value) if type(value) is str else math.isfinite(value or 0), "config")
+    check(key not in WHOLE or key == "seed" or (value or 0) >= 0, "config")
 
 
 def check(right: bool, what: str) -> None:
-    """Raises ValueError with what is wrong."""
+    """Raises ValueError, which names what is wrong, unless it is right."""
     if not right:
         raise ValueError(f"{what} is out of range")
 
@@ -163,8 +159,8 @@ def _is_text(value: Any, longest: int = 200) -> bool:
 
 
 def described(info: RunInfo) -> tuple[RunInfo, str]:
-    """run.json's content, and the run that it describes: a history too long for it is thinned,
-    texts are made such as `read_info` takes. Raises RunError."""
+    """The run as run.json can hold it, and run.json's content: a long history is thinned, and
+    texts are cut and cleaned until `read_info` takes them. Raises RunError."""
     texts = {key: UNPRINTABLE.sub("?", getattr(info, key))[:most] for key, most in TEXTS.items()}
     info = replace(info, **texts)
     while True:
@@ -182,7 +178,7 @@ def described(info: RunInfo) -> tuple[RunInfo, str]:
 
 
 def _thinned(history: tuple[dict, ...]) -> tuple[dict, ...]:
-    """Without every second record; those of evaluations stay while they are the fewer."""
+    """Without every second record; records of evaluations stay as long as they are the fewer."""
     places = [n for n, record in enumerate(history) if record.get("valid_loss") is None]
     if 2 * len(places) < len(history):
         places = list(range(len(history) - 1))  # the last stays

@@ -1,4 +1,4 @@
-"""What a training needs to go on, beside its run: resume.safetensors, checked before it is used."""
+"""resume.safetensors: what a training needs to go on, beside the run; checked before it is used."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
+from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.nn.model import RNNModel
-from rnnviz.runs import store
 from rnnviz.runs.info import RunError, check, is_number
-from rnnviz.runs.store import Run
-from rnnviz.training.loop import TrainState
+from rnnviz.runs.run import Run
+from rnnviz.runs.weights import fill, flat, read_tensors
+from rnnviz.training.config import TrainState
 from rnnviz.training.optimizers import AVERAGES
 
 
 def load(run: Run) -> TrainState:
-    """What training needs to go on; the run's model gets the last weights. Raises RunError."""
+    """The state with which training goes on; the run's model gets its last weights. Raises
+    RunError."""
     path = run.info.path / "resume.safetensors"
     if not path.exists():
         raise RunError(f"{run.info.path} cannot go on: its training is complete")
@@ -26,15 +28,17 @@ def load(run: Run) -> TrainState:
     hidden = hidden_shapes(run.model, batch_size)
     best = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
     more = 4 * sum(map(math.prod, hidden))
-    tensors, metadata = store.read_tensors(path, run.model, copies=4, more=more)
+    tensors, metadata = read_tensors(path, run.model, copies=4, more=more)
     groups: dict[str, dict[str, Any]] = {"model": {}, "moments": {}, "hidden": {}, "rng": {}}
     try:
         for name, tensor in tensors.items():
             group, _, rest = name.partition("/")
-            groups[group][rest] = tensor.clone()  # aligned as torch aligns: sums stay bitwise equal
+            groups[group][rest] = (
+                tensor.clone()
+            )  # torch's own alignment: sums stay equal to the bit
         scalars = json.loads(metadata["state"])
         _check_state(run.model, groups, scalars, hidden)
-        store.fill(run.model, groups["model"], run.info.path)
+        fill(run.model, groups["model"], run.info.path)
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise RunError(f"{path} is not what training left ({error})") from None
     return TrainState(
@@ -50,13 +54,13 @@ def load(run: Run) -> TrainState:
 
 
 def hidden_shapes(model: RNNModel, batch_size: int) -> list[tuple[int, int, int]]:
-    """Of h, and of c where there is one."""
+    """Shapes (L,B,H) of h, and of c where there is one."""
     shape = (model.rnn.num_layers, batch_size, model.rnn.hidden_size)
-    return [shape] * (2 if model.rnn_type == "LSTM" else 1)
+    return [shape] * (2 if CELL_TYPES[model.rnn_type].has_cell_state else 1)
 
 
 def _check_state(model: RNNModel, groups: dict, scalars: dict, hidden: list) -> None:
-    """Raises ValueError or KeyError: the kernels of torch trust what training hands them."""
+    """Raises ValueError or KeyError. Everything is checked: torch's kernels do not check."""
     parameters = {name: tuple(p.shape) for name, p in model.named_parameters()}
     moments = {f"{key}.{name}": shape for name, shape in parameters.items() for key in AVERAGES}
     moments |= {f"step.{name}": () for name in parameters}
@@ -87,4 +91,4 @@ def pack(model: RNNModel, state: TrainState) -> bytes:
     best_valid = None if state.best_valid == math.inf else state.best_valid
     scalars = {"step": state.step, "seconds": state.seconds, "anneal": state.anneal}
     metadata = {"state": json.dumps(scalars | {"best_valid": best_valid})}
-    return save(store.flat(groups, model), metadata)
+    return save(flat(groups, model), metadata)

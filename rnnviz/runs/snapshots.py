@@ -11,30 +11,34 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from rnnviz.runs import store
+from rnnviz._files import write
 from rnnviz.runs.info import RunError, RunInfo
-from rnnviz.runs.store import Run
+from rnnviz.runs.names import safe_name
+from rnnviz.runs.run import Run
+from rnnviz.runs.weights import fill, flat, new_model, read_tensors
 
 MAX_SNAPSHOTS = 20
 MAX_BYTES = 20_000_000
-PER_DOUBLING = 2  # of the steps, before thinning
+PER_DOUBLING = 2  # snapshots while the number of steps doubles, before thinning
 
 
 def due(step: int) -> bool:
-    """Whether a step is one of 0, 1, 2, 3, 5, 7, 11, 15, ...: two in each doubling of step + 1."""
+    """Whether a step gets a snapshot: 0, 1, 2, 3, 5, 7, 11, 15, ..., two in each doubling of
+    step + 1."""
     place = PER_DOUBLING * math.log2(step + 1)
     return step == 0 or math.floor(place) > math.floor(PER_DOUBLING * math.log2(step))
 
 
 def keep(run: Run, folder: Path | str, step: int) -> None:
-    """Write the model's weights of now and thin out what is there. Raises RunError.
+    """Write the model's weights of now, and thin out the older snapshots. Raises RunError.
 
-    Weights that float16 cannot hold, and models of which not two snapshots fit, are left out.
+    Does nothing for weights that float16 cannot hold, and for a model of which less than two
+    snapshots fit into MAX_BYTES.
     """
     from safetensors.torch import save
 
-    path = Path(folder) / store.safe_name(run.info.name) / "snapshots"
-    weights = store.flat({"": run.model.state_dict()}, run.model)
+    path = Path(folder) / safe_name(run.info.name) / "snapshots"
+    weights = flat({"": run.model.state_dict()}, run.model)
     weights = {name: tensor.half() for name, tensor in weights.items()}
     content = save(weights)
     room = min(MAX_SNAPSHOTS, MAX_BYTES // len(content))
@@ -43,16 +47,19 @@ def keep(run: Run, folder: Path | str, step: int) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
         there = _steps(path)
-        before = [old for old in there if old < step]  # later ones are of a training given up
+        before = [
+            old for old in there if old < step
+        ]  # later ones are left from an earlier training
         for old in set(there) - set(thinned([*before, step], room)):
             _file(path, old).unlink(missing_ok=True)
-        store.write(_file(path, step), content)
+        write(_file(path, step), content)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def thinned(steps: Sequence[int], room: int) -> list[int]:
-    """At most `room` of the steps: again and again goes the one that leaves the smallest gap."""
+    """At most `room` of the steps, evenly spaced in log(step + 1): the step that leaves the
+    smallest gap is removed, again and again."""
     left = sorted(set(steps))
     while len(left) > max(room, 2):
         places = [math.log(step + 1) for step in left]
@@ -62,25 +69,25 @@ def thinned(steps: Sequence[int], room: int) -> list[int]:
 
 
 def steps(info: RunInfo) -> tuple[int, ...]:
-    """The steps of which a run has a snapshot, rising; none for a run that is gone."""
+    """The steps at which a run has snapshots, in rising order; none for a run that is gone."""
     return () if info.path is None else _steps(info.path / "snapshots")
 
 
 def delete(path: Path) -> None:
-    """Remove all snapshots in a run's folder, half-written ones too. Raises OSError."""
+    """Remove all snapshots in a run's folder, temporary files too. Raises OSError."""
     path = path / "snapshots"
     for file in (*(_file(path, step) for step in _steps(path)), *path.glob(".*.safetensors.*")):
         file.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # none, or it holds what is not ours
+    with contextlib.suppress(OSError):  # there is none, or it holds other files
         path.rmdir()
 
 
 def load(info: RunInfo, step: int) -> Run:
     """The run as it was after a step. Raises RunError as `load_run` does."""
     file = _file(info.path / "snapshots", step)
-    model = store.new_model(info, file)
-    tensors, _ = store.read_tensors(file, model)
-    store.fill(model, tensors, file)
+    model = new_model(info, file)
+    tensors, _ = read_tensors(file, model)
+    fill(model, tensors, file)
     return Run(info, model.eval())
 
 

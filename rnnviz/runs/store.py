@@ -1,85 +1,39 @@
-"""Trained runs on disk: a folder with weights, what is needed to go on, and run.json.
+"""Trained runs on disk: a folder with run.json, the weights, and what is needed to resume.
 
-Nothing here unpickles, and every file is written to a temporary name and renamed, so a
-reader sees the old file or the new one, never half of one. torch is imported only where
-weights are touched: listing runs does not wait for it.
+Every file is written to a temporary name and renamed, so that a reader sees the old file or the
+new one, never a part.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import rnnviz
-from rnnviz import _paths
+from rnnviz import __version__, _paths
 from rnnviz._files import write
-from rnnviz.data.corpus import Vocab
 from rnnviz.runs.info import RunError, RunInfo, described, read_info
+from rnnviz.runs.names import runs_folder, safe_name
+from rnnviz.runs.run import Run
+from rnnviz.runs.weights import fill, flat, halved, new_model, read_tensors
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from rnnviz.nn.model import RNNModel
-    from rnnviz.training.loop import TrainState
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """A trained model with all that is known about it."""
-
-    info: RunInfo
-    model: RNNModel
-
-    @property
-    def name(self) -> str:
-        return self.info.name
-
-    @property
-    def vocab(self) -> Vocab:
-        return self.info.vocab
-
-    def ids(self, text: str) -> Tensor:
-        """Ids of a text (T,), int64."""
-        import torch
-
-        return torch.from_numpy(self.vocab.encode(text))
+    from rnnviz.training.config import TrainState
 
 
 def versions() -> dict[str, str]:
+    """Of what a run was made with, for its run.json."""
     import torch
 
     return {
-        "rnnviz": rnnviz.__version__,
+        "rnnviz": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
-
-
-def runs_folder() -> Path:
-    """Where runs of this user are kept: RNNVIZ_RUNS, else runs/ in the current folder."""
-    return Path(os.environ.get("RNNVIZ_RUNS") or "runs")
-
-
-def safe_name(name: str) -> str:
-    """A name that is one plain folder. Raises RunError for anything else."""
-    if not re.fullmatch(r"\w[\w.+ -]{0,79}", name) or name.endswith((".", " ")):
-        raise RunError(
-            f"{name!r} is no name for a run: "
-            "use up to 80 letters, digits, spaces, '-', '_', '.', '+'"
-        )
-    return name
-
-
-def run_name(corpus: str, rnn_type: str) -> str:
-    """A plain folder name: python-source-rnn-tanh."""
-    name = re.sub(r"[^\w.+-]+", "-", corpus)[:60].strip(".+-") or "run"
-    return f"{name}-{rnn_type}".lower().replace("_", "-")
 
 
 def list_runs(folders: Sequence[Path | str] | None = None) -> list[RunInfo]:
@@ -125,19 +79,6 @@ def load_run(path: Path | str) -> Run:
     return Run(info, model.eval())
 
 
-def new_model(info: RunInfo, file: Path) -> RNNModel:
-    """The model of a run; no memory is taken for sizes that its weight file does not hold."""
-    from rnnviz.nn.model import RNNModel
-
-    try:
-        size = file.stat().st_size
-    except OSError as error:
-        raise RunError(f"{file} cannot be read: {error.strerror}") from None
-    if size < 2 * info.parameters:  # float16
-        raise RunError(f"{file} is damaged or of another model: {size:,} bytes are too few")
-    return RNNModel(**info.model)
-
-
 def save_run(run: Run, folder: Path | str, state: TrainState | None = None, half=False) -> Run:
     """Write a run to `folder`/name and return it with its path.
 
@@ -167,56 +108,3 @@ def save_run(run: Run, folder: Path | str, state: TrainState | None = None, half
     except OSError as error:
         raise RunError(f"{info.path} cannot be written: {error.strerror}") from None
     return Run(info, run.model)
-
-
-def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights in float16, or as they are where that would not hold them all."""
-    half = {name: tensor.half() for name, tensor in weights.items()}
-    return half if all(tensor.isfinite().all() for tensor in half.values()) else weights
-
-
-def flat(groups: dict[str, dict[str, Any]], model: RNNModel) -> dict[str, Any]:
-    """Tensors by prefixed name, a tied matrix once."""
-    return {
-        prefix + name: tensor.detach().cpu().contiguous()
-        for prefix, tensors in groups.items()
-        for name, tensor in tensors.items()
-        if not (model.tie_weights and name == "projection.weight")
-    }
-
-
-def read_tensors(path: Path, model: RNNModel, copies: int = 1, more: int = 0) -> tuple[dict, dict]:
-    """Tensors and metadata of a safetensors file no larger than `copies` of the model and `more`
-    bytes."""
-    from safetensors import SafetensorError, safe_open
-
-    expected = copies * 4 * sum(p.numel() for p in model.parameters()) + 2**20 + more
-    try:
-        size = path.stat().st_size
-        if size > expected:
-            raise RunError(f"{path} is too large for this model: {size:,} bytes")
-        with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing") from None
-    except (OSError, SafetensorError) as error:
-        raise RunError(f"{path} is damaged or is no safetensors file ({error})") from None
-
-
-def fill(model: RNNModel, tensors: dict[str, Any], path: Path) -> None:
-    """Put weights into a model; they must be its own by name, shape and be finite."""
-    if model.tie_weights and "embedding.weight" in tensors:
-        tensors = {**tensors, "projection.weight": tensors["embedding.weight"]}
-    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    if given != wanted:
-        odd = sorted(set(wanted.items()) ^ set(given.items()))[0][0]
-        raise RunError(f"{path} holds the weights of another model ({odd} does not fit)")
-    if not all(
-        tensor.dtype.is_floating_point and tensor.itemsize > 1 for tensor in tensors.values()
-    ):
-        raise RunError(f"{path} holds weights that are no float16, float32 or float64")
-    tensors = {name: tensor.float() for name, tensor in tensors.items()}
-    if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise RunError(f"{path} holds weights that are not finite")
-    model.load_state_dict(tensors)

@@ -1,7 +1,7 @@
-"""A model in a .pt or .safetensors file of others as tensors by name. Nothing of the file runs.
+"""The tensors, by name, in a .pt or .safetensors file of others. Nothing in the file is run.
 
-Only tensors and the shells of a few module classes are unpickled, and every name in the pickle is
-looked at before torch reads it.
+Only tensors and stand-ins for a few module classes are unpickled, and every name in the pickle is
+checked before torch reads it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rnnviz import RNN_TYPES
+from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.runs import archive
 from rnnviz.runs.info import RunError
 
@@ -26,12 +26,8 @@ MAX_PICKLE = 2**20  # bytes; that of a model holds a few names and sizes
 PARTS = {"embedding": "embedding", "rnn": "rnn", "projection": "projection"}
 PARTS |= {"encoder": "embedding", "decoder": "projection"}  # word_language_model's names
 MODULES = ("sparse.Embedding", "rnn.LSTM", "rnn.GRU", "rnn.RNN", "linear.Linear", "dropout.Dropout")
-SHELLS = (
-    "model.RNNModel",
-    "__main__.RNNModel",
-    "rnnviz.nn.model.RNNModel",
-    "rnnviz.model.RNNModel",
-)
+SHELLS = ("model.RNNModel", "__main__.RNNModel")  # of word_language_model
+SHELLS += ("rnnviz.nn.model.RNNModel", "rnnviz.model.RNNModel")  # ours, and where it was before
 SHELLS += tuple(f"torch.nn.modules.{name}" for name in MODULES)
 PLAIN = {f"torch.{kind}Storage" for kind in ("Float", "Double", "Half", "BFloat16")}
 PLAIN |= {"torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter"}
@@ -41,14 +37,14 @@ _loading = threading.Lock()  # torch keeps what may be unpickled in one global s
 
 
 class _Shell:
-    """Stands for a module class of a file: takes its attributes, does nothing."""
+    """Stands in for a module class: takes the attributes in the file, does nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A model in a file: tensors by the names of RNNModel, and what they cannot tell.
+    """A model in a file: tensors under the names of RNNModel.
 
-    `examples`: whether it is word_language_model's; `rnn_type`: None for a bare state_dict.
+    `examples`: whether it is word_language_model's; `rnn_type`: None when the file does not say.
     """
 
     tensors: dict[str, Tensor]

@@ -1,7 +1,8 @@
 """Several processes that train one model: torchrun starts them, DDP averages their gradients.
 
-Each process (rank) owns some rows of every batch and their hidden state. Rank 0 alone evaluates,
-writes and is heard; what it decides is sent to the others. A plain run is a team of one.
+Each process (rank) owns some rows of every batch and their hidden state. Only rank 0 evaluates,
+writes files and prints; what it decides is sent to the others. Without torchrun there is one
+process, and every function here returns what it was given.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 T = TypeVar("T")
-ENDED = "rnnviz/ended"  # in the store that all ranks share: rank 0 has said all it had to say
-PATIENCE = timedelta(seconds=10)  # of a rank that failed, before it speaks for itself
+ENDED = "rnnviz/ended"  # key in the store shared by all ranks: rank 0 has printed everything
+PATIENCE = timedelta(seconds=10)  # how long a rank that failed waits for rank 0 to report it
 
 
 def rank() -> int:
@@ -31,11 +32,11 @@ def size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
-def together(command: Callable[[], int]) -> int:
-    """Exit code of a command that every process of torchrun runs, and of which rank 0 is heard.
+def run_on_all_ranks(command: Callable[[], int]) -> int:
+    """Exit code of a command that every process of torchrun runs; only rank 0 prints.
 
-    The others end after rank 0, so that nothing cuts its last words off; one that fails while
-    rank 0 goes on raises its own error.
+    The other ranks end after rank 0, because torchrun ends all processes when one ends and would
+    cut off rank 0's last lines. A rank that fails while rank 0 goes on raises its own error.
     """
     store, number, count = next(dist.rendezvous("env://"))
     local = int(os.environ["LOCAL_RANK"])
@@ -64,27 +65,28 @@ def together(command: Callable[[], int]) -> int:
 
 
 def rows(batch_size: int) -> slice:
-    """The rows of a batch that this process owns. Raises ValueError when they cannot be shared."""
+    """The rows of a batch that this process owns. Raises ValueError if they do not divide."""
     if batch_size % size():
         raise ValueError(f"a batch of {batch_size} rows cannot be divided among {size()} processes")
     share = batch_size // size()
     return slice(rank() * share, (rank() + 1) * share)
 
 
-def averaged(module: nn.Module) -> nn.Module:
-    """The module whose gradients are means over all processes. Raises ValueError."""
+def wrap_ddp(module: nn.Module) -> nn.Module:
+    """The module, its gradients averaged over all processes. Raises ValueError."""
     if size() == 1:
         return module
     here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
     if next(module.parameters()).is_cuda and here > gpus:
         raise ValueError(f"{here} processes need as many GPUs, not {gpus}: take --device cpu")
-    # A group of its own, as torch keeps that of the last DDP: threads of a gloo group that outlives
-    # `together` abort if they drop a tensor of ours while Python ends (pytorch/pytorch#190489).
+    # torch keeps the last DDP's group alive. Threads of a gloo group that outlives
+    # `run_on_all_ranks` abort when they free a tensor while Python ends (pytorch/pytorch#190489),
+    # so DDP gets a group of its own.
     return nn.parallel.DistributedDataParallel(module, process_group=dist.new_group())
 
 
-def first(work: Callable[..., T], *arguments) -> T:
-    """What rank 0 gets of this work, in all processes; the others do not do it."""
+def on_rank_zero(work: Callable[..., T], *arguments) -> T:
+    """Do this work on rank 0 alone; the result, which must be picklable, in all processes."""
     if size() == 1:
         return work(*arguments)
     result = [work(*arguments) if rank() == 0 else None]
@@ -92,13 +94,13 @@ def first(work: Callable[..., T], *arguments) -> T:
     return result[0]
 
 
-def agree(progress: float, *flags: bool) -> tuple[float, *tuple[bool, ...]]:
-    """What rank 0 says; cheap enough for every step."""
+def broadcast_decision(progress: float, stop: bool, record: bool) -> tuple[float, bool, bool]:
+    """Rank 0's values in all processes; cheap enough for every step."""
     if size() == 1:
-        return progress, *flags
-    said = torch.tensor([progress, *flags], dtype=torch.float64)
-    dist.broadcast(said, 0)
-    return said[0].item(), *map(bool, said[1:])
+        return progress, stop, record
+    values = torch.tensor([progress, stop, record], dtype=torch.float64)
+    dist.broadcast(values, 0)
+    return values[0].item(), bool(values[1]), bool(values[2])
 
 
 def mean(values: Tensor) -> Tensor:
@@ -110,7 +112,7 @@ def mean(values: Tensor) -> Tensor:
 
 
 def gather(part: Tensor, dim: int) -> Tensor:
-    """The parts of all processes, one after the other along a dimension."""
+    """The parts of all processes, concatenated along a dimension."""
     if size() == 1:
         return part
     part = part.detach().contiguous()

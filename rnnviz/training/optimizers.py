@@ -10,28 +10,28 @@ from torch import Tensor, nn
 from rnnviz.nn.model import RNNModel
 
 WARMUP_STEPS = 100
-AVERAGES = ("exp_avg", "exp_avg_sq")  # that AdamW keeps of each parameter, beside its step
-LAST_LR = 0.02  # share of the learning rate at which the cosine ends
+AVERAGES = ("exp_avg", "exp_avg_sq")  # what AdamW keeps of each parameter, beside its step
+LAST_LR = 0.02  # share of the learning rate with which the cosine ends
 
 
 def sgd_step(parameters: list[nn.Parameter], lr: float | Tensor) -> None:
-    """param -= lr * grad, for all of them in one call."""
+    """param -= lr * grad, for all parameters in one call."""
     gradients = [p.grad for p in parameters]
     with torch.no_grad():
-        if isinstance(lr, Tensor):  # torch takes no such alpha
+        if isinstance(lr, Tensor):  # a tensor is no `alpha` for torch
             torch._foreach_sub_(parameters, torch._foreach_mul(gradients, lr))
         else:
             torch._foreach_add_(parameters, gradients, alpha=-lr)
 
 
 def schedule(step: int, progress: float) -> float:
-    """Share of the learning rate: a warm-up over the first steps, then a cosine over the budget."""
+    """Factor on the learning rate: a warm-up over WARMUP_STEPS, times a cosine over the budget."""
     cosine = 0.5 * (1 + math.cos(math.pi * progress))
     return min(1.0, (step + 1) / WARMUP_STEPS) * (LAST_LR + (1 - LAST_LR) * cosine)
 
 
 def adamw_of(model: RNNModel, moments: dict[str, Tensor]) -> torch.optim.AdamW:
-    """AdamW in one fused kernel, going on from the moments of `moments_of`, if there are any."""
+    """AdamW in one fused kernel; it goes on from `moments` (see `moments_of`), {} at first."""
     optimizer = torch.optim.AdamW(
         model.parameters(),
         lr=1.0,

@@ -1,4 +1,4 @@
-"""When a training makes records and evaluates: at given steps, or at even shares of its budget."""
+"""When a training records and evaluates: every so many steps, or at even shares of its budget."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rnnviz.training.loop import TrainConfig, TrainState
+    from rnnviz.training.config import TrainConfig, TrainState
 
-RECORDS, RECORD_SECONDS = 200, 1.0  # a budget is cut into so many records, or more often
-EVALUATIONS, LEAST = 20, 3  # over a budget, and over one in which they are most of the work
-EVAL_SHARE, EVAL_SECONDS = 0.1, 6.0  # of the time or the tokens at most; and seconds between two
+RECORDS, RECORD_SECONDS = 200, 1.0  # records over a budget; and one at least after so many seconds
+EVALUATIONS, LEAST = 20, 3  # evaluations over a budget, and the fewest, even if they dominate
+EVAL_SHARE, EVAL_SECONDS = 0.1, 6.0  # most of the time or tokens spent on them; seconds between two
 
 
-class Pace:
-    """What is due at a step of a training, whose `state` is followed.
+class RecordSchedule:
+    """What is due after each step of a training; it reads the training's `state`.
 
-    `valid`: tokens that an evaluation reads. In a budget of minutes its time is bounded, in others
-    its tokens beside those trained on: what a step does must not depend on a clock.
+    `valid`: the number of tokens that an evaluation reads. With a budget of minutes, the time that
+    evaluations take is bounded; with steps or epochs their tokens are, compared with those trained
+    on, because what such a training does must not depend on a clock.
     """
 
     def __init__(self, config: TrainConfig, per_epoch: int, valid: int, state: TrainState) -> None:
@@ -35,13 +36,14 @@ class Pace:
         self.next_evaluation = _mark_after(self.spent(), self.evaluations)
 
     def spent(self, ahead: int = 0) -> float:
-        """Share of the budget, up to 1; in a few steps from now, as far as that is known."""
+        """Share of the budget that is spent, up to 1; with `ahead`, after so many more steps (not
+        known for a budget of minutes, where it is the share of now)."""
         if self.config.minutes:
             return min(1.0, self.state.seconds / 60 / self.config.minutes)
         return min(1.0, (self.state.step + ahead) / self.last_step)
 
     def records_next(self) -> bool:
-        """Whether the next step makes a record; asked once before each."""
+        """Whether the next step makes a record. Must be asked exactly once before each step."""
         if self.config.log_every is not None:
             return (self.state.step + 1) % self.config.log_every == 0
         reached = self.spent(ahead=1)
@@ -51,9 +53,9 @@ class Pace:
         return due
 
     def evaluates(self, progress: float) -> bool:
-        """Whether the step that was just made, which spent this share of the budget, is followed
-        by an evaluation: the last one is, and that of a whole epoch where SGD's rate hangs on it.
-        """
+        """Whether an evaluation follows the step that was just made; `progress`: the share of the
+        budget spent by now. The last step is followed by one, and so is each epoch with SGD, whose
+        learning rate depends on it."""
         epoch_ends = self.state.step % self.per_epoch == 0
         if progress == 1.0:
             return True
@@ -62,7 +64,7 @@ class Pace:
         return progress >= self.next_evaluation or (epoch_ends and self.config.optimizer == "sgd")
 
     def evaluated(self, progress: float, took: float) -> None:
-        """An evaluation took so many seconds: the next one may have to wait for its share."""
+        """Note that an evaluation took so many seconds; a long one postpones the next."""
         self.next_evaluation = _mark_after(progress, self.evaluations)
         if self.config.minutes:
             pause = max(EVAL_SECONDS, took / EVAL_SHARE) / 60 / self.config.minutes
@@ -70,5 +72,5 @@ class Pace:
 
 
 def _mark_after(progress: float, marks: int) -> float:
-    """The first of so many even shares of the budget that lies after a share of it."""
+    """The first of `marks` even shares of the budget that lies after `progress`."""
     return (math.floor(progress * marks + 1e-9) + 1) / marks - 1e-9

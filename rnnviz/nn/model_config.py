@@ -1,0 +1,34 @@
+"""The arguments of RNNModel as they stand in run.json, and the bounds of its sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+MAX_SIZE, MAX_LAYERS = 65_536, 64
+SIZES = ("vocab_size", "embedding_size", "hidden_size", "num_hidden_layers")
+
+
+class ModelShape(TypedDict):
+    """A model whose vocabulary is not known yet."""
+
+    rnn_type: str
+    embedding_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    dropout: float
+    tie_weights: bool
+
+
+class ModelConfig(ModelShape):
+    """All arguments of RNNModel."""
+
+    vocab_size: int
+
+
+def check_sizes(model: Mapping[str, Any]) -> None:
+    """Raises ValueError for a size, among arguments of RNNModel, that no run may have."""
+    for key in SIZES:
+        most = MAX_LAYERS if key == "num_hidden_layers" else MAX_SIZE
+        if key in model and not (type(model[key]) is int and 0 < model[key] <= most):
+            raise ValueError(f"{key} must be a whole number from 1 to {most:,}")

@@ -1,0 +1,75 @@
+"""Where runs lie and how they are named: one plain folder a run, no name twice."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from rnnviz import _paths
+from rnnviz.runs.info import RunError
+
+
+def runs_folder() -> Path:
+    """Where runs of this user are kept: RNNVIZ_RUNS, else runs/ in the current folder."""
+    return Path(os.environ.get("RNNVIZ_RUNS") or "runs")
+
+
+def safe_name(name: str) -> str:
+    """The name, if it is that of one plain folder. Raises RunError for anything else."""
+    if not re.fullmatch(r"\w[\w.+ -]{0,79}", name) or name.endswith((".", " ")):
+        raise RunError(
+            f"{name!r} is no name for a run: "
+            "use up to 80 letters, digits, spaces, '-', '_', '.', '+'"
+        )
+    return name
+
+
+def run_name(corpus: str, rnn_type: str) -> str:
+    """The usual name of a run, made a plain folder's: python-source-rnn-tanh."""
+    name = re.sub(r"[^\w.+-]+", "-", corpus)[:60].strip(".+-") or "run"
+    return f"{name}-{rnn_type}".lower().replace("_", "-")
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a run that ships has this name: lists show those beside the user's."""
+    return (_paths.SHIPPED_RUNS / name).exists()
+
+
+def take_free_name(name: str, folder: Path, take: Callable[[Path], object]) -> Path:
+    """The first of name, name-2, name-3, ... below a folder that no run has, after `take` made it.
+
+    `take` is given one path after the other and raises FileExistsError for one that is in use:
+    to ask first and make it then would let another process come between.
+    """
+    number = 0
+    while True:
+        number += 1
+        path = folder / (name if number == 1 else f"{name[:70]}-{number}")
+        if folder == runs_folder() and is_shipped(path.name):
+            continue
+        with contextlib.suppress(FileExistsError):
+            take(path)
+            return path
+
+
+def claim(name: str, folder: Path) -> Path:
+    """An empty folder for a new run, its name made unique. Raises RunError."""
+    path = folder / safe_name(name)
+    try:
+        return take_free_name(name, folder, lambda path: path.mkdir(parents=True))
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def find_begun(name: str, folder: Path) -> Path | None:
+    """The run that `claim` made for this name: one that can be resumed first, else the last."""
+    made = [path.parent for path in folder.glob(f"{name}*/run.json")]
+    made = [path for path in made if re.fullmatch(r"(-\d+)?", path.name.removeprefix(name))]
+    return max(
+        made,
+        key=lambda path: ((path / "resume.safetensors").exists(), path.stat().st_mtime),
+        default=None,
+    )

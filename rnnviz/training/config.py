@@ -1,0 +1,116 @@
+"""What a training is told (TrainConfig), reports (StepRecord) and keeps (TrainState)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from rnnviz.nn.cell_types import required
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# The rate that serves each cell type well under each recipe, measured. One rate for all would be
+# unfair: with SGD at 20 a ReLU-RNN overflows and a tanh-RNN stalls.
+DEFAULT_LR = {
+    "sgd": {"LSTM": 20.0, "GRU": 10.0, "RNN_TANH": 5.0, "RNN_RELU": 5.0},
+    "adamw": {"LSTM": 1e-2, "GRU": 1e-2, "RNN_TANH": 6e-3, "RNN_RELU": 4e-3},
+}
+
+
+class TrainingError(ValueError):
+    """A training that cannot begin or go on; the message says why, and what was kept."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train. One of `steps`, `epochs`, `minutes` is the budget.
+
+    `optimizer`: "adamw" with warm-up and cosine decay, or "sgd", the lecture notes' recipe:
+    param -= lr * grad after clipping, lr divided by 4 when validation stops improving.
+    `lr` defaults by cell type and optimizer; `clip` bounds the global gradient norm (a
+    ReLU-RNN on source code overflows with 1.0, where one bad batch outweighs the others).
+    Records and evaluations come every `log_every` and `eval_every` steps; None: at even shares of
+    the budget (see `RecordSchedule`).
+    """
+
+    optimizer: str = "adamw"
+    lr: float | None = None
+    clip: float = 0.25
+    batch_size: int = 32
+    sequence_length: int = 64
+    steps: int | None = None
+    epochs: int | None = None
+    minutes: float | None = None
+    seed: int = 0
+    log_every: int | None = None
+    eval_every: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in DEFAULT_LR:
+            raise ValueError(f"optimizer must be sgd or adamw, not {self.optimizer!r}")
+        budgets = [b for b in (self.steps, self.epochs, self.minutes) if b is not None]
+        if len(budgets) != 1 or not budgets[0] > 0:
+            raise ValueError("give one budget above 0: steps, epochs or minutes")
+        for name in ("batch_size", "sequence_length", "log_every", "eval_every"):
+            value = getattr(self, name)
+            if value is None and name.endswith("_every"):
+                continue
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+        for name, value in (
+            ("lr", 1.0 if self.lr is None else self.lr),
+            ("clip", self.clip or 0.0),
+        ):
+            if not 0 < value < math.inf:
+                raise ValueError(f"{name} must be a number above 0, not {value}")
+
+    def resolved(self, rnn_type: str) -> TrainConfig:
+        """The same with the default learning rate of a cell type filled in. Raises ValueError."""
+        if self.lr is not None:
+            return self
+        return replace(self, lr=required(DEFAULT_LR[self.optimizer], rnn_type, "training/config"))
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """Means over the steps since the last record; losses in nats a token.
+
+    `grad_norm` is taken before clipping, `clipped` is the share of clipped steps,
+    `seconds` the training time so far, `tokens` the tokens seen so far, `progress` the
+    share of the budget that is spent.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    valid_loss: float | None
+    grad_norm: float
+    clipped: float
+    lr: float
+    seconds: float
+    tokens: int
+    progress: float
+
+
+@dataclass
+class TrainState:
+    """All that a training needs to go on from where it was; `train` keeps it up to date.
+
+    `best`: the weights of the best validation loss; before the first evaluation, the last ones
+    known to give a finite loss. `last`: the weights to go on from, the model's own tensors while
+    it trains. `moments`: AdamW's averages by name. `hidden`: h and c (L,B,H). `rng`: torch's
+    random state. The place in the data follows from `step`.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    anneal: float = 1.0  # factor on sgd's learning rate: 1, 1/4, 1/16, ...
+    best_valid: float = math.inf
+    best: dict[str, Tensor] = field(default_factory=dict)
+    last: dict[str, Tensor] = field(default_factory=dict)
+    moments: dict[str, Tensor] = field(default_factory=dict)
+    hidden: tuple[Tensor, ...] = ()
+    rng: Tensor | None = None
+    done: bool = False
