@@ -7,19 +7,12 @@ that has no gates) is None.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-from rnnviz import RNN_TYPES
-from rnnviz.data import builtin
 from rnnviz.nn.parameter_count import parameters
-from rnnviz.runs.info import MAX_SIZE, RunInfo
-from rnnviz.runs.store import run_name
-
-if TYPE_CHECKING:
-    from rnnviz.training.loop import TrainConfig
+from rnnviz.runs.info import RunInfo
 
 ALIKE = 1.05  # ratio of tokens seen up to which two trainings count as equally long
 
@@ -30,61 +23,6 @@ def formulas(infos: Sequence[RunInfo]) -> dict[str, str]:
     for info in infos:
         found.setdefault(parameters(info.model).formulas, []).append(info.name)
     return {", ".join(names): "\n".join(lines) for lines, names in found.items()}
-
-
-def equal_width(rnn_type: str, target: int, model: dict[str, Any]) -> int:
-    """The hidden size with which a cell type has nearest to `target` parameters in all; the
-    other sizes are those of `model`."""
-
-    def total(h: int) -> int:
-        return parameters(model | {"rnn_type": rnn_type, "hidden_size": h}).total
-
-    above = bisect_left(range(1, MAX_SIZE), target, key=total) + 1
-    return min((max(1, above - 1), above), key=lambda h: abs(total(h) - target))
-
-
-def matched(model: dict[str, Any], equal: str) -> dict[str, dict[str, Any]]:
-    """The sizes of each cell type, of equal "width" or of "parameters" equal to an LSTM's.
-
-    `model`: the sizes of the LSTM, as in RunInfo.model.
-    """
-    models = {rnn_type: model | {"rnn_type": rnn_type} for rnn_type in RNN_TYPES}
-    if equal == "parameters":
-        target = parameters(models["LSTM"]).total
-        for rnn_type, of in models.items():
-            of["hidden_size"] = equal_width(rnn_type, target, model)
-    return models
-
-
-def plans(
-    source: builtin.Source,
-    spec: str,
-    level: str,
-    min_count: int,
-    models: dict[str, dict[str, Any]],
-    seeds: int,
-    config: TrainConfig,
-) -> list[dict[str, Any]]:
-    """What to train, as fields of a Plan: each of the models with seeds 0, 1, ... on one corpus.
-
-    `models`: those of `matched`.
-    """
-    made = []
-    for rnn_type, model in models.items():
-        for seed in range(seeds):
-            name = f"{run_name(source.name, rnn_type)}-{model['hidden_size']}-seed{seed}"
-            made.append(
-                {
-                    "name": name,
-                    "source": source,
-                    "level": level,
-                    "min_count": min_count,
-                    "model": {key: value for key, value in model.items() if key != "vocab_size"},
-                    "config": replace(config, seed=seed),
-                    "spec": spec,
-                }
-            )
-    return made
 
 
 def settings(info: RunInfo) -> dict[str, Hashable]:
@@ -113,8 +51,8 @@ def settings(info: RunInfo) -> dict[str, Hashable]:
     }
 
 
-def told(name: str, value: Hashable) -> str:
-    """A setting's value in words."""
+def setting_text(name: str, value: Hashable) -> str:
+    """The value of a setting in words."""
     if value is None:
         return "not recorded"
     if name == "data":
@@ -128,7 +66,7 @@ def differences(infos: Sequence[RunInfo]) -> dict[str, tuple[str, ...]]:
     """The settings in which the runs differ, and each run's value."""
     rows = [settings(info) for info in infos]
     return {
-        name: tuple(told(name, row[name]) for row in rows)
+        name: tuple(setting_text(name, row[name]) for row in rows)
         for name in (rows[0] if rows else ())
         if len({row[name] for row in rows}) > 1
     }

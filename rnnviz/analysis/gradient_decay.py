@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ CLIP = 0.25
 
 
 @dataclass(frozen=True, eq=False)
-class Flow:
+class GradientDecay:
     """How one loss L_t reaches back, over the states s = 0..t; log10 of norms, (t+1,) each.
 
     `h`, `c` (None without a c): ||dL_t/dh_s||, ||dL_t/dc_s||; `bound`: for the LSTM what
@@ -41,13 +40,7 @@ def truncated(log10: np.ndarray, window: int) -> np.ndarray:
     return np.where(np.arange(len(log10)) < first, -np.inf, log10)
 
 
-def clipped(history: Sequence[Mapping]) -> float:
-    """The share of clipped steps of a training; a record stands for the steps since the last."""
-    steps = np.diff([0, *(record["step"] for record in history)])
-    return float(np.average([record["clipped"] for record in history], weights=steps))
-
-
-def flow(run: Run, text: str, layer: int, target: int) -> Flow:
+def decay_of_loss(run: Run, text: str, layer: int, target: int) -> GradientDecay:
     """The flow of the loss of predicting the token after step `target` (from 0)."""
     from rnnviz.analysis.gradients import gradient_flow
     from rnnviz.analysis.tracing import trace_model
@@ -63,7 +56,7 @@ def flow(run: Run, text: str, layer: int, target: int) -> Flow:
         bound = np.append(_log_norm(kept, last), c[-1])
     elif "a" in trace.gates and layer == run.model.rnn.num_layers - 1:
         bound = _singular_bound(run.model, trace, layer) + h[-1]
-    return Flow(h, c, bound, half_life(h))
+    return GradientDecay(h, c, bound, half_life(h))
 
 
 def _log10(log_norm) -> np.ndarray:

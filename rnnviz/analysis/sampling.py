@@ -144,15 +144,15 @@ def temperature_sweep(
     top_p: float | None = None,
     top: int = TOP,
     skip: int = 0,
-    tell: Callable[[float], None] = lambda share: None,
+    on_progress: Callable[[float], None] = lambda share: None,
 ) -> Sweep:
     """What `generate` says after a prompt (T,) at each of K temperatures, in one batch.
 
-    One Gumbel noise a position is shared by all rows, so that neighbouring temperatures differ
-    only where the choice differs. A row agrees with `generate` up to the first step at which two
-    tokens are so close that the rounding of another batch size decides. `skip`: positions whose
-    noise is passed over, for a prompt that ends with so many generated tokens. `tell` hears the
-    share that is done. Raises ValueError, see `check_sampling`.
+    One Gumbel noise per position is shared by all rows, so neighbouring temperatures differ only
+    where the choice differs. A row agrees with `generate` up to the first step at which two
+    tokens are so close that the rounding of another batch size decides. `skip`: the number of
+    positions whose noise is passed over, for a prompt that ends with as many generated tokens.
+    `on_progress` is called with the share that is done. Raises ValueError, see `check_sampling`.
     """
     for temperature in temperatures:
         check_sampling(temperature, top_k, top_p)
@@ -171,7 +171,7 @@ def temperature_sweep(
             block = torch.stack(logits, 1), torch.stack(tokens, 1)  # (K,n,V), (K,n)
             parts.append(_details(*block, column[:, None], top_k, top_p, top))
             logits, tokens = [], []
-            tell(n / n_tokens)
+            on_progress(n / n_tokens)
     if not parts:
         empty = torch.empty(len(temperatures), 0, vocab_size)
         return _details(empty, empty[..., 0].long(), column[:, None], top_k, top_p, top)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rnnviz.analysis import comparison
 from rnnviz.app import page, train
 from rnnviz.data import builtin
-from rnnviz.jobs.queue import Plan, against
+from rnnviz.jobs import matched
+from rnnviz.jobs.queue import against
 from rnnviz.nn.parameter_count import parameters
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def train_all() -> None:
         "dropout": 0.0,
         "tie_weights": False,
     }
-    sizes = comparison.matched(model, equal)
+    sizes = matched.models(model, equal)
     shapes = [{k: v for k, v in of.items() if k != "vocab_size"} for of in sizes.values()]
     config = TrainConfig(**{budget: spent})
     reason = against(prepared.corpus, shapes, config)
@@ -93,6 +93,6 @@ def train_all() -> None:
 
 def _submit(spec: str, level: str, sizes: dict, seeds: int, config: TrainConfig) -> None:
     recipe = (MIN_COUNT[level], sizes, seeds, config)
-    plans = comparison.plans(train.built_in(spec), spec, level, *recipe)
-    page.jobs().submit([Plan(**plan) for plan in plans])
+    plans = matched.plans(train.built_in(spec), spec, level, *recipe)
+    page.jobs().submit(plans)
     st.session_state["submitted"] = len(plans)
