@@ -22,7 +22,7 @@ import torch
 from benchmarks._command import run
 from rnnviz import RNN_TYPES
 from rnnviz.data import download
-from rnnviz.figures import signals, training
+from rnnviz.figures import style, training
 
 Curve = list[tuple[float, float]]  # seconds, validation nats a character
 
@@ -117,8 +117,8 @@ def _draw(curves: dict[str, Curve]) -> str:
     for name, curve in curves.items():
         x, y = np.array(curve).T
         kind = name.split(",")[0]
-        color = signals.color(kind, dark=False) if kind in RNN_TYPES else "#777777"
-        lines.append(signals.Line(name, color, x[x > 0], y[x > 0]))
+        color = style.color(kind, dark=False) if kind in RNN_TYPES else "#777777"
+        lines.append(training.Line(name, color, x[x > 0], y[x > 0]))
     title = "Validation loss on tiny-shakespeare"
     PICTURE.parent.mkdir(exist_ok=True)
     training.learning_curves(lines, title, "seconds").write_html(PICTURE, include_plotlyjs=True)

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from rnnviz.analysis import comparison, text_view, token_scores
+from rnnviz.analysis import comparison, learning_curves
 from rnnviz.app import compare, components, page, sidebar, train_matched
+from rnnviz.figures import heatmap_views
+from rnnviz.figures.comparison import curve_figures, lapse_figure, same_text_figure, strips
 from rnnviz.runs.info import RunError
 
 page.begin("compare")
@@ -43,9 +45,9 @@ with st.expander("Parameters, with the numbers put in"):
 
 st.subheader("Learning curves")
 axis = st.segmented_control(
-    "Against", list(token_scores.AXES), default="steps", key="axis", required=True
+    "Against", list(learning_curves.AXES), default="steps", key="axis", required=True
 )
-curves = token_scores.curve_figures(infos, axis, dark)
+curves = curve_figures(infos, axis, dark)
 for number, (column, figure) in enumerate(page.side_by_side(curves)):
     column.plotly_chart(figure, key=f"curves{number}")
 if without := [info.name for info in infos if not info.history]:
@@ -59,8 +61,10 @@ if not same:
 if len(same) > 1:
     st.info("These models have different vocabularies: only those that share one are compared.")
 for number, group in enumerate(same):
-    st.plotly_chart(group.figure(page.places(group.views[0]), dark), key=f"tokens{number}")
-    for k, (column, (sentence, message)) in enumerate(page.side_by_side(group.strips())):
+    st.plotly_chart(
+        same_text_figure(group, page.places(group.views[0]), dark), key=f"tokens{number}"
+    )
+    for k, (column, (sentence, message)) in enumerate(page.side_by_side(strips(group))):
         with column:
             st.text(sentence)
             components.heatmaps(message, [group.views[k]], key=f"margin{number}-{k}")
@@ -101,13 +105,13 @@ def lapse() -> None:
         st.info("The text has no token of this run.")
         return
     now = moments[step]
-    if now.flow is not None:
-        st.text(now.said(step))
+    if now.decay is not None:
+        st.text(now.summary(step))
     components.heatmaps(
-        text_view.gate_message([now.view], "index", 0, dark), [now.view], key="lapse"
+        heatmap_views.gate_message([now.view], "index", 0, dark), [now.view], key="lapse"
     )
-    if now.flow is not None:
-        st.plotly_chart(token_scores.lapse_figure(moments, step, dark), key="lapse_decay")
+    if now.decay is not None:
+        st.plotly_chart(lapse_figure(moments, step, dark), key="lapse_decay")
     st.code(now.sample, language=None, wrap_lines=True, height=120)
     st.caption(compare.ABOUT_LAPSE)
 

@@ -4,7 +4,8 @@ import streamlit as st
 
 from rnnviz.analysis import text_view
 from rnnviz.app import components, page, sidebar
-from rnnviz.figures import heatmap_message, signals
+from rnnviz.figures import heatmap_views, signals, style
+from rnnviz.nn.cell_types import SIGMOIDS
 
 page.begin("gates")
 st.title("Gates")
@@ -15,20 +16,20 @@ st.markdown(
 choice = sidebar.sidebar()
 shown = page.shown(choice)
 dark = page.is_dark()
-RANGES = dict.fromkeys(text_view.SIGMOIDS, (-0.05, 1.05)) | dict.fromkeys("gn", (-1.05, 1.05))
+RANGES = dict.fromkeys(SIGMOIDS, (-0.05, 1.05)) | dict.fromkeys("gn", (-1.05, 1.05))
 
 
 @st.fragment
 def gates() -> None:
     order = st.segmented_control(
-        "Order of units", heatmap_message.ORDERS, default="mean", key="order", required=True
+        "Order of units", text_view.ORDERS, default="mean", key="order", required=True
     )
     heatmap, below = st.container(), st.container()
     with below:
         left, right, _ = st.columns([2, 1, 3])
         view, unit = components.pick_unit(shown, left, right)
     with heatmap:
-        message = text_view.gate_message(shown, order, components.first_token(shown), dark)
+        message = heatmap_views.gate_message(shown, order, components.pick_first_token(shown), dark)
         components.heatmaps(message, shown, key="gates")
         st.caption(
             "Hover to read a cell; click one to follow its unit below. Gates run from 0, nothing "
@@ -43,7 +44,7 @@ def gates() -> None:
 def one_unit(view: text_view.View, unit: int) -> None:
     lines = {name: values[:, unit] for name, values in (view.gates | view.states).items()}
     title = f"Unit {unit} of {view.info.name}, layer {choice.layer + 1}"
-    color = signals.color(view.info.rnn_type, dark)
+    color = style.color(view.info.rnn_type, dark)
     st.plotly_chart(
         signals.signals(lines, page.places(view), title, color, RANGES), key="unit_lines"
     )
@@ -58,28 +59,27 @@ gates()
 st.subheader("Mean over all units")
 for column, view in page.side_by_side(shown):
     lines = {name: gate.mean(1) for name, gate in view.gates.items()}
-    color = signals.color(view.info.rnn_type, dark)
+    color = style.color(view.info.rnn_type, dark)
     column.plotly_chart(signals.signals(lines, page.places(view), page.label(view.info), color, {}))
 st.caption(
     "The mean of each gate at each token. A dip of the forget gate f, or of z in a GRU, is a place "
     "where many units let go of what they held. An RNN has no gates, only its pre-activation a."
 )
 
-by_gate: dict[str, list[signals.Saturation]] = {}
+by_gate: dict[str, list[tuple[str, str, text_view.Saturation]]] = {}
 read, without = set(), []
 for info in choice.runs:
     saturation = page.saturation(info, choice)
     if saturation.shares:
         read.add(saturation.tokens)
         without += [] if page.validation_text(info.corpus) else [info.name]
-    for gate, (below, above) in saturation.shares.items():
-        color = signals.color(info.rnn_type, dark)
-        point = signals.Saturation(gate, page.label(info), color, below, above)
-        by_gate.setdefault(gate, []).append(point)
+    drawn = page.label(info), style.color(info.rnn_type, dark), saturation
+    for gate in saturation.shares:
+        by_gate.setdefault(gate, []).append(drawn)
 if by_gate:
     st.subheader("Always open, always closed or in between")
-    for column, points in page.side_by_side(list(by_gate.values()), 3):
-        column.plotly_chart(signals.saturation(points))
+    for column, (gate, runs) in page.side_by_side(list(by_gate.items()), 3):
+        column.plotly_chart(signals.saturation(gate, runs))
     tokens = " or ".join(f"{count:,}" for count in sorted(read))
     st.caption(
         f"A point is a unit, over {tokens} tokens of each model's own validation text"

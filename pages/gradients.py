@@ -5,10 +5,10 @@ import html
 import numpy as np
 import streamlit as st
 
-from rnnviz import RNN_TYPES
-from rnnviz.analysis import gradient_decay, text_view
+from rnnviz.analysis import gradient_decay, learning_curves, text_view
 from rnnviz.app import caches, components, page, sidebar
-from rnnviz.figures import signals, training
+from rnnviz.figures import gradients, heatmap_views, style, training
+from rnnviz.nn.cell_types import RNN_TYPES
 
 page.begin("gradients")
 st.title("Gradients through time")
@@ -45,7 +45,10 @@ def decay() -> None:
     for n, view in enumerate(shown):
         dash = STROKES[kinds[:n].count(kinds[n])]  # two models of a cell type have one colour
         t = min(view.token_at(place), len(view.tokens) - 2)
-        flow, color = caches.flow(view.info, choice, t), signals.color(view.info.rnn_type, dark)
+        flow, color = (
+            caches.decay_of_loss(view.info, choice, t),
+            style.color(view.info.rnn_type, dark),
+        )
         whose = (
             name(view) if view.tokens == shown[0].tokens else f"{name(view)} after {told(view, t)}"
         )
@@ -55,18 +58,18 @@ def decay() -> None:
             norms[f"{whose} ∥∂L/∂c∥"] = flow.c
         for label, norm in norms.items():
             own = dash if norm is flow.h else "dash"
-            lines.append(signals.Decay(label, color, gradient_decay.truncated(norm, window), own))
+            lines.append(gradients.Decay(label, color, gradient_decay.truncated(norm, window), own))
             if st.session_state["window"]:
-                lines.append(signals.Decay(label, color, norm, own, opacity=0.3, legend=False))
+                lines.append(gradients.Decay(label, color, norm, own, opacity=0.3, legend=False))
         if flow.bound is not None:
             true, kind = (flow.h, "RNN") if flow.c is None else (flow.c, "LSTM")
             carried[kind] += [
-                signals.Decay(f"{whose}, true norm", color, true, dash),
-                signals.Decay(f"{whose}, {CARRIERS[kind]}", color, flow.bound, "dot"),
+                gradients.Decay(f"{whose}, true norm", color, true, dash),
+                gradients.Decay(f"{whose}, {CARRIERS[kind]}", color, flow.bound, "dot"),
             ]
     with picture:
         title = f"Gradient of the loss after token {told(shown[0], target)}"
-        st.plotly_chart(signals.decay(lines, title, "gradient norm (log)"), key="decay")
+        st.plotly_chart(gradients.decay(lines, title, "gradient norm (log)"), key="decay")
         st.caption(
             f"How much the loss of this one prediction changes with each earlier state of layer "
             f"{choice.layer + 1}. A straight line is exponential decay, its half-life in tokens is "
@@ -77,7 +80,7 @@ def decay() -> None:
         drawn = [(kind, lines) for kind, lines in carried.items() if lines]
         for column, (kind, lines) in page.side_by_side(drawn, len(drawn) or 1):
             title = f"What carries it: {CARRIERS[kind]}"
-            column.plotly_chart(signals.decay(lines, title, "norm (log)"), key=f"carried_{kind}")
+            column.plotly_chart(gradients.decay(lines, title, "norm (log)"), key=f"carried_{kind}")
             column.caption(CARRIED[kind])
 
 
@@ -98,7 +101,7 @@ def told(view: text_view.View, t: int) -> str:
 
 def influence() -> None:
     st.subheader("Which token mattered for which prediction")
-    message = text_view.influence_message(
+    message = heatmap_views.influence_message(
         shown, [caches.influence(v.info, choice) for v in shown], dark
     )
     components.heatmaps(message, shown, "influence", "loss")
@@ -136,9 +139,9 @@ def laboratory() -> None:
     for rnn_type in RNN_TYPES:
         own = bias if rnn_type == "LSTM" else 0.0  # what changes nothing is not computed anew
         norms = caches.laboratory(rnn_type, gain, own, size, steps, clip)
-        lines.append(signals.Decay(rnn_type, signals.color(rnn_type, dark), norms))
+        lines.append(gradients.Decay(rnn_type, style.color(rnn_type, dark), norms))
     title = "∥∂L/∂h∥ of the last loss, untrained"
-    st.plotly_chart(signals.decay(lines, title, "gradient norm (log)"), key="laboratory")
+    st.plotly_chart(gradients.decay(lines, title, "gradient norm (log)"), key="laboratory")
     st.caption(
         "At a low gain an RNN's gradient dies out exponentially, at a high one it explodes; a "
         "ReLU-RNN's turns near a gain of 1.4, as about half of its units are off. A forget-gate "
@@ -157,13 +160,15 @@ if trained:
     runs = []
     for view in trained:
         steps, norms = np.array([(r["step"], r["grad_norm"]) for r in view.info.history]).T  # (N,)
-        runs.append((name(view), signals.color(view.info.rnn_type, dark), steps, norms))
+        runs.append((name(view), style.color(view.info.rnn_type, dark), steps, norms))
     clips = {view.info.config.get("clip") for view in trained}
     figure = training.training_norms(
         runs, clips.pop() if len(clips) == 1 else None, "Norm of the gradient over training"
     )
     st.plotly_chart(figure)
-    shares = ", ".join(f"{name(v)} {gradient_decay.clipped(v.info.history):.0%}" for v in trained)
+    shares = ", ".join(
+        f"{name(v)} {learning_curves.clipped_share(v.info.history):.0%}" for v in trained
+    )
     st.caption(
         "Norm over all parameters before clipping, a point the mean of the steps since the last "
         "one; this is the gradient of "

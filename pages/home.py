@@ -4,6 +4,7 @@ import streamlit as st
 
 from rnnviz.analysis import text_view
 from rnnviz.app import components, page, sidebar
+from rnnviz.figures import heatmap_views
 
 page.begin("home")
 st.title("See inside a recurrent network")
@@ -17,8 +18,8 @@ choice = sidebar.sidebar()
 shown = page.shown(choice)
 view = shown[0]
 
-unit = text_view.most_telling_unit(view)
-message = text_view.coloured_text_message(view, unit)
+unit = text_view.most_switching_unit(view)
+message = heatmap_views.coloured_text_message(view, unit)
 st.subheader(f"One unit of the {view.info.rnn_type}, reading your text")
 components.heatmaps(message, [view], key="home")
 name = "cell state tanh(c)" if "c" in view.states else "hidden state h"

@@ -4,7 +4,7 @@ import streamlit as st
 
 from rnnviz.analysis import text_view
 from rnnviz.app import components, page, sidebar
-from rnnviz.figures import heatmap_message, signals
+from rnnviz.figures import equations, heatmap_views, signals, style
 
 page.begin("states")
 st.title("Cell state")
@@ -27,7 +27,7 @@ def states() -> None:
             t = components.pick_token(view, "Token", len(view.tokens))
     what = "tanh(c)" if "c" in view.states else "h"
     with colored:
-        components.heatmaps(text_view.coloured_text_message(view, unit), [view], key="coloured")
+        components.heatmaps(heatmap_views.coloured_text_message(view, unit), [view], key="coloured")
         st.caption(
             f"The text, coloured by {what} of unit {unit} of {view.info.name} after each token: "
             "red is positive, blue negative, what fades into the page is nothing held. Hover for "
@@ -35,15 +35,16 @@ def states() -> None:
         )
     with step:
         st.markdown(f"**Unit {unit} at token {t + 1}, `` {view.tokens[t]} ``**")
-        lines = text_view.one_step(view, unit, t)
+        lines = equations.one_step(view, unit, t)
         for column, line in page.side_by_side(lines, len(lines)):
             column.latex(line)
         st.caption("One step of the recurrence with this unit's own numbers. Click any cell below.")
     with heatmap:
         order = st.segmented_control(
-            "Order of units", heatmap_message.ORDERS, default="mean", key="order", required=True
+            "Order of units", text_view.ORDERS, default="mean", key="order", required=True
         )
-        message = text_view.state_message(shown, order, components.first_token(shown), dark)
+        first = components.pick_first_token(shown)
+        message = heatmap_views.state_message(shown, order, first, dark)
         components.heatmaps(message, shown, key="states")
         st.caption(
             "Stripes along the text are memories that last; a sudden change across many units is "
@@ -55,14 +56,14 @@ states()
 
 st.subheader("The eight units that vary most")
 for column, view in page.side_by_side(shown):
-    held, color = text_view.memory(view), signals.color(view.info.rnn_type, dark)
-    lines = {f"unit {unit}": held[:, unit] for unit in text_view.liveliest(view)}
+    held, color = text_view.memory(view), style.color(view.info.rnn_type, dark)
+    lines = {f"unit {unit}": held[:, unit] for unit in text_view.most_variable_units(view)}
     title = f"{'tanh(c)' if 'c' in view.states else 'h'}, {page.label(view.info)}"
     column.plotly_chart(signals.signals(lines, page.places(view), title, color, {}))
 st.caption("What each of these units holds along the text, those that change most first.")
 
 kept = [
-    (page.label(view.info), signals.color(view.info.rnn_type, dark), view.half_life)
+    (page.label(view.info), style.color(view.info.rnn_type, dark), view.half_life)
     for view in shown
     if view.half_life is not None
 ]

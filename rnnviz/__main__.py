@@ -285,7 +285,7 @@ def _sample(options: argparse.Namespace) -> None:
     from rnnviz.analysis import sweeps
 
     run = load_run(options.name)
-    cuts = sweeps.Cuts(options.seed)
+    cuts = sweeps.SamplingOptions(options.seed)
     if options.tokens is None:
         words = 1000 if options.words is None else options.words
         text = sweeps.words(run, options.prompt, words, options.temperature, cuts)

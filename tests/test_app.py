@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from rnnviz import RNNModel, Run, RunInfo, Vocab, _paths, list_runs, load_run, save_run
-from rnnviz.analysis import sweeps
 from rnnviz.app import sampling, sidebar
+from rnnviz.data import builtin
 from rnnviz.runs import archive, library, store
 from tests import test_imports
 from tests.test_runs import some_run
@@ -224,9 +224,9 @@ def test_sampling_takes_an_address_and_leaves_what_makes_no_sense():
 
 def test_the_suggested_prompt_follows_the_models_until_one_is_typed():
     app = opened("pages/sampling.py")
-    assert app.session_state["prompt"] == sweeps.PROMPTS["python-source"]
+    assert app.session_state["prompt"] == builtin.PROMPTS["python-source"]
     app.sidebar.multiselect(key="runs").set_value(["recall-lstm"]).run()
-    assert app.session_state["prompt"] == sweeps.PROMPTS["recall"]
+    assert app.session_state["prompt"] == builtin.PROMPTS["recall"]
     app.sidebar.text_area(key="prompt").set_value("mine").run()
     app.sidebar.multiselect(key="runs").set_value(["python-docs-gru"]).run()
     assert app.session_state["prompt"] == "mine"

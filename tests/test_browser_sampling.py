@@ -91,7 +91,7 @@ def test_hover_tells_the_likeliest_and_a_click_forks_until_dismissed(server, pag
     query = "".join(f"&runs={name}" for name in names)
     open_page(page, f"{server.url}/sampling?prompt=def%20f({query}")
     lstm = load_run(names[0])
-    sweep = sweeps.said(lstm, "def f(", 400, sweeps.Cuts()).sweep
+    sweep = sweeps.sweep_run(lstm, "def f(", 400, sweeps.SamplingOptions()).sweep
     page.wait_for_timeout(500)
     page.mouse.move(*point(page, 11))
     tip = page.locator(".tip")
@@ -176,5 +176,5 @@ def test_generate_txt_is_downloaded_with_how_it_was_made(server, page):
         page.get_by_role("button", name="generate.txt").click()
     assert download.value.suggested_filename == "generate.txt"
     run = load_run("python-docs-gru")
-    wanted = sweeps.generate_txt(run, "The", 0.5, sweeps.Cuts(seed=2))
+    wanted = sweeps.generate_txt(run, "The", 0.5, sweeps.SamplingOptions(seed=2))
     assert download.value.path().read_text(encoding="utf-8") == wanted

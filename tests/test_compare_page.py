@@ -82,7 +82,7 @@ def test_the_table_has_the_numbers_of_each_run():
         assert row["tokens seen"] == info.history[-1]["tokens"]
         assert row["learning rate"] == str(info.config["lr"])
         run = store.load_run(info.path)
-        half_life = gradient_decay.flow(run, TEXT, 0, len(TEXT) - 2).half_life
+        half_life = gradient_decay.decay_of_loss(run, TEXT, 0, len(TEXT) - 2).half_life
         assert row["half-life, tokens"] == pytest.approx(half_life)
         gates = text_view.view(run, page.validation_text(info.corpus), 0).gates
         values = [v for n in "iforz" if n in gates for v in gates[n].ravel().tolist()]

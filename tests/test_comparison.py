@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnviz import RNN_TYPES, RNNModel, RunInfo, TrainConfig, count_parameters, load_run
-from rnnviz.analysis import comparison, token_scores
+from rnnviz.analysis import comparison, learning_curves, time_lapse, token_scores
 from rnnviz.data.source import Source
 from rnnviz.data.vocab import Vocab
-from rnnviz.figures import report, signals, training
+from rnnviz.figures import report, style, training
+from rnnviz.figures.comparison import curve_figures
+from rnnviz.jobs import matched
 from rnnviz.nn.parameter_count import parameters
 
 TEXT = "def f(x):\n    return x\n"
@@ -86,7 +88,7 @@ def test_the_width_of_equal_parameters_is_the_nearest_of_all(kind, layers):
     for hidden in (1, 2, 17, 60):
         lstm = MODEL | {"hidden_size": hidden, "num_hidden_layers": layers}
         target = parameters(lstm).total
-        found = comparison.matched(lstm, "parameters")[kind]
+        found = matched.models(lstm, "parameters")[kind]
         distances = {
             h: abs(parameters(found | {"hidden_size": h}).total - target) for h in range(1, 300)
         }
@@ -98,16 +100,16 @@ def test_the_width_of_equal_parameters_is_the_nearest_of_all(kind, layers):
 
 def test_plans_are_all_types_with_all_seeds_alike_in_the_rest():
     source = Source("a b", ("abc", "a", ""))
-    models = comparison.matched(MODEL, "width")
-    made = comparison.plans(source, "x.txt", "char", 2, models, 3, TrainConfig(minutes=0.5))
-    assert len({plan["name"] for plan in made}) == 12
-    assert {p["model"]["rnn_type"] for p in made} == set(RNN_TYPES)
-    assert sorted(p["config"].seed for p in made) == sorted([0, 1, 2] * 4)
+    models = matched.models(MODEL, "width")
+    made = matched.plans(source, "x.txt", "char", 2, models, 3, TrainConfig(minutes=0.5))
+    assert len({plan.name for plan in made}) == 12
+    assert {p.model["rnn_type"] for p in made} == set(RNN_TYPES)
+    assert sorted(p.config.seed for p in made) == sorted([0, 1, 2] * 4)
     for plan in made:
-        assert plan["source"] is source
-        assert (plan["spec"], plan["level"], plan["min_count"]) == ("x.txt", "char", 2)
-        assert plan["config"].minutes == 0.5
-        model = RNNModel(vocab_size=7, **plan["model"])
+        assert plan.source is source
+        assert (plan.spec, plan.level, plan.min_count) == ("x.txt", "char", 2)
+        assert plan.config.minutes == 0.5
+        model = RNNModel(vocab_size=7, **plan.model)
         assert model.rnn.hidden_size == 8
 
 
@@ -183,8 +185,8 @@ def test_a_run_without_records_has_empty_cells_and_no_curve():
     row = comparison.row(info, comparison.Measures(None, None))
     empty = ("tokens seen", "seconds", "tokens/s", "validation, nats", "perplexity")
     assert all(row[name] is None for name in (*empty, "bits/character"))
-    assert token_scores.curves([info], "steps", "loss") == []
-    assert token_scores.curve_figures([info], "steps", dark=False) == []
+    assert learning_curves.curves([info], "steps", "loss") == []
+    assert curve_figures([info], "steps", dark=False) == []
     imported = replace(info, config={})
     assert comparison.differences([info, imported])["learning rate"] == ("0.01", "not recorded")
 
@@ -206,7 +208,7 @@ def test_seeds_are_one_curve_within_the_range_that_they_share():
     one = some_info("a", {"seed": 0}, history=records([10, 20, 40], [4.0, 3.0, 1.0]))
     two = some_info("b", {"seed": 1}, history=records([20, 30, 60], [2.0, 2.0, 0.5]))
     wide = some_info("c", model={"hidden_size": 9}, history=records([10, 20], [5.0, 5.0]))
-    curves = token_scores.curves([one, wide, two], "steps", "loss")
+    curves = learning_curves.curves([one, wide, two], "steps", "loss")
     seeds, alone = sorted(curves, key=lambda curve: -curve.seeds)
     assert (seeds.seeds, alone.seeds) == (2, 1)
     assert seeds.x.tolist() == [20, 30, 40]
@@ -214,9 +216,9 @@ def test_seeds_are_one_curve_within_the_range_that_they_share():
     assert seeds.low == pytest.approx([2.0, 2.0, 1.0])
     assert seeds.high == pytest.approx([3.0, 2.0, 1.5])
     assert alone.x.tolist() == [10, 20]
-    assert token_scores.curves([one, two], "tokens", "loss")[0].x.tolist() == [200, 300, 400]
-    assert token_scores.curves([one, two], "seconds", "loss")[0].x.tolist() == [10, 15, 20]
-    assert token_scores.curves([one, two], "steps", "valid_loss") == []  # none was evaluated
+    assert learning_curves.curves([one, two], "tokens", "loss")[0].x.tolist() == [200, 300, 400]
+    assert learning_curves.curves([one, two], "seconds", "loss")[0].x.tolist() == [10, 15, 20]
+    assert learning_curves.curves([one, two], "steps", "valid_loss") == []  # none was evaluated
 
 
 def test_seeds_of_equal_minutes_meet_at_equal_shares_of_them():
@@ -227,7 +229,7 @@ def test_seeds_of_equal_minutes_meet_at_equal_shares_of_them():
         return some_info(name, {"seed": number}, history=history)
 
     fast, slow = seed("a", 0, [100, 200], [3.0, 2.0]), seed("b", 1, [30, 60], [4.0, 3.0])
-    (curve,) = token_scores.curves([fast, slow], "steps", "loss")
+    (curve,) = learning_curves.curves([fast, slow], "steps", "loss")
     assert curve.seeds == 2
     assert curve.x.tolist() == [65, 130]
     assert curve.low.tolist() == [3.0, 2.0]
@@ -237,7 +239,7 @@ def test_seeds_of_equal_minutes_meet_at_equal_shares_of_them():
 def test_seeds_without_a_common_range_stay_apart():
     one = some_info("a", {"seed": 0}, history=records([10, 20], [4.0, 3.0]))
     two = some_info("b", {"seed": 1}, history=records([30, 40], [2.0, 2.0]))
-    curves = token_scores.curves([one, two], "steps", "loss")
+    curves = learning_curves.curves([one, two], "steps", "loss")
     assert [(c.info.name, c.seeds, c.x.tolist()) for c in curves] == [
         ("a", 1, [10, 20]),
         ("b", 1, [30, 40]),
@@ -247,7 +249,7 @@ def test_seeds_without_a_common_range_stay_apart():
 def test_curves_of_different_texts_never_share_a_figure():
     here = some_info("a", history=records([1, 2], [1.0, 0.5], 1.0))
     there = some_info("b", history=records([1, 2], [2.0, 1.5], 2.0), fingerprint="g", corpus="<b>")
-    figures = token_scores.curve_figures([here, there], "steps", dark=False)
+    figures = curve_figures([here, there], "steps", dark=False)
     assert len(figures) == 4
     assert {len(figure.data) for figure in figures} == {1}
     assert "&lt;b&gt;" in figures[2].layout.title.text
@@ -267,7 +269,7 @@ def test_losses_of_any_size_leave_the_others_to_be_seen(first):
 @pytest.mark.parametrize("low", [1e-5, 0.02, 1.0, 1.05, 500.0])
 @pytest.mark.parametrize("ratio", [1.0, 1.2, 3.0, 1e4])
 def test_a_log_axis_has_some_round_numbers(low, ratio):
-    axis = signals.log_axis(*signals.around(np.array([0, low, low * ratio])), "~g")
+    axis = style.log_axis(*style.log_range(np.array([0, low, low * ratio])), "~g")
     left, right = (10**end for end in axis["range"])
     assert 3 <= len(axis["tickvals"]) <= 14
     assert left < low <= low * ratio < right < low * ratio * 1.7
@@ -301,9 +303,9 @@ def test_a_margin_is_over_the_best_of_the_others():
 
 def test_samples_of_one_noise_differ_only_by_the_model():
     lstm = load_run("python-source-lstm")
-    assert token_scores.write(lstm, TEXT, 0.8, 1) == token_scores.write(lstm, TEXT, 0.8, 1)
-    assert token_scores.write(lstm, TEXT, 0.8, 1) != token_scores.write(lstm, TEXT, 0.8, 2)
-    assert len(token_scores.write(lstm, TEXT, 0.8, 1)) >= token_scores.SAMPLE
+    assert time_lapse.write(lstm, TEXT, 0.8, 1) == time_lapse.write(lstm, TEXT, 0.8, 1)
+    assert time_lapse.write(lstm, TEXT, 0.8, 1) != time_lapse.write(lstm, TEXT, 0.8, 2)
+    assert len(time_lapse.write(lstm, TEXT, 0.8, 1)) >= time_lapse.SAMPLE_TOKENS
 
 
 def test_a_report_is_one_page_with_every_name_escaped_and_plotly_once():

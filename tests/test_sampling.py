@@ -277,7 +277,7 @@ def test_a_sweep_in_small_blocks_is_the_same_and_tells_how_far_it_is(monkeypatch
     model, told = a_model(size=20), []
     whole = sweep(model, [1], TEMPERATURES, 30, seed=1)
     monkeypatch.setattr(sampling, "BLOCK", 7 * 20 * 4)
-    parts = sweep(model, [1], TEMPERATURES, 30, seed=1, tell=told.append)
+    parts = sweep(model, [1], TEMPERATURES, 30, seed=1, on_progress=told.append)
     for name, values in vars(whole).items():
         torch.testing.assert_close(getattr(parts, name), values, rtol=0, atol=0)
     assert told == pytest.approx([4 / 30 * k for k in range(1, 8)] + [1])

@@ -1,95 +1,33 @@
-"""Runs beside each other: how many parameters, what differs, a row of numbers each; new ones alike.
+"""Runs side by side: parameters, the settings in which they differ, a row of numbers for each.
 
-Losses are in nats a token. What is not known of a run (one that came without its history, an RNN
-that has no gates) is None.
+Losses are in nats a token. What is not known of a run is None: an imported run may lack its
+history, an RNN has no gates.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-from rnnviz import RNN_TYPES
-from rnnviz.data.source import Source
-from rnnviz.nn.model_config import MAX_SIZE
 from rnnviz.nn.parameter_count import parameters
+from rnnviz.nn.perplexity import perplexity
 from rnnviz.runs.info import RunInfo
-from rnnviz.runs.names import run_name
 
-if TYPE_CHECKING:
-    from rnnviz.training.config import TrainConfig
-
-ALIKE = 1.05  # ratio of tokens seen up to which two trainings count as equally long
+EQUAL_TOKENS = 1.05  # ratio of tokens seen up to which trainings count as equally long
 
 
 def formulas(infos: Sequence[RunInfo]) -> dict[str, str]:
-    """The formulas of each size of model there is, by the names of its runs."""
+    """Formulas of the parameter counts, by the names of the runs that share them."""
     found: dict[tuple[str, ...], list[str]] = {}
     for info in infos:
         found.setdefault(parameters(info.model).formulas, []).append(info.name)
     return {", ".join(names): "\n".join(lines) for lines, names in found.items()}
 
 
-def equal_width(rnn_type: str, target: int, model: dict[str, Any]) -> int:
-    """The hidden size with which a cell type has nearest to `target` parameters in all; the
-    other sizes are those of `model`."""
-
-    def total(h: int) -> int:
-        return parameters(model | {"rnn_type": rnn_type, "hidden_size": h}).total
-
-    above = bisect_left(range(1, MAX_SIZE), target, key=total) + 1
-    return min((max(1, above - 1), above), key=lambda h: abs(total(h) - target))
-
-
-def matched(model: dict[str, Any], equal: str) -> dict[str, dict[str, Any]]:
-    """The sizes of each cell type, of equal "width" or of "parameters" equal to an LSTM's.
-
-    `model`: the sizes of the LSTM, as in RunInfo.model.
-    """
-    models = {rnn_type: model | {"rnn_type": rnn_type} for rnn_type in RNN_TYPES}
-    if equal == "parameters":
-        target = parameters(models["LSTM"]).total
-        for rnn_type, of in models.items():
-            of["hidden_size"] = equal_width(rnn_type, target, model)
-    return models
-
-
-def plans(
-    source: Source,
-    spec: str,
-    level: str,
-    min_count: int,
-    models: dict[str, dict[str, Any]],
-    seeds: int,
-    config: TrainConfig,
-) -> list[dict[str, Any]]:
-    """What to train, as fields of a Plan: each of the models with seeds 0, 1, ... on one corpus.
-
-    `models`: those of `matched`.
-    """
-    made = []
-    for rnn_type, model in models.items():
-        for seed in range(seeds):
-            name = f"{run_name(source.name, rnn_type)}-{model['hidden_size']}-seed{seed}"
-            made.append(
-                {
-                    "name": name,
-                    "source": source,
-                    "level": level,
-                    "min_count": min_count,
-                    "model": {key: value for key, value in model.items() if key != "vocab_size"},
-                    "config": replace(config, seed=seed),
-                    "spec": spec,
-                }
-            )
-    return made
-
-
 def settings(info: RunInfo) -> dict[str, Hashable]:
-    """What a run is, beyond its cell type: two runs compare when all of these are equal."""
+    """The settings of a run other than its cell type: runs are comparable when all are equal."""
     model, config = info.model, info.config
     budgets = ((config.get(key), key) for key in ("steps", "epochs", "minutes"))
     budget = " ".join(f"{value:g} {key}" for value, key in budgets if value)
@@ -114,8 +52,8 @@ def settings(info: RunInfo) -> dict[str, Hashable]:
     }
 
 
-def told(name: str, value: Hashable) -> str:
-    """A setting's value in words."""
+def setting_text(name: str, value: Hashable) -> str:
+    """The value of a setting as text."""
     if value is None:
         return "not recorded"
     if name == "data":
@@ -126,38 +64,38 @@ def told(name: str, value: Hashable) -> str:
 
 
 def differences(infos: Sequence[RunInfo]) -> dict[str, tuple[str, ...]]:
-    """The settings in which the runs differ, and each run's value."""
+    """The settings in which the runs differ: name -> the value of each run as text."""
     rows = [settings(info) for info in infos]
     return {
-        name: tuple(told(name, row[name]) for row in rows)
+        name: tuple(setting_text(name, row[name]) for row in rows)
         for name in (rows[0] if rows else ())
         if len({row[name] for row in rows}) > 1
     }
 
 
 def tokens_apart(infos: Sequence[RunInfo]) -> str:
-    """Tokens seen, in words, where the runs are further apart than ALIKE; else ""."""
+    """The numbers of tokens seen as text, where their ratio exceeds EQUAL_TOKENS; else ""."""
     lasts = [info.history[-1] if info.history else {} for info in infos]
     seen = [last.get("tokens") or 0 for last in lasts]
     low, high = min(seen), max(seen)  # 0: not recorded
-    if high <= ALIKE * low:
+    if high <= EQUAL_TOKENS * low:
         return ""
-    said = f"tokens seen {f'{low:,} to' if low else 'not recorded,'} {high:,}"
+    found = f"tokens seen {f'{low:,} to' if low else 'not recorded,'} {high:,}"
     minutes = {info.config.get("minutes") for info in infos}
     unfair = low and len(minutes) == 1 and None not in minutes
-    return said + " (equal minutes were not equal training)" * bool(unfair)
+    return found + " (equal minutes were not equal training)" * bool(unfair)
 
 
 def verdict(infos: Sequence[RunInfo]) -> list[str]:
-    """Sentences: what differs beyond the cell type, then which numbers do not compare."""
+    """Sentences: what differs beyond the cell type, then which numbers are not comparable."""
     if len(infos) < 2:
         return ["One run: choose a second one to compare it with."]
     differ, apart = differences(infos), tokens_apart(infos)
-    said = [apart] if apart else []
-    said += [f"{name} {', '.join(dict.fromkeys(v))}" for name, v in differ.items()]
-    if not said:
+    parts = [apart] if apart else []
+    parts += [f"{name} {', '.join(dict.fromkeys(v))}" for name, v in differ.items()]
+    if not parts:
         return ["These runs differ in nothing but their cell type and weights."]
-    found = [f"Beyond the cell type, these runs differ in {'; '.join(said)}."]
+    found = [f"Beyond the cell type, these runs differ in {'; '.join(parts)}."]
     if unlike := [name for name in ("data", "vocabulary") if name in differ]:
         found.append(
             f"Not all of them share the same {' and '.join(unlike)}: losses, perplexities and bits "
@@ -167,37 +105,39 @@ def verdict(infos: Sequence[RunInfo]) -> list[str]:
 
 
 def groups(infos: Iterable[RunInfo], *names: str) -> list[list[RunInfo]]:
-    """The runs in groups that are equal in the settings named."""
+    """The runs in groups that agree in the named settings."""
     found: dict[tuple, list[RunInfo]] = {}
     for info in infos:
-        mine = settings(info)
-        found.setdefault(tuple(mine[name] for name in names), []).append(info)
+        values = settings(info)
+        found.setdefault(tuple(values[name] for name in names), []).append(info)
     return list(found.values())
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Of one layer: half-life in tokens of the gradient of the loss at the last token of a text
-    (None for a text too short), and the share of gate values below 0.1 or above 0.9 (None for
-    an RNN)."""
+    """What is measured of one layer on a text.
+
+    `half_life`: in tokens, of the gradient of the last token's loss; None for a text of one token.
+    `saturated`: share of gate values below 0.1 or above 0.9; None for an RNN.
+    """
 
     half_life: float | None
     saturated: float | None
 
 
 def losses(info: RunInfo) -> dict[str, float | None]:
-    """In nats, and as the custom of words and of characters is."""
+    """Losses in nats, and in the usual unit: perplexity for words, bits for characters."""
     nats, words = info.valid_loss, info.vocab.level == "word"
     return {
         "validation, nats": nats,
-        "perplexity": math.exp(min(nats, 700)) if words and nats is not None else None,
+        "perplexity": perplexity(nats) if words and nats is not None else None,
         "bits/character": None if words or nats is None else nats / math.log(2),
         "test, nats": info.test_loss,
     }
 
 
 def row(info: RunInfo, measures: Measures) -> dict[str, Any]:
-    """One line of the table, name -> number, text or None."""
+    """One line of the table: column -> number or None."""
     last = info.history[-1] if info.history else {}
     tokens, seconds = last.get("tokens"), last.get("seconds")
     return losses(info) | {

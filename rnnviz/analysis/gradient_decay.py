@@ -1,32 +1,33 @@
-"""Gradients of a run on a text, as arrays that are ready to draw."""
+"""How the gradients of a run's losses decay along a text, and those of untrained cells."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rnnviz.nn.cell_types import CELL_TYPES
+
 if TYPE_CHECKING:
     from rnnviz.nn.model import RNNModel
     from rnnviz.runs.run import Run
 
-INFLUENCE_TOKENS = 256  # of the matrix of all pairs: a screen has no room for more
+INFLUENCE_TOKENS = 256  # rows of the matrix of all pairs: as many as fit a screen
 LAB_VOCAB = 32
-CLIP = 0.25
+CLIP = 0.25  # norm at which the laboratory clips
 
 
 @dataclass(frozen=True, eq=False)
-class Flow:
-    """How one loss L_t reaches back, over the states s = 0..t; log10 of norms, (t+1,) each.
+class GradientDecay:
+    """How far one loss L_t reaches back: log10 of norms over the states s = 0..t, (t+1,) each.
 
-    `h`, `c` (None without a c): ||dL_t/dh_s||, ||dL_t/dc_s||; `bound`: for the LSTM what
-    the forget gates alone would carry, for an RNN the product of the
-    Jacobians' largest singular values (of the top layer: what reaches a lower one through the
-    layers above is not in it), None for a GRU.
-    `half_life`: fitted to `h`, in tokens, nan for a single state.
+    `h`: ||dL_t/dh_s||. `c`: ||dL_t/dc_s||, None for a cell without c. `bound`: of an LSTM, what
+    the forget gates alone would carry back; of an RNN's top layer, the product of the Jacobians'
+    largest singular values times ||dL_t/dh_t||; else None (a lower layer also gets gradient
+    through the layers above, which the product leaves out). `half_life`: in tokens, fitted to
+    `h`; nan for a single state.
     """
 
     h: np.ndarray
@@ -36,34 +37,28 @@ class Flow:
 
 
 def truncated(log10: np.ndarray, window: int) -> np.ndarray:
-    """Norms (t+1,) under truncated BPTT with windows from the start: -inf before the last one."""
+    """Norms (t+1,) that truncated BPTT sees: -inf before the window of the last state. Windows
+    are counted from the start of the text."""
     first = window * ((len(log10) - 1) // window)
     return np.where(np.arange(len(log10)) < first, -np.inf, log10)
 
 
-def clipped(history: Sequence[Mapping]) -> float:
-    """The share of clipped steps of a training; a record stands for the steps since the last."""
-    steps = np.diff([0, *(record["step"] for record in history)])
-    return float(np.average([record["clipped"] for record in history], weights=steps))
-
-
-def flow(run: Run, text: str, layer: int, target: int) -> Flow:
-    """The flow of the loss of predicting the token after step `target` (from 0)."""
+def decay_of_loss(run: Run, text: str, layer: int, target: int) -> GradientDecay:
+    """How far the loss of predicting the token after step `target` (from 0) reaches back."""
     from rnnviz.analysis.gradients import gradient_flow
     from rnnviz.analysis.tracing import trace_model
 
     ids = run.ids(text)[: target + 2]
-    whole = gradient_flow(run.model, ids, target)
-    c = None if whole.c_log_norm is None else _log10(whole.c_log_norm[layer])
+    flow = gradient_flow(run.model, ids, target)
     trace = trace_model(run.model, ids[:-1]).layers[layer]
-    h, bound = _log10(whole.h_log_norm[layer]), None
-    if whole.c is not None:
+    h, c, bound = _log10(flow.h_log_norm[layer]), None, None
+    if flow.c is not None:
+        c = _log10(flow.c_log_norm[layer])
         kept = trace.gates["f"][1:, 0].double().log().flip(0).cumsum(0).flip(0)  # (t,H)
-        last = whole.c[layer, target]  # (H,)
-        bound = np.append(_log_norm(kept, last), c[-1])
-    elif "a" in trace.gates and layer == run.model.rnn.num_layers - 1:
+        bound = np.append(_log_norm(kept, flow.c[layer, target]), c[-1])
+    elif CELL_TYPES[run.info.rnn_type].keep_gate is None and layer == run.model.rnn.num_layers - 1:
         bound = _singular_bound(run.model, trace, layer) + h[-1]
-    return Flow(h, c, bound, half_life(h))
+    return GradientDecay(h, c, bound, half_life(h))
 
 
 def _log10(log_norm) -> np.ndarray:
@@ -71,15 +66,16 @@ def _log10(log_norm) -> np.ndarray:
 
 
 def _log_norm(log_kept, last) -> np.ndarray:
-    """log10 of || exp(log_kept) * last || for each row (t,H), without underflow."""
+    """log10 ||exp(log_kept) * last|| (t,) of log_kept (t,H) and last (H,), without underflow."""
     logs = 2 * (log_kept + last.abs().log())  # (t,H)
     return logs.logsumexp(-1).numpy() / 2 / math.log(10)
 
 
 def _singular_bound(model: RNNModel, trace, layer: int, rounds: int = 30) -> np.ndarray:
-    """log10 of the product of ||J_u||_2 for u = s+1..t, by power iteration on all J at once.
+    """log10 of the product of ||J_u||_2 for u = s+1..t, (t+1,) over s = 0..t.
 
-    J_u = diag(slope_u) W_hh; the last entry, an empty product, is 0.
+    J_u = diag(slope_u) W_hh; power iteration runs on all J_u at once. The last entry, an empty
+    product, is 0.
     """
     import torch
 
@@ -97,7 +93,7 @@ def _singular_bound(model: RNNModel, trace, layer: int, rounds: int = 30) -> np.
 
 
 def half_life(log10_norms: np.ndarray) -> float:
-    """Tokens in which a row of log10 norms halves (see `gradients.fit_half_life`)."""
+    """Tokens in which norms halve, given their log10 (T,); see `gradients.fit_half_life`."""
     from rnnviz.analysis.gradients import fit_half_life
 
     finite = log10_norms[np.isfinite(log10_norms)]
@@ -105,7 +101,8 @@ def half_life(log10_norms: np.ndarray) -> float:
 
 
 def influence_log10(run: Run, text: str, layer: int) -> np.ndarray:
-    """log10 ||dL_t/dx_s|| (T,T), row t the loss, column s the token whose layer input is meant."""
+    """log10 ||dL_t/dx_s|| (T,T): row t is the loss after token t, column s the input of the layer
+    at token s."""
     from rnnviz.analysis.gradients import influence
 
     matrix = influence(run.model, run.ids(text)[: INFLUENCE_TOKENS + 1], of="x", layer=layer)
@@ -116,11 +113,11 @@ def influence_log10(run: Run, text: str, layer: int) -> np.ndarray:
 def laboratory(
     rnn_type: str, gain: float, forget_bias: float, hidden_size: int, steps: int, clip: bool
 ) -> np.ndarray:
-    """log10 ||dL_T/dh_s|| (steps,) of an untrained cell, L the loss of the last step.
+    """log10 ||dL_T/dh_s|| (steps,) of an untrained cell; L_T is the loss of the last step.
 
-    Recurrent weights are drawn with standard deviation gain / sqrt(H), so an RNN's largest
-    eigenvalue is near the gain. With `clip` the gradient is scaled as clipping the norm of the
-    recurrent weights' gradient to 0.25 would scale it. Raises ValueError for states that overflow.
+    Recurrent weights have standard deviation gain / sqrt(H), so an RNN's largest eigenvalue is
+    near the gain. With `clip`, all norms are scaled as they would be if the norm of the recurrent
+    weights' gradient were clipped to CLIP. Raises ValueError for states that overflow.
     """
     import torch
 
@@ -133,7 +130,7 @@ def laboratory(
         for name, parameter in model.named_parameters():
             std = gain if "weight_hh" in name else 1.0
             parameter.normal_(0.0, std / math.sqrt(hidden_size), generator=rng)
-        if rnn_type == "LSTM":
+        if "f" in CELL_TYPES[rnn_type].gates:
             model.rnn.bias_ih_l0[hidden_size : 2 * hidden_size] += forget_bias
     ids = torch.randint(LAB_VOCAB, (steps + 1,), generator=rng)
     flow = gradient_flow(model, ids)

@@ -1,10 +1,10 @@
 """How far back a loss reaches: gradients of single predictions with respect to earlier states.
 
 No graph is unrolled. With delta_t = dL/d(h_t, c_t) the adjoints follow
-delta_t = direct_t + J_{t+1}^T delta_{t+1}, where J is known in closed form from the recorded
-gates (`cells.step_back`). A loss here is always that of one prediction, never a sum. Adjoints
-are float64, rescaled every few steps, and norms are kept as logarithms, so that a gradient that
-vanishes or explodes over hundreds of steps is neither lost as a zero nor as an infinity.
+delta_t = direct_t + J_{t+1}^T delta_{t+1}, with J in closed form from the recorded gates
+(`cells.step_back`). A loss is always that of one prediction, never a sum. Adjoints are float64 and
+rescaled every few steps, and norms are kept as logarithms, so that a gradient that vanishes or
+explodes over hundreds of steps does not become zero or infinite.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from torch import Tensor, nn
 
 from rnnviz.analysis.tracing import LayerTrace, Trace, trace_model
 from rnnviz.nn import cells
+from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.nn.model import RNNModel, checked_ids
 
-BLOCK = 1_000_000  # logits that are held at once
-RESCALE_EVERY = 8  # steps: squares in float64 have room for a factor of 1e19 in each of them
+BLOCK = 1_000_000  # logits in memory at once
+RESCALE_EVERY = 8  # steps: with a factor of up to 1e19 each, squares still fit float64
 
 
 @dataclass(frozen=True, eq=False)
 class GradientFlow:
-    """Gradients of the loss of one predicted step, float64; every path counts.
+    """Total gradients (over all paths) of the loss of one predicted step, float64.
 
-    `h` (L,T,H): dL/dh_t of each layer after step t. `c` alike for the LSTM, else None: dL/dc_t,
-    its part through h_t = o * tanh(c_t) included. `h_log_norm`, `c_log_norm` (L,T): ln of the
+    `h` (L,T,H): dL/dh_t of each layer after step t. `c` (L,T,H) of an LSTM, else None: dL/dc_t,
+    including the path through h_t = o * tanh(c_t). `h_log_norm`, `c_log_norm` (L,T): ln of the
     norms over units, -inf where the gradient is zero.
     """
 
@@ -51,7 +52,8 @@ class GradientFlow:
 
 @dataclass(frozen=True, eq=False)
 class LayerSlopes:
-    """What the scan needs of one layer: slopes (T,...), w_ih (G,D,H), w_hh (G,H,H) in blocks."""
+    """What the scan needs of one layer: slopes over T steps, and the weights in G blocks, w_ih
+    (G,D,H) and w_hh (G,H,H)."""
 
     kind: str
     slopes: cells.GateDerivatives
@@ -60,9 +62,10 @@ class LayerSlopes:
 
 
 class _Step(NamedTuple):
-    """Adjoints at step t of one layer, for the targets from t on, in units of exp(log_scale).
+    """Adjoints of one layer at step t, one row for each of R targets at or after t.
 
-    `adjoint` (R,S): [dh] or [dh, dc], valid until the next step is asked for; `slopes` of t.
+    `adjoint` (R,S): [dh] or [dh, dc], in units of exp(log_scale); it is overwritten when the scan
+    goes on. `slopes`: those of step t.
     """
 
     t: int
@@ -77,10 +80,10 @@ def gradient_flow(
 ) -> GradientFlow:
     """dL/dh_t and dL/dc_t for L = -log p(ids[target+1]), the loss of one step.
 
-    `ids` (T+1,): inputs `ids[:-1]`; `target` counts steps from 0 and is taken modulo T.
-    `truncate=k`: truncated BPTT with windows of k from the start; what lies before the
-    window of the target gets nothing. Raises ValueError for too few ids, k < 1 and states
-    that are not finite.
+    `ids` (T+1,): the inputs are `ids[:-1]`. `target` counts steps from 0 and is taken modulo T.
+    `truncate=k`: truncated BPTT with windows of k steps from the start; states before the window
+    of the target get zero. Raises ValueError for too few ids, k < 1, a target that is not a whole
+    number, and states or a loss that are not finite.
     """
     if truncate is not None and (not _is_whole(truncate) or truncate < 1):
         raise ValueError(f"truncate must be a whole number of at least 1, not {truncate!r}")
@@ -90,7 +93,7 @@ def gradient_flow(
     steps, size = direct.shape
     target = target % steps
     first = 0 if truncate is None else truncate * (target // truncate)
-    has_c = layers[0].kind == "LSTM"
+    has_c = CELL_TYPES[layers[0].kind].has_cell_state
     shape = (len(layers), steps, size)
     h, c = direct.new_zeros(shape), direct.new_zeros(shape)
     scale = direct.new_zeros(shape[:2])
@@ -108,19 +111,22 @@ def gradient_flow(
 def influence(
     model: RNNModel, ids: Tensor | Sequence[int], of: str = "h", layer: int = -1
 ) -> Tensor:
-    """All pairs at once (T,T), float64: row t, column s holds ||dL_t/dh_s||, zero for s > t.
+    """||dL_t/dh_s|| for all pairs (T,T), float64: row t, column s; zero for s > t.
 
-    `of`: "h", "c" (LSTM alone) or "x", the input of the layer (of layer 0: the embedding).
-    One backward scan carries the adjoints of all targets together. Raises ValueError.
+    `of`: "h", "c" (only LSTM) or "x", the input of the layer (of layer 0: the embedding). One
+    backward scan carries the adjoints of all targets together. Raises ValueError for an
+    `of` or a layer that the model does not have, too few ids, and states or a loss that are not
+    finite.
     """
     if of not in ("h", "c", "x"):
         raise ValueError(f"of must be h, c or x, not {of!r}")
-    if of == "c" and model.rnn_type != "LSTM":
+    if of == "c" and not CELL_TYPES[model.rnn_type].has_cell_state:
         raise ValueError(f"{model.rnn_type} has no cell state c")
     layer = _index("layer", layer, model.rnn.num_layers)
     layers, direct = _recorded(model, ids)
     steps, size = direct.shape
-    log_norms = direct.new_full((steps, steps), -math.inf)  # (T,T), column t the loss
+    # (T,T): row s; columns are the losses from the last to the first
+    log_norms = direct.new_full((steps, steps), -math.inf)
     for step in _scan(layers, direct, range(steps - 1, -1, -1), 0):
         if step.layer == layer:
             if of == "x":
@@ -133,7 +139,7 @@ def influence(
 
 
 def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerSlopes], Tensor]:
-    """Slopes of each layer along ids (T+1,), and dL_t/dh_t (T,H) through the projection alone."""
+    """Slopes of each layer along ids (T+1,), and dL_t/dh_t (T,H) through the projection only."""
     ids = checked_ids(ids, model.embedding.num_embeddings, least=2).to(model.device)
     trace = trace_model(model, ids[:-1])
     if not all(layer.h.isfinite().all() for layer in trace.layers):
@@ -145,14 +151,15 @@ def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerS
 
 
 def _direct(model: RNNModel, h: Tensor, following: Tensor) -> Tensor:
-    """dL_t/dh_t (T,H) through the projection alone: of h (T,H) and the tokens after it (T,)."""
+    """dL_t/dh_t (T,H) through the projection only, given h (T,H) and the next tokens (T,)."""
     weight, bias = (p.detach().double() for p in model.projection.parameters())
     direct = h.to(torch.float64, copy=True)
     blocks = (a.split(max(1, BLOCK // len(weight))) for a in (direct, following))
     for rows, at in zip(*blocks, strict=True):
         p = nn.functional.linear(rows, weight, bias).softmax(-1)  # (T',V)
         p.scatter_(-1, at[:, None], 0)
-        # d(-log p)/d logits is p - 1 at the token that follows: of the rest, not cancelled
+        # d(-log p)/d logits at the true token is p - 1: minus the sum of the rest, which does not
+        # cancel where p is close to 1
         p.scatter_(-1, at[:, None], -p.sum(-1, keepdim=True))
         torch.mm(p, weight, out=rows)
     return direct
@@ -163,14 +170,14 @@ def _is_whole(number: object) -> bool:
 
 
 def _index(name: str, index: int, count: int) -> int:
-    """An index as Python takes it, negative ones from the end, as one from 0."""
+    """A Python index (negative: from the end) as an index from 0. Raises ValueError."""
     if not _is_whole(index) or not -count <= index < count:
         raise ValueError(f"{name} must be a number from {-count} to {count - 1}, not {index!r}")
     return index % count
 
 
 def _weights(rnn: nn.RNNBase, trace: LayerTrace, k: int) -> list[Tensor | None]:
-    """Of layer k in float64: W_ih, W_hh, b_ih, b_hh and the projection of h, or None."""
+    """Weights of layer k in float64: W_ih, W_hh, b_ih, b_hh and W_hr, each None where missing."""
     end = f"_l{k}" + ("_reverse" if trace.reverse else "")
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
     found = (getattr(rnn, name + end, None) for name in names)
@@ -178,7 +185,7 @@ def _weights(rnn: nn.RNNBase, trace: LayerTrace, k: int) -> list[Tensor | None]:
 
 
 def layer_slopes(rnn: nn.RNNBase, trace: LayerTrace, k: int, batch: int = 0) -> LayerSlopes:
-    """Slopes (T,H) and weights of layer k along a recorded trajectory, in float64."""
+    """Slopes (T,H) and weights of layer k along a traced sequence, in float64."""
     w_ih, w_hh, b_ih, b_hh, _ = _weights(rnn, trace, k)
     h_prev = trace.h_prev[:, batch].double()  # (T,H)
     from_x = nn.functional.linear(trace.x[:, batch].double(), w_ih, b_ih)  # (T,G*H)
@@ -194,24 +201,24 @@ def layer_slopes(rnn: nn.RNNBase, trace: LayerTrace, k: int, batch: int = 0) -> 
 def _scan(
     layers: list[LayerSlopes], direct: Tensor, targets: Sequence[int], first: int
 ) -> Iterator[_Step]:
-    """Adjoints from the last target back to step `first`, top layer first.
+    """Adjoints at each step from the last target back to step `first`, top layer first.
 
-    `targets` falls; row r belongs to targets[r] and joins the scan at its step, so at step t
-    the rows of the targets from t on are active. Each row of each layer has a scale of its own:
-    layers may forget at very different speeds.
+    `targets` is in falling order. Row r belongs to targets[r] and joins the scan at that step, so
+    at step t the rows of all targets >= t are active. Each row of each layer has its own scale,
+    because layers may forget at very different rates.
     """
     size, active = direct.shape[1], 0
-    states = 2 * size if layers[0].kind == "LSTM" else size
+    states = size * len(CELL_TYPES[layers[0].kind].feeds)  # h, and c where there is one
     adjoints = direct.new_zeros(len(layers), len(targets), states)  # (L,R,S), from step t + 1
     adjoints[-1, :, :size] = direct[list(targets)]
-    before = adjoints.clone()  # those of the step before, which take their place
+    before = adjoints.clone()  # written while those of t are read, then swapped
     log_scale = direct.new_full(adjoints.shape[:2], -math.inf)
     log_scale[-1] = 0
     through = direct.new_empty(size, states)
     slopes = [layer.slopes.steps() for layer in layers]
     for t in range(targets[0], first - 1, -1):
         active += active < len(targets) and targets[active] == t
-        above: tuple[Tensor, Tensor] | None = None  # what the layer above hands down, its scale
+        above: tuple[Tensor, Tensor] | None = None  # dL/dx of the layer above, and its scale
         for k in range(len(layers) - 1, -1, -1):
             layer, adjoint, scale = layers[k], adjoints[k, :active], log_scale[k, :active]
             if above is not None:
@@ -237,7 +244,7 @@ def _into_x(layer: LayerSlopes, step: _Step) -> Tensor:
 
 
 def _rescale(adjoints: Tensor, log_scale: Tensor) -> None:
-    """Bring the largest adjoint of each row (L,R,S) to 1, in place."""
+    """Scale each row (L,R,S) in place so that its largest adjoint is 1."""
     largest = torch.linalg.vector_norm(adjoints, math.inf, dim=-1)  # (L,R)
     log_scale += largest.log()  # -inf for a row of zeros
     adjoints /= torch.where(largest > 0, largest, 1.0)[..., None]
@@ -246,8 +253,8 @@ def _rescale(adjoints: Tensor, log_scale: Tensor) -> None:
 def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, batch: int = 0):
     """d(state after a step) / d(state before it), (S,S), in closed form.
 
-    The state is (h, c) for the LSTM, h otherwise; `layer` counts `trace.layers`. Raises
-    ValueError for a layer, step or row of the batch that the trace does not have.
+    The state is (h, c) of an LSTM, else h. `layer` is an index of `trace.layers`. Raises
+    ValueError for a layer, step or batch row that the trace does not have.
     """
     layer = _index("layer", layer, len(trace.layers))
     recorded = trace.layers[layer]
@@ -269,10 +276,10 @@ def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, bat
 
 
 def memory_half_life(trace: Trace, layer: int) -> Tensor:
-    """Tokens after which a unit's memory has halved (H,): ln 0.5 / mean ln f.
+    """Tokens after which each unit's memory has halved (H,): ln 0.5 / mean ln f.
 
-    The product of forget gates decays as exp(mean ln f); for the GRU z keeps. Raises
-    ValueError for an RNN, which has no gate that keeps, and for a layer that there is not.
+    The product of forget gates decays as exp(mean ln f); in a GRU, z takes the place of f. Raises
+    ValueError for an RNN, which has no such gate, and for a layer that does not exist.
     """
     gates = trace.layers[_index("layer", layer, len(trace.layers))].gates
     keep = gates.get("f", gates.get("z"))
@@ -282,10 +289,10 @@ def memory_half_life(trace: Trace, layer: int) -> Tensor:
 
 
 def fit_half_life(norms: Tensor | Sequence[float]) -> float:
-    """Tokens in which a row of gradient norms (T,), its target last, halves: a fit of its log.
+    """Tokens in which gradient norms (T,), the target's last, halve: a least-squares fit.
 
-    Least squares through ln norm against the distance, zeros left out; inf for a row that
-    does not decay, nan for one with fewer than two norms.
+    The line is fitted to ln norm against the distance from the target, without zeros. inf for
+    norms that do not decay, nan for fewer than two norms.
     """
     norms = torch.as_tensor(norms, dtype=torch.float64)
     distance = torch.arange(len(norms) - 1, -1, -1, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""What the model says next: temperature, top-k, top-p, generation, sweeps over temperatures."""
+"""Sampling from a model: temperature, top-k, top-p, generation, sweeps over temperatures."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import Tensor
 
 from rnnviz.nn.model import RNNModel, checked_ids
 
-TOP = 10  # likeliest tokens that a sweep keeps of each step
-BLOCK = 4_000_000  # logits that a sweep holds at once
+TOP = 10  # likeliest tokens that a sweep keeps for each step
+BLOCK = 4_000_000  # logits that a sweep has in memory at once
 
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """One text for each of K temperatures, N tokens each, all drawn with the same noise.
+    """One text of N tokens for each of K temperatures, all sampled with the same noise.
 
-    `tokens` (K,N); `log_prob` (K,N): of the chosen token under the model itself, at T=1 (its
-    surprise, negated); `entropy` (K,N): nats of the distribution sampled from; `rank` (K,N):
-    of the chosen token, from 1; `top_tokens`, `top_probs` (K,N,10): the likeliest tokens of
-    the distribution sampled from, fewer where the vocabulary is smaller.
+    `tokens` (K,N). `log_prob` (K,N): of the chosen token under the model's own softmax (T=1, no
+    cuts); its negation is the surprise. `entropy` (K,N): of the distribution sampled from, nats.
+    `rank` (K,N): of the chosen token, from 1. `top_tokens`, `top_probs` (K,N,10): the likeliest
+    tokens of the distribution sampled from, fewer where the vocabulary is smaller.
     """
 
     tokens: Tensor
@@ -34,7 +34,7 @@ class Sweep:
 
 
 def check_sampling(temperature: float, top_k: int | None = None, top_p: float | None = None):
-    """Raises ValueError for a temperature below 0 or nan, top_k < 1, top_p outside (0, 1]."""
+    """Raises ValueError unless 0 <= temperature < inf, top_k >= 1 and 0 < top_p <= 1."""
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature must be a number from 0 up, not {temperature}")
     if top_k is not None and top_k < 1:
@@ -49,18 +49,18 @@ def scores(
     top_k: int | None = None,
     top_p: float | None = None,
 ) -> Tensor:
-    """log p of the distribution sampled from, (..., V) float64: divide by T, then top-k, then
-    top-p. T=0 is argmax: 0 for the likeliest token and -inf elsewhere.
+    """log p (..., V), float64, of the distribution sampled from: logits / T, top-k, then top-p.
 
-    `temperature`: a number, or one for each row (..., 1).
+    T=0 is argmax: 0 for the likeliest token and -inf elsewhere. `temperature`: a number, or one
+    for each row (..., 1).
     """
     return _cut(_tempered(logits.double(), temperature), top_k, top_p).log_softmax(-1)
 
 
 def _tempered(logits: Tensor, temperature: float | Tensor) -> Tensor:
-    """(logits - the best one) / T (..., V): log p but for a constant, which choices do not need.
+    """(logits - max) / T (..., V): log p up to a constant, on which the choice does not depend.
 
-    The best is taken off first, that a tiny T does not overflow.
+    The maximum is subtracted first so that a tiny T does not overflow.
     """
     temperature = torch.as_tensor(temperature, dtype=logits.dtype, device=logits.device)
     best, at = logits.max(-1, keepdim=True)  # (..., 1)
@@ -72,7 +72,7 @@ def _tempered(logits: Tensor, temperature: float | Tensor) -> Tensor:
 
 
 def _cut(weights: Tensor, top_k: int | None, top_p: float | None) -> Tensor:
-    """-inf for all but the top k, and of these all but the fewest that reach top p."""
+    """Weights with -inf for all but the top k, and of these all but the fewest that reach top p."""
     if top_k is None and (top_p is None or top_p == 1):
         return weights
     ordered, order = weights.sort(dim=-1, descending=True, stable=True)
@@ -92,7 +92,7 @@ def next_token(
     top_k: int | None = None,
     top_p: float | None = None,
 ) -> Tensor:
-    """Probabilities (V,) float64 of what follows ids (T,), over the full vocabulary.
+    """Probabilities (V,), float64, of the token after ids (T,), over the full vocabulary.
 
     Empty `ids` begin at a random token, always the same one. Raises ValueError, see
     `check_sampling`.
@@ -102,7 +102,7 @@ def next_token(
 
 
 def next_logits(model: RNNModel, ids: Tensor | Sequence[int]) -> Tensor:
-    """What the model says of each next token (V,) before any softmax, see `next_token`."""
+    """Logits (V,) of the token after ids (T,), see `next_token`."""
     logits, _ = next(_walk(model, ids, [1.0], 1, seed=0))
     return logits[0]
 
@@ -116,10 +116,10 @@ def generate(
     top_p: float | None = None,
     seed: int | None = None,
 ) -> Tensor:
-    """`n_tokens` ids (N,) that follow a prompt (T,); an empty one begins at a random token.
+    """`n_tokens` ids (N,) sampled after a prompt (T,); an empty prompt begins at a random token.
 
-    The choice is argmax of log p + Gumbel noise, which samples from p exactly
-    (Gumbel 1954; Maddison et al. 2014). Raises ValueError, see `check_sampling`.
+    Each choice is the argmax of log p + Gumbel noise, which samples from p exactly (Gumbel 1954;
+    Maddison et al. 2014). Raises ValueError, see `check_sampling`.
     """
     check_sampling(temperature, top_k, top_p)
     seed = torch.Generator().seed() if seed is None else seed
@@ -129,7 +129,7 @@ def generate(
 
 
 def first_token(vocab_size: int, seed: int) -> int:
-    """Where an empty prompt begins: a random token, drawn apart from the noise."""
+    """The random first token of an empty prompt, drawn independently of the noise."""
     rng = torch.Generator().manual_seed(seed + 2**32)
     return int(torch.randint(vocab_size, (1,), generator=rng))
 
@@ -144,15 +144,15 @@ def temperature_sweep(
     top_p: float | None = None,
     top: int = TOP,
     skip: int = 0,
-    tell: Callable[[float], None] = lambda share: None,
+    on_progress: Callable[[float], None] = lambda share: None,
 ) -> Sweep:
-    """What `generate` says after a prompt (T,) at each of K temperatures, in one batch.
+    """What `generate` samples after a prompt (T,) at each of K temperatures, in one batch.
 
-    One Gumbel noise a position is shared by all rows, so that neighbouring temperatures differ
-    only where the choice differs. A row agrees with `generate` up to the first step at which two
-    tokens are so close that the rounding of another batch size decides. `skip`: positions whose
-    noise is passed over, for a prompt that ends with so many generated tokens. `tell` hears the
-    share that is done. Raises ValueError, see `check_sampling`.
+    One Gumbel noise per position is shared by all rows, so neighbouring temperatures differ only
+    where the choice differs. A row agrees with `generate` up to the first step at which two
+    tokens are so close that the rounding of another batch size decides. `skip`: the number of
+    positions whose noise is passed over, for a prompt that ends with as many generated tokens.
+    `on_progress` is called with the share that is done. Raises ValueError, see `check_sampling`.
     """
     for temperature in temperatures:
         check_sampling(temperature, top_k, top_p)
@@ -171,7 +171,7 @@ def temperature_sweep(
             block = torch.stack(logits, 1), torch.stack(tokens, 1)  # (K,n,V), (K,n)
             parts.append(_details(*block, column[:, None], top_k, top_p, top))
             logits, tokens = [], []
-            tell(n / n_tokens)
+            on_progress(n / n_tokens)
     if not parts:
         empty = torch.empty(len(temperatures), 0, vocab_size)
         return _details(empty, empty[..., 0].long(), column[:, None], top_k, top_p, top)
@@ -186,11 +186,11 @@ def _details(
     top_p: float | None,
     top: int,
 ) -> Sweep:
-    """What a sweep tells of n steps: logits (K,n,V), tokens (K,n), temperature (K,1,1)."""
+    """The Sweep of n steps, given logits (K,n,V), tokens (K,n) and temperature (K,1,1)."""
     log_p = _cut(_tempered(logits, temperature), top_k, top_p).log_softmax(-1)  # (K,n,V)
     p = log_p.exp()
     chosen = tokens[..., None]  # (K,n,1)
-    # Order and cuts are those of the logits: p of unlikely tokens may round to equal zeros
+    # Ordered by logits, because the p of unlikely tokens may all round to zero
     top_tokens = logits.topk(min(top, logits.shape[-1])).indices  # (K,n,top)
     return Sweep(
         tokens=tokens,
@@ -213,7 +213,7 @@ def _walk(
     top_p: float | None = None,
     skip: int = 0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Logits (K,V) and chosen tokens (K,) of one step after the other, on the CPU."""
+    """Yields the logits (K,V) and the chosen tokens (K,) of each step, on the CPU."""
     vocab_size, rows = model.projection.out_features, len(temperatures)
     ids = checked_ids(ids, vocab_size)
     if n_tokens < 0:
@@ -235,7 +235,7 @@ def _walk(
             weights = _cut(_tempered(logits, temperature), top_k, top_p)  # (K,V)
             tokens = (weights + noise).argmax(-1)  # (K,)
             yield logits, tokens
-            if n == 0:  # the prompt was read once, from here on each row goes its own way
+            if n == 0:  # the rows shared the prompt and differ from here on
                 hidden = _repeated(hidden, rows)
             window = tokens[:, None].to(model.device)  # (K,1)
     finally:
@@ -247,7 +247,7 @@ def _gumbel(size: int, rng: torch.Generator) -> Tensor:
 
 
 def _repeated(hidden, rows: int):
-    """A state of one row as that of many."""
+    """The hidden state of one row, repeated for several rows."""
     if isinstance(hidden, tuple):
         return tuple(_repeated(h, rows) for h in hidden)
     return hidden.repeat(1, rows, 1)  # (L,K,H)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from rnnviz._files import write
 from rnnviz.nn import cells
+from rnnviz.nn.cell_types import CELL_TYPES, required
 from rnnviz.nn.model import RNNModel, checked_ids
 
 KERNELS = {
@@ -28,7 +29,7 @@ KERNELS = {
     "RNN_TANH": torch.rnn_tanh,
     "RNN_RELU": torch.rnn_relu,
 }
-# cuDNN's advice about a module's weights, where `_run` gives it those of one layer
+# `_run` passes cuDNN the weights of one layer, which are only a part of the module's block.
 warnings.filterwarnings(
     "ignore", "RNN module weights are not part", module=r"rnnviz\.analysis\.tracing"
 )
@@ -36,11 +37,11 @@ warnings.filterwarnings(
 
 @dataclass(frozen=True, eq=False)
 class LayerTrace:
-    """One layer in one direction, time-major, detached.
+    """One layer in one direction; tensors are time-major and detached.
 
-    `x` (T,B,D); `h` (T+1,B,H) with the initial state first, `c` alike or None;
-    `gates`: name -> (T,B,H). A reverse layer keeps the order of the input: its `h[t]` is
-    the state after reading x_t, and `h[T]` the initial one.
+    `x` (T,B,D). `h` (T+1,B,H): `h[0]` is the initial state, `h[t+1]` the state after x_t. `c`: the
+    same for the cell state, None without one. `gates`: name -> (T,B,H). A reverse layer keeps the
+    order of the input: `h[t]` is the state after reading x_t, `h[T]` the initial state.
     """
 
     kind: str
@@ -52,12 +53,12 @@ class LayerTrace:
 
     @property
     def h_prev(self) -> Tensor:
-        """What each step saw (T,B,H)."""
+        """The hidden state before each step (T,B,H)."""
         return self.h[1:] if self.reverse else self.h[:-1]
 
     @property
     def h_out(self) -> Tensor:
-        """What each step gave (T,B,H)."""
+        """The hidden state after each step (T,B,H)."""
         return self.h[:-1] if self.reverse else self.h[1:]
 
     @property
@@ -77,10 +78,10 @@ class LayerTrace:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """`layers` from the first to the last (a bidirectional layer gives two).
+    """`layers` from the first to the last; a bidirectional layer gives two, forward first.
 
-    `residual`: max |h rebuilt from gates and c - h of the fused kernel|, over all layers,
-    the module's own output and last states included.
+    `residual`: max |h rebuilt from gates and c - h of the fused kernel| over all layers, including
+    the module's own output and its last states.
     """
 
     layers: tuple[LayerTrace, ...]
@@ -89,7 +90,8 @@ class Trace:
     def to_frame(self, layer: int, tokens=None):
         """A tidy pandas DataFrame of one layer: batch, step, token, unit, gate, value.
 
-        h and c after each step are rows with gate "h" and "c". `tokens`: (T,) or (B,T).
+        h and c after each step are rows with gate "h" and "c". `tokens`: (T,) or (B,T). Raises
+        ValueError for tokens of another shape.
         """
         import pandas as pd
 
@@ -109,7 +111,7 @@ class Trace:
         return pd.concat(frames, ignore_index=True)
 
     def save(self, path: Path | str, more: dict[str, np.ndarray] | None = None) -> None:
-        """Write an .npz: `layer0.h`, `layer0.c`, `layer0.x`, `layer0.i`, ..., `residual`, and
+        """Write an .npz with `layer0.h`, `layer0.c`, `layer0.x`, `layer0.i`, ..., `residual` and
         the arrays in `more`."""
         arrays = {"residual": np.array(self.residual)} | (more or {})
         for n, layer in enumerate(self.layers):
@@ -124,14 +126,14 @@ class Trace:
 def trace(rnn: nn.RNNBase, x: Tensor, state: Tensor | tuple[Tensor, Tensor] | None = None) -> Trace:
     """Gates, h and c of every layer of an nn.LSTM, nn.GRU or nn.RNN on an input.
 
-    `x` has the shape that the module takes: (T,B,D), (B,T,D) with batch_first, or (T,D);
-    `state` likewise, zeros when missing. The module is left as it was.
-    Raises ValueError for a wrong shape, and for a module in training mode with dropout.
+    `x` and `state` are what the module takes: x (T,B,D), (B,T,D) with batch_first, or (T,D); the
+    state is zero when missing. The module is left as it was. Raises ValueError for a wrong shape,
+    dtype or device, and for a module in training mode with dropout.
     """
     _check(rnn, x, state)
     directions = 2 if rnn.bidirectional else 1
     with torch.no_grad(), full_float32():
-        # forward, not a call: hooks are not run, so `record` does not see this run.
+        # `forward` runs no hooks, so `record` does not see this run.
         own, last = rnn.forward(x, state)
         h_last, c_last = _states(last)
         zeros = torch.zeros_like(h_last), None if c_last is None else torch.zeros_like(c_last)
@@ -140,7 +142,7 @@ def trace(rnn: nn.RNNBase, x: Tensor, state: Tensor | tuple[Tensor, Tensor] | No
         layers, gaps = [], []
         for k in range(rnn.num_layers):
             here = range(k * directions, (k + 1) * directions)
-            # A module gives the top layer's states; each layer below needs a run of its own.
+            # The module returns the top layer's states; each layer below needs a run of its own.
             h_all = own if k == rnn.num_layers - 1 else _run(rnn, here, source, h0, c0)
             for n, h_out in zip(here, h_all.chunk(directions, -1), strict=True):
                 layer, rebuilt = _layer(rnn, n, source, h_out, h0, c0)
@@ -149,13 +151,13 @@ def trace(rnn: nn.RNNBase, x: Tensor, state: Tensor | tuple[Tensor, Tensor] | No
                 gaps += [] if c_last is None else [_gap(layer.c_out[end], c_last[n])]
                 layers.append(layer)
             source = h_all  # (T,B,directions*H)
-        # One wait for the device; a maximum of torch keeps NaN, Python's does not.
+        # One synchronization with the device; torch's max propagates NaN, Python's does not.
         residual = torch.stack(gaps).max().item()
     return Trace(tuple(layers), residual)
 
 
 def _check(rnn: nn.RNNBase, x: Tensor, state) -> None:
-    """Refuse what the module would not take, in one sentence that names the sizes."""
+    """Raises ValueError for an input or state that does not fit the module, naming the sizes."""
     order = "batch, steps" if rnn.batch_first else "steps, batch"
     wanted = f"x must be a tensor ({order}, {rnn.input_size}) or (steps, {rnn.input_size})"
     if isinstance(x, nn.utils.rnn.PackedSequence):
@@ -176,9 +178,10 @@ def _check(rnn: nn.RNNBase, x: Tensor, state) -> None:
         return
     rows = [] if x.dim() == 2 else [x.shape[0 if rnn.batch_first else 1]]
     count = rnn.num_layers * (2 if rnn.bidirectional else 1)
-    sizes = [rnn.proj_size or rnn.hidden_size] + [rnn.hidden_size] * (rnn.mode == "LSTM")
+    has_c = CELL_TYPES[cells.kind_of(rnn)].has_cell_state
+    sizes = [rnn.proj_size or rnn.hidden_size] + [rnn.hidden_size] * has_c
     wanted = [(count, *rows, size) for size in sizes]
-    given = list(state) if rnn.mode == "LSTM" and isinstance(state, (tuple, list)) else [state]
+    given = list(state) if has_c and isinstance(state, (tuple, list)) else [state]
     shapes = [tuple(s.shape) if isinstance(s, Tensor) else type(s).__name__ for s in given]
     if shapes != wanted:
         named = " and ".join(f"{name} {shape}" for name, shape in zip("hc", wanted, strict=False))
@@ -186,14 +189,14 @@ def _check(rnn: nn.RNNBase, x: Tensor, state) -> None:
 
 
 def _time_major(rnn: nn.RNNBase, x: Tensor) -> Tensor:
-    """(T,B,D) of what the module takes and gives."""
+    """An input or output of the module as (T,B,D)."""
     if x.dim() == 2:
         return x[:, None]
     return x.transpose(0, 1) if rnn.batch_first else x
 
 
 def _states(state: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
-    """h (N,B,H) and c (N,B,H) or None; N counts layers times directions."""
+    """h (N,B,H), and c (N,B,H) or None; N is layers times directions."""
     h, c = state if isinstance(state, (tuple, list)) else (state, None)
     if h.dim() == 2:
         h, c = h[:, None], None if c is None else c[:, None]
@@ -201,34 +204,34 @@ def _states(state: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | Non
 
 
 def _run(rnn: nn.RNNBase, here: range, x: Tensor, h0: Tensor, c0: Tensor | None) -> Tensor:
-    """States (T,B,directions*H) of one layer, by the kernel that the module itself runs."""
+    """States (T,B,directions*H) of one layer, from the same kernel that the module runs."""
     at = slice(here.start, here.stop)
     state = h0[at] if c0 is None else (h0[at], c0[at])
     weights = [weight for n in here for weight in rnn.all_weights[n]]
     if not rnn.bias:
-        # On a GPU the weights of a module are one block, of which cuDNN would take the first layer
-        # for the whole, and what follows it for the biases. Copies are no part of that block.
+        # On a GPU a module's weights are one block of memory. Given one layer of it without biases,
+        # cuDNN would read the weights that follow as its biases. Copies are outside that block.
         weights = [weight.clone() for weight in weights]
-    kernel = KERNELS[cells.kind_of(rnn)]
+    kernel = required(KERNELS, cells.kind_of(rnn), "analysis/tracing")
     return kernel(x, state, weights, rnn.bias, 1, 0.0, False, rnn.bidirectional, False)[0]
 
 
 def _layer(
     rnn: nn.RNNBase, n: int, x: Tensor, h_out: Tensor, h0: Tensor, c0: Tensor | None
 ) -> tuple[LayerTrace, Tensor]:
-    """The n-th layer from its input and states, and h rebuilt from its gates (T,B,H)."""
+    """The n-th layer, given its input and states, and h (T,B,H) rebuilt from its gates."""
     kind, reverse = cells.kind_of(rnn), rnn.bidirectional and n % 2 == 1
     w_ih, w_hh, *rest = rnn.all_weights[n]
     b_ih, b_hh = rest[:2] if rnn.bias else (None, None)
     first = h0[n : n + 1]  # (1,B,H)
     h = torch.cat([h_out, first] if reverse else [first, h_out])  # (T+1,B,H)
     h_prev, c = h[1:] if reverse else h[:-1], None
-    if kind == "GRU":
+    if CELL_TYPES[kind].separate_products:
         gates = cells.gates(kind, cells.product(x, w_ih, b_ih), cells.product(h_prev, w_hh, b_hh))
-    else:  # one product of both spares the large arrays of two
-        seen, weight = torch.cat([x, h_prev], -1), torch.cat([w_ih, w_hh], -1)  # (T,B,D+H)
+    else:  # one product over [x, h] avoids the large intermediate results of two
+        joined, weight = torch.cat([x, h_prev], -1), torch.cat([w_ih, w_hh], -1)  # (T,B,D+H)
         bias = b_ih + b_hh if rnn.bias else None
-        gates = cells.gates(kind, cells.product(seen, weight, bias), None)
+        gates = cells.gates(kind, cells.product(joined, weight, bias), None)
     if c0 is not None:
         in_time = {name: gates[name].flip(0) for name in "ifg"} if reverse else gates
         c = cells.cell_states(in_time, c0[n])  # (T+1,B,H)
@@ -244,7 +247,7 @@ def _gap(a: Tensor, b: Tensor) -> Tensor:
 
 @contextmanager
 def full_float32() -> Iterator[None]:
-    """Full float32, where TF32 on a GPU or bfloat16 in oneDNN would round what is multiplied."""
+    """Matrix products in full float32: TF32 on a GPU or bfloat16 in oneDNN would round inputs."""
     backends = [torch.backends.cudnn.rnn, torch.backends.cuda.matmul, torch.backends.mkldnn.matmul]
     before = [backend.fp32_precision for backend in backends]
     try:
@@ -258,9 +261,9 @@ def full_float32() -> Iterator[None]:
 
 @contextmanager
 def record(model: nn.Module) -> Iterator[dict[str, list[Trace]]]:
-    """Trace every recurrent module of a model, each time that the model runs it.
+    """Trace every recurrent module of a model at each call.
 
-    Gives a dict: the module's qualified name -> a Trace for each call, in order:
+    Yields a dict: the module's qualified name -> its Traces in the order of the calls. Example:
     `with rnnviz.record(model) as traces: model(batch)`, then `traces["rnn"][0]`.
     """
     found = {name: m for name, m in model.named_modules() if isinstance(m, nn.RNNBase)}
@@ -282,7 +285,8 @@ def record(model: nn.Module) -> Iterator[dict[str, list[Trace]]]:
 
 
 def trace_model(model: RNNModel, ids: Tensor | Sequence[int]) -> Trace:
-    """Trace of an RNNModel's recurrent layers on ids (T,), dropout left out. Raises ValueError."""
+    """Trace of an RNNModel's recurrent layers on ids (T,), without dropout. Raises ValueError for
+    no ids and for ids outside the vocabulary."""
     ids = checked_ids(ids, model.embedding.num_embeddings, least=1)
     with torch.no_grad():
         embedded = model.embedding(ids.to(model.device))  # (T,D)

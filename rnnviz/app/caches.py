@@ -7,16 +7,16 @@ import streamlit as st
 
 from rnnviz._process import turn
 from rnnviz.analysis import gradient_decay
-from rnnviz.analysis.gradient_decay import Flow
+from rnnviz.analysis.gradient_decay import GradientDecay
 from rnnviz.app import page
 from rnnviz.app.page import Choice
 from rnnviz.runs.info import RunInfo
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _flow(path: str, changed: int, text: str, layer: int, target: int) -> Flow:
+def _decay_of_loss(path: str, changed: int, text: str, layer: int, target: int) -> GradientDecay:
     with turn():
-        return gradient_decay.flow(page.run(path, changed), text, layer, target)
+        return gradient_decay.decay_of_loss(page.run(path, changed), text, layer, target)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -29,14 +29,14 @@ def _influence(path: str, changed: int, text: str, layer: int) -> np.ndarray:
 def laboratory(
     rnn_type: str, gain: float, forget_bias: float, size: int, steps: int, clip: bool
 ) -> np.ndarray:
-    """`flows.laboratory`, cached: most sliders go back and forth over few places."""
+    """`gradient_decay.laboratory`, cached: most sliders go back and forth over few places."""
     with turn():
         return gradient_decay.laboratory(rnn_type, gain, forget_bias, size, steps, clip)
 
 
-def flow(info: RunInfo, choice: Choice, target: int) -> Flow:
-    """The flow of one loss of a run, cached."""
-    return _flow(*page.key(info, choice.text, choice.layer), target)
+def decay_of_loss(info: RunInfo, choice: Choice, target: int) -> GradientDecay:
+    """How one loss of a run reaches back, cached."""
+    return _decay_of_loss(*page.key(info, choice.text, choice.layer), target)
 
 
 def influence(info: RunInfo, choice: Choice) -> np.ndarray:

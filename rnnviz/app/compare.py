@@ -13,13 +13,15 @@ import pandas as pd
 import streamlit as st
 
 from rnnviz._process import turn
-from rnnviz.analysis import comparison, text_view, token_scores
+from rnnviz.analysis import comparison, text_view, time_lapse, token_scores
 from rnnviz.analysis.comparison import Measures
 from rnnviz.analysis.text_view import View
-from rnnviz.analysis.token_scores import Moment, SameText
+from rnnviz.analysis.time_lapse import Moment
+from rnnviz.analysis.token_scores import SameText
 from rnnviz.app import caches, page, sidebar
 from rnnviz.app.page import Choice
-from rnnviz.figures import report
+from rnnviz.figures import heatmap_views, report
+from rnnviz.figures.comparison import curve_figures, lapse_figure, names, same_text_figure, strips
 from rnnviz.runs import snapshots
 from rnnviz.runs.info import RunError, RunInfo, read_info
 
@@ -46,13 +48,13 @@ ABOUT_TEXT = (
     "its probabilities."
 )
 ABOUT_SAMPLES = (
-    f"What each model writes after the text, {token_scores.SAMPLE} tokens. Models with one "
+    f"What each model writes after the text, {time_lapse.SAMPLE_TOKENS} tokens. Models with one "
     "vocabulary get the same noise at each token, so that what differs is the model's choice. "
     "At temperature 0 it takes the likeliest token and noise has no part."
 )
 ABOUT_LAPSE = (
     "Its gates, its gradient and what it writes at temperature "
-    f"{token_scores.LAPSE_TEMPERATURE:g} with one noise, from the first step to the last; units "
+    f"{time_lapse.TEMPERATURE:g} with one noise, from the first step to the last; units "
     "keep their rows. Gates begin near one half and take sides as the network learns what to "
     "keep. Pale: the gradient after the first step kept (dotted) and the last (dashed)."
 )
@@ -88,7 +90,7 @@ def pick_runs(choice: Choice) -> list[RunInfo]:
 
 def _measures(info: RunInfo, choice: Choice) -> Measures:
     target = len(info.vocab.spans(choice.text, text_view.MAX_TOKENS)) - 2
-    flow = caches.flow(info, choice, target) if target >= 0 else None
+    flow = caches.decay_of_loss(info, choice, target) if target >= 0 else None
     return Measures(flow and flow.half_life, page.saturation(info, choice).mean)
 
 
@@ -148,7 +150,7 @@ def same_text(shown: Sequence[View], choice: Choice) -> list[SameText]:
 @st.cache_data(max_entries=128, show_spinner=False)
 def _sample(path: str, changed: int, text: str, layer: int, temperature: float, seed: int) -> str:
     with turn():
-        return token_scores.write(page.run(path, changed), text, temperature, seed)
+        return time_lapse.write(page.run(path, changed), text, temperature, seed)
 
 
 def samples(
@@ -159,13 +161,13 @@ def samples(
         _sample(*page.key(view.info, choice.text[: view.spans[-1, 1]], 0), temperature, seed)
         for view in shown
     ]
-    return list(zip(token_scores.names([view.info for view in shown]), texts, strict=True))
+    return list(zip(names([view.info for view in shown]), texts, strict=True))
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _moment(path: str, changed: int, text: str, layer: int, step: int) -> Moment:
     with turn():
-        return token_scores.moment(snapshots.load(read_info(path), step), text, layer)
+        return time_lapse.moment(snapshots.load(read_info(path), step), text, layer)
 
 
 def pick_lapse() -> tuple[RunInfo, tuple[int, ...], int] | None:
@@ -214,15 +216,15 @@ def document(
     formulas = [report.Text(*sizes) for sizes in comparison.formulas(infos).items()]
     same: list[Any] = []
     for group in same_text(shown, choice):
-        same.append(group.figure(page.places(group.views[0]), dark=False))
-        for sentence, message in group.strips():
+        same.append(same_text_figure(group, page.places(group.views[0]), dark=False))
+        for sentence, message in strips(group):
             same += [sentence, report.Heatmaps(message)]
     written = [report.Text(*sample) for sample in samples(shown, choice, *sampling)]
     temperature, noise = sampling
     sections = {
         "Runs": [*comparison.verdict(infos), *problems, found, about_table(infos, choice)],
         "Parameters": formulas,
-        "Learning curves": [*token_scores.curve_figures(infos, axis, dark=False), ABOUT_CURVES],
+        "Learning curves": [*curve_figures(infos, axis, dark=False), ABOUT_CURVES],
         "One text, every model": [report.Text("The text", choice.text), *same, ABOUT_TEXT],
         f"Samples at temperature {temperature:g}, noise {noise}": [*written, ABOUT_SAMPLES],
     }
@@ -242,10 +244,10 @@ def _frames(info: RunInfo, steps: tuple[int, ...], step: int, choice: Choice) ->
     for at, now in found.items():
         decay = {k: found[k] for k in {at, kept[0], kept[-1]}}
         frames[f"{at:,}"] = [
-            *([now.said(at)] if now.flow else []),
-            report.Heatmaps(text_view.gate_message([now.view], "index", 0, dark=False)),
-            *([token_scores.lapse_figure(decay, at, dark=False)] if now.flow else []),
-            report.Text(token_scores.LAPSE_SAMPLE, now.sample),
+            *([now.summary(at)] if now.decay else []),
+            report.Heatmaps(heatmap_views.gate_message([now.view], "index", 0, dark=False)),
+            *([lapse_figure(decay, at, dark=False)] if now.decay else []),
+            report.Text(time_lapse.SAMPLE_HEADING, now.sample),
         ]
     count = f"{len(kept)} of its {len(steps)} snapshots. " if len(kept) < len(steps) else ""
     said = f"{info.name}: gates, gradient and sample from its first steps to its last. {count}"
@@ -261,9 +263,9 @@ def figures(
     lapse: tuple[RunInfo, tuple[int, ...], int] | None,
 ) -> bytes:
     """The page's figures as a zip of HTML files, each of which opens alone."""
-    found = token_scores.curve_figures(infos, axis, dark=False)
+    found = curve_figures(infos, axis, dark=False)
     for group in same_text(shown, choice):
-        found.append(group.figure(page.places(group.views[0]), dark=False))
+        found.append(same_text_figure(group, page.places(group.views[0]), dark=False))
     if lapse is not None:
         found += _lapse_figure(*lapse, choice)
     file = io.BytesIO()
@@ -281,6 +283,4 @@ def _lapse_figure(
         found = moments(info, (step, steps[0], steps[-1]), choice)
     except (RunError, OSError):  # as the page says
         return []
-    return (
-        [token_scores.lapse_figure(found, step, dark=False)] if found and found[step].flow else []
-    )
+    return [lapse_figure(found, step, dark=False)] if found and found[step].decay else []

@@ -44,7 +44,7 @@ def tell(name: str, value: object) -> None:
     _tell(key=f"tell_{name}", data=[name, value])
 
 
-def first_token(found: Sequence[View]) -> int:
+def pick_first_token(found: Sequence[View]) -> int:
     """The first token shown (from 0) of a text longer than a screen."""
     hidden = max(len(view.tokens) for view in found) - text_view.WINDOW
     if hidden <= 0:
@@ -64,7 +64,7 @@ def pick_unit(
     view = found[names.index(state["unit_run"])]
     most = view.states["h"].shape[1] - 1
     if state.get("unit", most + 1) > most:
-        state["unit"] = text_view.most_telling_unit(view)
+        state["unit"] = text_view.most_switching_unit(view)
     left.selectbox("Model", names, key="unit_run")
     right.number_input("Unit", 0, most, key="unit")
     page.keep("unit_run", "unit")

@@ -11,8 +11,10 @@ import streamlit as st
 
 from rnnviz._process import one_core
 from rnnviz.analysis import sweeps
-from rnnviz.analysis.sweeps import Cuts, Said
+from rnnviz.analysis.sweeps import RunSweep, SamplingOptions
 from rnnviz.app import components, page, sidebar
+from rnnviz.data import builtin
+from rnnviz.figures import sweep_message
 from rnnviz.runs.info import RunInfo
 
 KEPT = 12  # sweeps that are kept, some megabytes each
@@ -60,11 +62,11 @@ _sampler = st.components.v2.component(
 )
 
 
-def controls(first: RunInfo) -> tuple[str, int, Cuts]:
+def controls(first: RunInfo) -> tuple[str, int, SamplingOptions]:
     """Prompt, length and cuts from the sidebar; `first` is the model that suggests a prompt."""
     state = st.session_state
-    if "prompt" not in state or state["prompt"] in sweeps.PROMPTS.values():
-        state["prompt"] = sweeps.PROMPTS.get(first.corpus, "The ")
+    if "prompt" not in state or state["prompt"] in builtin.PROMPTS.values():
+        state["prompt"] = builtin.PROMPTS.get(first.corpus, "The ")
     state["prompt"] = state["prompt"][:MAX_PROMPT]
     with st.sidebar:
         st.text_area(
@@ -90,7 +92,8 @@ def controls(first: RunInfo) -> tuple[str, int, Cuts]:
         right.number_input("Top-p (1: all)", 0.01, 1.0, step=0.05, key="top_p")
     page.keep(*(field.key for field in ADDRESS))
     top_p = None if math.isclose(state["top_p"], 1) else state["top_p"]
-    return state["prompt"], state["length"], Cuts(state["seed"], state["top_k"] or None, top_p)
+    cuts = SamplingOptions(state["seed"], state["top_k"] or None, top_p)
+    return state["prompt"], state["length"], cuts
 
 
 def _roll() -> None:
@@ -109,7 +112,9 @@ def slider() -> float:
     return state["T"]
 
 
-def said(infos: Sequence[RunInfo], prompt: str, length: int, cuts: Cuts, fixed=()) -> list[Said]:
+def said(
+    infos: Sequence[RunInfo], prompt: str, length: int, cuts: SamplingOptions, fixed=()
+) -> list[RunSweep]:
     """The sweep of each run, from memory where it was made before, with its progress.
 
     `fixed`: of a fork, the tokens that every run has been given after the prompt, by run.
@@ -120,15 +125,15 @@ def said(infos: Sequence[RunInfo], prompt: str, length: int, cuts: Cuts, fixed=(
         path, changed = page.stamp(info)
         given = fixed[n] if fixed else ()
 
-        def make(info=info, path=path, changed=changed, given=given) -> Said:
+        def make(info=info, path=path, changed=changed, given=given) -> RunSweep:
             run = page.run(path, changed)
             one_core()
             if len(run.vocab) <= sweeps.MANY_TOKENS:
-                return sweeps.said(run, prompt, length, cuts, given)
+                return sweeps.sweep_run(run, prompt, length, cuts, given)
             text = f"{info.name} is writing at {len(sweeps.TEMPERATURES)} temperatures"
             bar = st.progress(0.0, text)
             try:
-                return sweeps.said(run, prompt, length, cuts, given, bar.progress)
+                return sweeps.sweep_run(run, prompt, length, cuts, given, bar.progress)
             finally:
                 bar.empty()
 
@@ -141,7 +146,7 @@ def _memory() -> tuple[OrderedDict, threading.Lock]:
     return OrderedDict(), threading.Lock()
 
 
-def _remembered(key: tuple, make) -> Said:
+def _remembered(key: tuple, make) -> RunSweep:
     """What was made for a key, the last KEPT of all sessions. Streamlit's own cache would replay
     the progress bar."""
     memory, lock = _memory()
@@ -157,7 +162,7 @@ def _remembered(key: tuple, make) -> Said:
     return made
 
 
-def texts(originals: Sequence[Said], forks: Sequence[Said], cuts: Cuts) -> None:
+def texts(originals: Sequence[RunSweep], forks: Sequence[RunSweep], cuts: SamplingOptions) -> None:
     """Texts, bars and entropy of the runs, which follow the slider."""
     state, both = st.session_state, (originals, forks)
 
@@ -177,7 +182,7 @@ def texts(originals: Sequence[Said], forks: Sequence[Said], cuts: Cuts) -> None:
 
     _sampler(
         key="generated",
-        data=sweeps.pack(originals, forks, page.is_dark()),
+        data=sweep_message.pack(originals, forks, page.is_dark()),
         on_fork_change=fork,
         on_ask_change=ask,
         on_dismiss_change=dismiss,
@@ -192,12 +197,12 @@ def texts(originals: Sequence[Said], forks: Sequence[Said], cuts: Cuts) -> None:
         components.tell("answer", state["answer"])
 
 
-def fork_of(originals: Sequence[Said], cuts: Cuts) -> list[tuple[int, ...]]:
+def fork_of(originals: Sequence[RunSweep], cuts: SamplingOptions) -> list[tuple[int, ...]]:
     """The tokens that a fork gives each run, [] without a fork of what is shown now."""
     situation, given = st.session_state.get("fork", (None, []))
     return given if situation == _situation(originals, cuts) else []
 
 
-def _situation(originals: Sequence[Said], cuts: Cuts) -> tuple:
+def _situation(originals: Sequence[RunSweep], cuts: SamplingOptions) -> tuple:
     """What a fork belongs to: with another prompt, seed or model it is gone."""
     return cuts, tuple((said.info.name, said.prompt) for said in originals)

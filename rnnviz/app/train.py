@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from rnnviz import RNN_TYPES
 from rnnviz.analysis.text_view import visible
 from rnnviz.app import page
 from rnnviz.data import corpus
 from rnnviz.data.source import CorpusError, Source, decode, from_text
 from rnnviz.data.vocab import UNK
 from rnnviz.jobs.plan import Plan, Prepared, Speed, measure_speed, prepare, why_not
+from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.nn.parameter_count import parameters
 from rnnviz.runs.names import run_name
 

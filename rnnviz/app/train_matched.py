@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rnnviz.analysis import comparison
 from rnnviz.app import page, train
 from rnnviz.data import builtin
-from rnnviz.jobs.plan import Plan, why_not
+from rnnviz.data.source import CorpusError
+from rnnviz.jobs import matched
+from rnnviz.jobs.plan import why_not
 from rnnviz.nn.parameter_count import parameters
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def train_all() -> None:
     try:
         source = train.built_in(spec)
         prepared = train.in_tokens(source, level, MIN_COUNT[level], spec)
-    except source.CorpusError as error:
+    except CorpusError as error:
         st.error(f"{error}.")
         return
     from rnnviz.training.config import TrainConfig
@@ -59,7 +60,7 @@ def train_all() -> None:
         "dropout": 0.0,
         "tie_weights": False,
     }
-    sizes = comparison.matched(model, equal)
+    sizes = matched.models(model, equal)
     shapes = [{k: v for k, v in of.items() if k != "vocab_size"} for of in sizes.values()]
     config = TrainConfig(**{budget: spent})
     reason = why_not(prepared.corpus, shapes, config)
@@ -93,6 +94,6 @@ def train_all() -> None:
 
 def _submit(spec: str, level: str, sizes: dict, seeds: int, config: TrainConfig) -> None:
     recipe = (MIN_COUNT[level], sizes, seeds, config)
-    plans = comparison.plans(train.built_in(spec), spec, level, *recipe)
-    page.jobs().submit([Plan(**plan) for plan in plans])
+    plans = matched.plans(train.built_in(spec), spec, level, *recipe)
+    page.jobs().submit(plans)
     st.session_state["submitted"] = len(plans)

@@ -9,8 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from rnnviz.app import page, sidebar
-from rnnviz.figures import signals, training
+from rnnviz.figures import style, training
 from rnnviz.jobs.queue import SAMPLE_TEMPERATURE, Job, Progress
+from rnnviz.nn.perplexity import perplexity
 
 MOST_POINTS = 400  # of a curve: a picture shows no more
 MOST_SAMPLES = 10
@@ -92,7 +93,7 @@ def _progress(job: Job) -> tuple[float, str]:
 
 
 def _perplexity(nats: float) -> str:
-    return f"{math.exp(min(nats, 80)):.3g}"
+    return f"{perplexity(nats):.3g}"
 
 
 def _result(job: Job) -> None:
@@ -132,13 +133,13 @@ def _one_of_each_first(job: Job) -> list[str]:
 def _pictures(job: Job) -> None:
     dark, curves, norms, rates = page.is_dark(), [], [], []
     kinds = [plan.model["rnn_type"] for plan in job.plans]
-    plans = zip(job.plans, signals.dashes(kinds), job.progress, strict=True)
+    plans = zip(job.plans, style.dashes(kinds), job.progress, strict=True)
     for plan, dash, progress in plans:
         if not progress.records:
             continue
         kind = plan.model["rnn_type"]
         label = kind if kinds.count(kind) == 1 else f"{kind}, seed {plan.config.seed}"
-        color, at = signals.color(kind, dark), _thinned(progress)
+        color, at = style.color(kind, dark), _thinned(progress)
         losses = at["step"], at["loss"], at["valid_loss"]
         curves.append(training.Learning(label, color, dash, *losses))
         norms.append((label, color, at["step"], at["grad_norm"], dash))

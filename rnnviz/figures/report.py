@@ -1,4 +1,4 @@
-"""One HTML file with tables, figures, heatmaps and text that opens without the app or a network."""
+"""A report: one HTML file with tables, figures, heatmaps and text, readable offline."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ pre { background: #f4f5f7; padding: .7rem; white-space: pre-wrap; overflow-wrap:
 
 @dataclass(frozen=True)
 class Text:
-    """Words of a model or a formula, shown as they are under a name."""
+    """Text of a model or a formula, shown verbatim under a heading."""
 
     name: str
     text: str
@@ -48,14 +48,15 @@ class Text:
 
 @dataclass(frozen=True)
 class Heatmaps:
-    """A message of `heatmaps.pack`, drawn as on the pages."""
+    """A message of `heatmap_message.pack`, drawn as on the pages."""
 
     message: bytes
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Parts by what the slider says when it shows them; at first those of `chosen`."""
+    """Parts behind a slider: its label at each position -> the parts shown there. It begins at
+    the label `chosen`."""
 
     name: str
     frames: Mapping[str, Sequence[Part]]
@@ -63,10 +64,10 @@ class Frames:
 
 
 def document(title: str, sections: Mapping[str, Sequence[Part]]) -> str:
-    """The file's content: headings, below each its parts (a str is a paragraph).
+    """The file's content: heading -> its parts, where a str is a paragraph.
 
-    Below the title stand the version of rnnviz and today's date. Every name and text in it is
-    escaped, plotly.js and the code of heatmaps are in it once.
+    The version of rnnviz and today's date follow the title. All names and texts are escaped;
+    plotly.js and the heatmaps' code are included once.
     """
     from plotly.offline import get_plotlyjs
 
@@ -86,7 +87,7 @@ def document(title: str, sections: Mapping[str, Sequence[Part]]) -> str:
 
 
 def _code() -> str:
-    """A module: the function `draw` and the `css` of heatmaps, and what is done with them."""
+    """A JavaScript module: `draw` and `css` of the heatmaps, then report.js, which uses both."""
     module = base64.b64encode((COMPONENTS / "heatmaps.js").read_bytes()).decode()
     css = json.dumps((COMPONENTS / "heatmaps.css").read_text(encoding="utf-8"))
     return f'import draw from "data:text/javascript;base64,{module}";\nconst css = {css};\n' + (

@@ -1,4 +1,4 @@
-"""Losses, norms and rates over a training: arrays in, plotly figure out."""
+"""Losses, gradient norms and learning rates over a training, as figures."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz.figures.signals import MARKERS, Line, around, log_axis
+from rnnviz.figures.style import MARKERS, log_axis, log_range
+from rnnviz.nn.perplexity import MAX_NATS, perplexity
 
-MAX_NATS = 80.0  # whose exp, the perplexity, is a float32
-USUAL_NATS = 12.0  # ln of the largest vocabulary, about: what guessing costs at most
+USUAL_NATS = 12.0  # about ln of the largest vocabulary: the loss of uniform guessing
 
 
 @dataclass(frozen=True)
@@ -26,39 +26,26 @@ class Learning:
     valid_loss: np.ndarray
 
 
+@dataclass(frozen=True)
+class Line:
+    """One run; or the mean (N,) of several, with a band from `low` to `high`."""
+
+    label: str
+    color: str
+    x: np.ndarray
+    y: np.ndarray
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+    dash: str = "solid"
+
+
 def learning(runs: Sequence[Learning], title: str) -> go.Figure:
-    """Training (lines) and validation loss (markers); the right axis says their exp."""
+    """Training loss (lines) and validation loss (markers); the right axis shows perplexity."""
     figure = go.Figure()
     for run in runs:
-        there = np.isfinite(run.valid_loss)
-        lines = [
-            ("training", run.step, run.loss, "lines" if len(run.step) > 1 else "markers", 4),
-            ("validation", run.step[there], run.valid_loss[there], "markers", 9),
-        ]
-        for what, x, y, mode, size in lines:
-            figure.add_scatter(
-                x=x.astype(np.int32),
-                y=y.astype(np.float32),
-                customdata=np.exp(np.minimum(y, MAX_NATS)).astype(np.float32),
-                name=run.label,
-                mode=mode,
-                line={"color": run.color, "dash": run.dash, "width": 1.4},
-                marker={"color": run.color, "symbol": MARKERS[run.dash], "size": size},
-                legendgroup=run.label,
-                showlegend=what == "training",
-                hovertemplate=f"{what}, step %{{x}}: %{{y:.3f}} nats, "
-                "perplexity %{customdata:.3g}",
-            )
-    found = np.concatenate([np.zeros(0), *(r.loss for r in runs), *(r.valid_loss for r in runs)])
-    found = found[np.isfinite(found)]
-    low, highest = (found.min(), found.max()) if len(found) else (0.0, 5.0)
-    # A ReLU-RNN's first losses may be a million nats, beside which nothing else would be seen.
-    most = min(max(USUAL_NATS, 3 * np.median(found)), MAX_NATS) if len(found) else USUAL_NATS
-    high = min(highest, most)
-    low = min(low, high)
-    cut = f" (cut: the highest loss is {highest:,.0f})" if highest > most else ""
-    low, high = low - 0.05 * (high - low + 0.1), high + 0.05 * (high - low + 0.1)
-    # Both axes keep their range: the right one is the exp of the left one, and shown by this trace.
+        _add_losses(figure, run)
+    low, high, cut = _loss_range(runs)
+    # An axis without a trace is not drawn. Both axes are fixed: the right one is exp of the left.
     figure.add_scatter(x=[None], y=[None], yaxis="y2", showlegend=False, hoverinfo="skip")
     figure.update_xaxes(title_text="training step", showgrid=False)
     figure.update_layout(
@@ -81,26 +68,69 @@ def learning(runs: Sequence[Learning], title: str) -> go.Figure:
     return figure
 
 
-def learning_rates(runs: Sequence[tuple], title: str):
-    """The learning rate over training: label, colour, steps (N,), rates (N,), perhaps a dash."""
+def _add_losses(figure: go.Figure, run: Learning) -> None:
+    """Add a model's training and validation losses to a figure."""
+    evaluated = np.isfinite(run.valid_loss)
+    lines = [
+        ("training", run.step, run.loss, "lines" if len(run.step) > 1 else "markers", 4),
+        ("validation", run.step[evaluated], run.valid_loss[evaluated], "markers", 9),
+    ]
+    for what, x, y, mode, size in lines:
+        figure.add_scatter(
+            x=x.astype(np.int32),
+            y=y.astype(np.float32),
+            customdata=[perplexity(nats) for nats in y],
+            name=run.label,
+            mode=mode,
+            line={"color": run.color, "dash": run.dash, "width": 1.4},
+            marker={"color": run.color, "symbol": MARKERS[run.dash], "size": size},
+            legendgroup=run.label,
+            showlegend=what == "training",
+            hovertemplate=f"{what}, step %{{x}}: %{{y:.3f}} nats, perplexity %{{customdata:.3g}}",
+        )
+
+
+def _loss_range(runs: Sequence[Learning]) -> tuple[float, float, str]:
+    """The range of the loss axis, and a note for the title where the highest losses are cut.
+
+    The first losses of a ReLU-RNN may be a million nats; an axis that held them would flatten
+    all others into one line.
+    """
+    found = np.concatenate([np.zeros(0), *(r.loss for r in runs), *(r.valid_loss for r in runs)])
+    found = found[np.isfinite(found)]
+    low, highest = (found.min(), found.max()) if len(found) else (0.0, 5.0)
+    most = min(max(USUAL_NATS, 3 * np.median(found)), MAX_NATS) if len(found) else USUAL_NATS
+    high = min(highest, most)
+    low = min(low, high)
+    cut = f" (cut: the highest loss is {highest:,.0f})" if highest > most else ""
+    margin = 0.05 * (high - low + 0.1)
+    return low - margin, high + margin, cut
+
+
+def learning_rates(runs: Sequence[tuple], title: str) -> go.Figure:
+    """The learning rate over training. A run: label, colour, steps (N,), rates (N,) and,
+    optionally, a dash."""
     figure = _over_training(runs, title)
     figure.update_yaxes(title_text="learning rate", rangemode="tozero", exponentformat="power")
     return figure
 
 
 def training_norms(runs: Sequence[tuple], clip: float | None, title: str) -> go.Figure:
-    """Norms before clipping: label, colour, steps (N,), norms (N,), perhaps a dash."""
+    """Gradient norms before clipping. A run: label, colour, steps (N,), norms (N,) and,
+    optionally, a dash. `clip` is drawn as a dotted line."""
     figure = _over_training(runs, title)
     found = np.concatenate([[] if clip is None else [clip], *(run[3] for run in runs)])
-    figure.update_yaxes(title_text="gradient norm (log)", **log_axis(*around(found), "~g"))
+    figure.update_yaxes(title_text="gradient norm (log)", **log_axis(*log_range(found), "~g"))
     if clip is not None:
         figure.add_hline(y=clip, line={"dash": "dot", "color": "#888888"})
+        # On a log axis an annotation's y is log10 of its value.
         at = {"x": 1, "xref": "paper", "xanchor": "right", "y": np.log10(clip), "yanchor": "bottom"}
-        figure.add_annotation(text="clip", showarrow=False, **at)  # a log axis places it by log10
+        figure.add_annotation(text="clip", showarrow=False, **at)
     return figure
 
 
 def _over_training(runs: Sequence[tuple], title: str) -> go.Figure:
+    """Lines over training steps; `runs` as in `training_norms`."""
     figure = go.Figure()
     for label, color, steps, values, *dash in runs:
         figure.add_scatter(
@@ -121,34 +151,17 @@ def _over_training(runs: Sequence[tuple], title: str) -> go.Figure:
 
 
 def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> go.Figure:
-    """Losses in nats a token over training, both axes logarithmic; a band of one place is a bar."""
+    """Losses in nats a token over training, both axes logarithmic."""
     figure = go.Figure()
     for line in lines:
-        bar = None
-        if line.low is not None and len(line.x) > 1:
-            red, green, blue = (int(line.color[i : i + 2], 16) for i in (1, 3, 5))
-            edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-            figure.add_scatter(x=line.x, y=line.low, **edge)
-            tint = f"rgba({red}, {green}, {blue}, 0.2)"
-            figure.add_scatter(x=line.x, y=line.high, fill="tonexty", fillcolor=tint, **edge)
-        elif line.low is not None:
-            bar = {"array": line.high - line.y, "arrayminus": line.y - line.low}
-        figure.add_scatter(
-            x=line.x,
-            y=line.y,
-            error_y=bar,
-            name=line.label,
-            mode="lines" if len(line.x) > 1 else "markers",
-            line={"color": line.color, "dash": line.dash, "width": 2},
-            marker={"color": line.color, "size": 8},
-            hovertemplate="%{y:.3f} nats",
-        )
+        _add_curve(figure, line)
     x = np.concatenate([line.x for line in lines])
     y = np.concatenate(
         [v for line in lines for v in (line.y, line.low, line.high) if v is not None]
     )
-    figure.update_xaxes(title_text=f"{x_title} (log)", showgrid=False, **log_axis(*around(x), "~s"))
-    figure.update_yaxes(title_text="nats a token (log)", **log_axis(*around(y), "~g"))
+    x_axis, y_axis = log_axis(*log_range(x), "~s"), log_axis(*log_range(y), "~g")
+    figure.update_xaxes(title_text=f"{x_title} (log)", showgrid=False, **x_axis)
+    figure.update_yaxes(title_text="nats a token (log)", **y_axis)
     figure.update_layout(
         title_text=title,
         height=380,
@@ -158,3 +171,26 @@ def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> go.Figur
         legend={"orientation": "h", "y": -0.25, "traceorder": "normal"},
     )
     return figure
+
+
+def _add_curve(figure: go.Figure, line: Line) -> None:
+    """Add a curve and its band to a figure. The band of a single point is an error bar."""
+    bar = None
+    if line.low is not None and len(line.x) > 1:
+        red, green, blue = (int(line.color[i : i + 2], 16) for i in (1, 3, 5))
+        edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+        figure.add_scatter(x=line.x, y=line.low, **edge)
+        tint = f"rgba({red}, {green}, {blue}, 0.2)"
+        figure.add_scatter(x=line.x, y=line.high, fill="tonexty", fillcolor=tint, **edge)
+    elif line.low is not None:
+        bar = {"array": line.high - line.y, "arrayminus": line.y - line.low}
+    figure.add_scatter(
+        x=line.x,
+        y=line.y,
+        error_y=bar,
+        name=line.label,
+        mode="lines" if len(line.x) > 1 else "markers",
+        line={"color": line.color, "dash": line.dash, "width": 2},
+        marker={"color": line.color, "size": 8},
+        hovertemplate="%{y:.3f} nats",
+    )

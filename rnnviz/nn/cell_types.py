@@ -20,6 +20,7 @@ class CellType:
     and the biases. `sigmoids`: those with values in 0..1. `feeds_h`: those that act on h directly;
     `feeds_c`: those that act on h through the cell state, none without one. `keep_gate`: the
     gate that says how much of the old state is kept. `bounded`: whether h lies in -1..1.
+    `separate_products`: whether a gate needs W x and U h apart, not only their sum.
     """
 
     gates: tuple[str, ...]
@@ -28,6 +29,7 @@ class CellType:
     sigmoids: tuple[str, ...] = ()
     keep_gate: str | None = None
     bounded: bool = True
+    separate_products: bool = False
 
     @property
     def has_cell_state(self) -> bool:
@@ -58,7 +60,11 @@ CELL_TYPES = {
         keep_gate="f",
     ),
     "GRU": CellType(
-        gates=("r", "z", "n"), feeds_h=("r", "z", "n"), sigmoids=("r", "z"), keep_gate="z"
+        gates=("r", "z", "n"),
+        feeds_h=("r", "z", "n"),
+        sigmoids=("r", "z"),
+        keep_gate="z",
+        separate_products=True,
     ),
     "RNN_TANH": CellType(gates=("a",), feeds_h=("a",)),
     "RNN_RELU": CellType(gates=("a",), feeds_h=("a",), bounded=False),

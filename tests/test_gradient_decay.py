@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from rnnviz import RNN_TYPES, gradient_flow, influence, recurrent_jacobian, trace_model
-from rnnviz.analysis import gradient_decay
-from tests.test_views import some_run
+from rnnviz.analysis import gradient_decay, learning_curves
+from tests.test_text_view import some_run
 
 TEXT = "ab a\nb ab a b\n"
 
@@ -27,7 +27,7 @@ def grown(kind, gain=2.0):
 def test_a_flow_is_the_gradient_of_one_loss_up_to_its_target(kind, target):
     run = grown(kind)
     flow, whole = (
-        gradient_decay.flow(run, TEXT, 1, target),
+        gradient_decay.decay_of_loss(run, TEXT, 1, target),
         gradient_flow(run.model, run.ids(TEXT), target),
     )
     assert flow.h.shape == (target + 1,)
@@ -38,7 +38,10 @@ def test_a_flow_is_the_gradient_of_one_loss_up_to_its_target(kind, target):
 
 def test_the_forget_gates_alone_carry_their_product():
     run, t = grown("LSTM"), 9
-    flow, whole = gradient_decay.flow(run, TEXT, 0, t), gradient_flow(run.model, run.ids(TEXT), t)
+    flow, whole = (
+        gradient_decay.decay_of_loss(run, TEXT, 0, t),
+        gradient_flow(run.model, run.ids(TEXT), t),
+    )
     f = trace_model(run.model, run.ids(TEXT)).layers[0].gates["f"][:, 0].double()
     for s in range(t + 1):
         expected = (f[s + 1 : t + 1].prod(0) * whole.c[0, t]).norm().item()
@@ -48,7 +51,10 @@ def test_the_forget_gates_alone_carry_their_product():
 @pytest.mark.parametrize("kind", RNN_TYPES[2:])
 def test_the_product_of_singular_values_is_a_bound_of_the_top_layer(kind):
     run, t = grown(kind), 9
-    flow, seen = gradient_decay.flow(run, TEXT, 1, t), trace_model(run.model, run.ids(TEXT))
+    flow, seen = (
+        gradient_decay.decay_of_loss(run, TEXT, 1, t),
+        trace_model(run.model, run.ids(TEXT)),
+    )
     bound = 10 ** flow.h[t]
     for s in range(t, -1, -1):
         assert 10 ** flow.bound[s] == pytest.approx(bound, rel=1e-6)
@@ -56,9 +62,9 @@ def test_the_product_of_singular_values_is_a_bound_of_the_top_layer(kind):
         jacobian = recurrent_jacobian(run.model.rnn, seen, 1, s)
         bound *= torch.linalg.matrix_norm(jacobian, 2).item()
     assert (
-        gradient_decay.flow(run, TEXT, 0, t).bound is None
+        gradient_decay.decay_of_loss(run, TEXT, 0, t).bound is None
     )  # more than its own Jacobians reach layer 0
-    assert gradient_decay.flow(grown("GRU"), TEXT, 1, t).bound is None
+    assert gradient_decay.decay_of_loss(grown("GRU"), TEXT, 1, t).bound is None
 
 
 def test_truncated_bptt_sees_the_last_window_alone():
@@ -70,7 +76,7 @@ def test_truncated_bptt_sees_the_last_window_alone():
 
 def test_a_record_counts_for_the_steps_since_the_one_before():
     history = [{"step": 20, "clipped": 1.0}, {"step": 25, "clipped": 0.2}]
-    assert gradient_decay.clipped(history) == pytest.approx((20 * 1.0 + 5 * 0.2) / 25)
+    assert learning_curves.clipped_share(history) == pytest.approx((20 * 1.0 + 5 * 0.2) / 25)
 
 
 def test_the_matrix_of_all_pairs_is_in_decades():

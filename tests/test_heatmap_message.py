@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import settings as cases
 from hypothesis import strategies as st
 
-from rnnviz.figures.heatmap_message import ORDERS, Model, Panel, Text, pack, quantize, unit_order
+from rnnviz.analysis.text_view import ORDERS, unit_order
+from rnnviz.figures.heatmap_message import Model, Panel, Text, pack, quantize
 
 
 def unpack(message: bytes) -> tuple[dict, list[list[np.ndarray]]]:

@@ -12,8 +12,9 @@ import torch
 
 from rnnviz import generate, load_run, next_token
 from rnnviz.analysis import sweeps
-from rnnviz.analysis.sweeps import TEMPERATURES, Cuts
+from rnnviz.analysis.sweeps import TEMPERATURES, SamplingOptions
 from rnnviz.data.vocab import Vocab
+from rnnviz.figures import sweep_message
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +44,8 @@ def unpacked(message: bytes) -> tuple[dict, list[dict[str, np.ndarray]]]:
 
 
 def test_the_message_carries_the_sweep(run):
-    said = sweeps.said(run, "Dab", 30, Cuts(seed=5))
-    header, [arrays] = unpacked(sweeps.pack([said], [], dark=False))
+    said = sweeps.sweep_run(run, "Dab", 30, SamplingOptions(seed=5))
+    header, [arrays] = unpacked(sweep_message.pack([said], [], dark=False))
     [model] = header["models"]
     assert header["temperatures"] == list(TEMPERATURES)
     assert (model["count"], model["tops"], model["prompt"], model["fixed"]) == (30, 10, "Dab", [])
@@ -61,9 +62,11 @@ def test_the_message_carries_the_sweep(run):
     assert texts[20] == run.vocab.decode(tokens[20])
 
 
-@pytest.mark.parametrize("cuts", [Cuts(), Cuts(top_k=3), Cuts(top_p=0.7)])
+@pytest.mark.parametrize(
+    "cuts", [SamplingOptions(), SamplingOptions(top_k=3), SamplingOptions(top_p=0.7)]
+)
 def test_the_bars_are_the_distribution_over_the_whole_vocabulary(run, cuts):
-    said = sweeps.said(run, "Dab?", 5, cuts)
+    said = sweeps.sweep_run(run, "Dab?", 5, cuts)
     for k in (0, 4, 20, 40):
         p = next_token(run.model, run.ids("Dab?"), TEMPERATURES[k], cuts.top_k, cuts.top_p)
         assert said.probs[k] == pytest.approx(p[said.likeliest].numpy(), abs=1e-9)
@@ -73,12 +76,12 @@ def test_the_bars_are_the_distribution_over_the_whole_vocabulary(run, cuts):
 
 
 def test_a_large_vocabulary_comes_without_its_likeliest_tokens(words):
-    said = sweeps.said(words, "The list", 20, Cuts())
-    header, [arrays] = unpacked(sweeps.pack([said], [], dark=True))
+    said = sweeps.sweep_run(words, "The list", 20, SamplingOptions())
+    header, [arrays] = unpacked(sweep_message.pack([said], [], dark=True))
     assert "top" not in arrays
     assert header["models"][0]["prompt"] == "The list "
     row, place = 12, 7
-    ids, shares = sweeps.likeliest(words, said, row, place, Cuts())
+    ids, shares = sweeps.likeliest(words, said, row, place, SamplingOptions())
     before = [*words.ids("The list").tolist(), *said.sweep.tokens[row, :place].tolist()]
     p = next_token(words.model, before, TEMPERATURES[row])
     assert ids == p.topk(10).indices.tolist()
@@ -87,19 +90,19 @@ def test_a_large_vocabulary_comes_without_its_likeliest_tokens(words):
 
 @pytest.mark.parametrize("prompt", ["Dab", ""])
 def test_a_fork_with_the_same_token_changes_nothing(run, prompt):
-    said = sweeps.said(run, prompt, 24, Cuts(seed=3))
+    said = sweeps.sweep_run(run, prompt, 24, SamplingOptions(seed=3))
     row, place = 30, 9
     same = sweeps.forked(said, row, place, int(said.sweep.tokens[row, place]))
-    fork = sweeps.said(run, prompt, 24, Cuts(seed=3), same)
+    fork = sweeps.sweep_run(run, prompt, 24, SamplingOptions(seed=3), same)
     assert [*fork.fixed, *fork.sweep.tokens[row].tolist()] == said.sweep.tokens[row].tolist()
     again = sweeps.forked(fork, row, 4, 2)  # a fork of the fork
     assert again == (*same, *fork.sweep.tokens[row, :4].tolist(), 2)
 
 
 def test_a_fork_at_the_end_leaves_nothing_to_say(run):
-    said = sweeps.said(run, "D", 6, Cuts())
-    fork = sweeps.said(run, "D", 6, Cuts(), sweeps.forked(said, 0, 5, 1))
-    header, _ = unpacked(sweeps.pack([said], [fork], dark=False))
+    said = sweeps.sweep_run(run, "D", 6, SamplingOptions())
+    fork = sweeps.sweep_run(run, "D", 6, SamplingOptions(), sweeps.forked(said, 0, 5, 1))
+    header, _ = unpacked(sweep_message.pack([said], [fork], dark=False))
     assert header["forks"][0]["count"] == 0
     assert len(header["forks"][0]["fixed"]) == 6
 
@@ -130,8 +133,8 @@ def test_a_vocabulary_of_two_and_one_of_30000():
         described = {"rnn_type": "GRU", "vocab_size": len(vocab), "tie_weights": False, **sizes}
         told = []
         run = replace(small, info=replace(small.info, vocab=vocab, model=described), model=model)
-        said = sweeps.said(run, "a 7", 8, Cuts(), tell=told.append)
-        header, [arrays] = unpacked(sweeps.pack([said], [], dark=False))
+        said = sweeps.sweep_run(run, "a 7", 8, SamplingOptions(), on_progress=told.append)
+        header, [arrays] = unpacked(sweep_message.pack([said], [], dark=False))
         assert told[-1] == 1
         assert len(header["models"][0]["next"]) == min(12, len(vocab))
         assert arrays["tokens_at"].max() < len(vocab)
@@ -139,24 +142,24 @@ def test_a_vocabulary_of_two_and_one_of_30000():
 
 @pytest.mark.parametrize("prompt", ["", "\0 ☃ <script>alert(1)</script> שלום", "ab" * 2500])
 def test_any_prompt_can_be_gone_on_from(run, prompt):
-    said = sweeps.said(run, prompt, 12, Cuts())
-    header, _ = unpacked(sweeps.pack([said], [], dark=False))
-    assert len(header["models"][0]["prompt"]) <= sweeps.PROMPT_SHOWN + 1
+    said = sweeps.sweep_run(run, prompt, 12, SamplingOptions())
+    header, _ = unpacked(sweep_message.pack([said], [], dark=False))
+    assert len(header["models"][0]["prompt"]) <= sweep_message.PROMPT_SHOWN + 1
     assert said.sweep.tokens.shape == (41, 12)
 
 
 def test_generate_txt_has_1000_words_under_a_line_that_says_how(words, run):
-    text = sweeps.generate_txt(words, "The", 0.8, Cuts(seed=7, top_k=40, top_p=0.9))
+    text = sweeps.generate_txt(words, "The", 0.8, SamplingOptions(seed=7, top_k=40, top_p=0.9))
     first, rest = text.split("\n", 1)
     assert first == "# python-docs-gru, temperature 0.8, seed 7, top-k 40, top-p 0.9"
     wanted = generate(words.model, words.ids("The"), 1000, 0.8, 40, 0.9, 7).tolist()
     assert rest == words.vocab.decode(wanted) + "\n"
     assert "<eos>" not in rest
-    assert len(sweeps.words(run, "", 3, 1.0, Cuts()).split()) <= 3
+    assert len(sweeps.words(run, "", 3, 1.0, SamplingOptions()).split()) <= 3
 
 
 def test_the_table_has_a_line_for_each_temperature_and_token(run):
-    said = sweeps.said(run, "D", 4, Cuts())
+    said = sweeps.sweep_run(run, "D", 4, SamplingOptions())
     table = pd.read_csv(io.StringIO(sweeps.frame(said).to_csv(index=False)))
     assert len(table) == 41 * 4
     line = table[(table.temperature == 0.5) & (table.position == 3)].iloc[0]

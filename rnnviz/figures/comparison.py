@@ -1,0 +1,153 @@
+"""Runs side by side as figures: learning curves, one text through all of them, a time-lapse."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from rnnviz.analysis.comparison import groups
+from rnnviz.analysis.learning_curves import LOSSES, Curve, curves
+from rnnviz.analysis.text_view import WINDOW
+from rnnviz.analysis.time_lapse import Moment
+from rnnviz.analysis.token_scores import SameText, margins
+from rnnviz.figures import gradients, heatmap_message, style, training
+from rnnviz.figures.training import Line
+from rnnviz.runs.info import RunInfo
+
+NEXT_TOKENS = 80  # that a figure shows at once: lines of more cannot be followed
+
+
+def names(infos: Sequence[RunInfo]) -> list[str]:
+    """A short name for each run: its cell type where no other run has it, else its full name."""
+    kinds = [info.rnn_type for info in infos]
+    return [info.rnn_type if kinds.count(info.rnn_type) == 1 else info.name for info in infos]
+
+
+def styles(infos: Sequence[RunInfo], dark: bool) -> list[tuple[str, str]]:
+    """Colour and dash of each run: the colour is the cell type's, the dash tells its runs apart."""
+    kinds = [info.rnn_type for info in infos]
+    return [
+        (style.color(kind, dark), dash)
+        for kind, dash in zip(kinds, style.dashes(kinds), strict=True)
+    ]
+
+
+def curve_figures(infos: Sequence[RunInfo], axis: str, dark: bool) -> list[go.Figure]:
+    """Validation and training loss, one pair of figures for each corpus and vocabulary."""
+    figures = []
+    for comparable in groups(infos, "data", "vocabulary"):
+        for loss, title in LOSSES.items():
+            lines = _curve_lines(curves(comparable, axis, loss), dark)
+            if lines:
+                title = f"{title} on {html.escape(comparable[0].corpus)}"
+                figures.append(training.learning_curves(lines, title, f"training {axis}"))
+    return figures
+
+
+def _curve_lines(drawn: Sequence[Curve], dark: bool) -> list[Line]:
+    """Lines of curves; those of several seeds have a band."""
+    infos = [curve.info for curve in drawn]
+    lines = []
+    for curve, name, (color, dash) in zip(drawn, names(infos), styles(infos, dark), strict=True):
+        label = f"{name}, {curve.seeds} seeds" if curve.seeds > 1 else name
+        band = (curve.low, curve.high) if curve.seeds > 1 else (None, None)
+        lines.append(Line(html.escape(label), color, curve.x, curve.mean, *band, dash))
+    return lines
+
+
+def same_text_figure(same: SameText, places: Sequence[str], dark: bool) -> go.Figure:
+    """The probability that each model gave each token. `places` (T,): hover labels of tokens."""
+    infos = [view.info for view in same.views]
+    x = np.arange(1, same.log_p.shape[1] + 1)
+    lines = [
+        Line(html.escape(name), color, x, np.exp(log_p), dash=dash)
+        for name, (color, dash), log_p in zip(
+            names(infos), styles(infos, dark), same.log_p, strict=True
+        )
+    ]
+    return next_tokens(lines, places, "Probability of each next token")
+
+
+def next_tokens(lines: Sequence[Line], text: Sequence[str], title: str) -> go.Figure:
+    """Probabilities (T,) that models gave each token before reading it. `text` (T,): hover labels.
+
+    Of a long text the first NEXT_TOKENS tokens are shown, with a range slider below.
+    """
+    figure = go.Figure()
+    is_long = len(text) > NEXT_TOKENS
+    for line in lines:
+        figure.add_scatter(
+            x=line.x,
+            y=line.y,
+            text=text,
+            name=line.label,
+            mode="lines+markers",
+            line={"color": line.color, "dash": line.dash, "width": 1.2},
+            marker={"size": 4},
+            hovertemplate="%{text}   p = %{y:.3f}",
+        )
+    figure.update_xaxes(title_text="token", showgrid=False)
+    if is_long:
+        slider = {"visible": True, "thickness": 0.12}
+        figure.update_xaxes(range=[0.5, NEXT_TOKENS + 0.5], rangeslider=slider)
+    figure.update_yaxes(title_text="probability", range=[-0.03, 1.03])
+    figure.update_layout(
+        title_text=title,
+        height=400 if is_long else 360,
+        margin={"l": 60, "r": 10, "t": 90, "b": 50},
+        hovermode="x",
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
+    )
+    return figure
+
+
+def strips(same: SameText) -> list[tuple[str, bytes]]:
+    """For each model a sentence, and the text coloured by the model's margin over the best other
+    one. A single model is coloured by its probabilities."""
+    shown = slice(0, 2 * WINDOW)
+    if len(same.views) > 1:
+        values = margins(same.log_p)  # (M,T)
+        limit = max(1.0, float(np.nanpercentile(np.abs(values), 99)))
+        scale = ("diverging", -limit, limit)
+        best = [f"best at {share:.0%} of the tokens, " for share in (values > 0)[:, 1:].mean(1)]
+    else:
+        values, scale, best = np.exp(same.log_p), ("sequential", 0.0, 1.0), [""]
+    nats = -same.log_p[:, 1:].mean(1)  # (M,)
+    sentences = [
+        f"{name}: {share}mean {mean:.3f} nats"
+        for name, share, mean in zip(
+            names([view.info for view in same.views]), best, nats, strict=True
+        )
+    ]
+    texts = [
+        heatmap_message.Text(
+            view.tokens[shown], view.spans[shown], np.nan_to_num(row[shown]), *scale
+        )
+        for view, row in zip(same.views, values, strict=True)
+    ]
+    return [
+        (sentence, heatmap_message.pack([text], []))
+        for sentence, text in zip(sentences, texts, strict=True)
+    ]
+
+
+def lapse_figure(moments: Mapping[int, Moment], step: int, dark: bool) -> go.Figure:
+    """The gradient's decay after a training step, and pale beside it that after the other steps."""
+    dashes = dict(zip(sorted(moments), ("dot", "dash"), strict=False))
+    lines = [
+        gradients.Decay(
+            f"step {at:,}",
+            style.color(moment.view.info.rnn_type, dark),
+            moment.decay.h,
+            "solid" if at == step else dashes.get(at, "dash"),
+            1.0 if at == step else 0.5,
+        )
+        for at, moment in sorted(moments.items())
+    ]
+    return gradients.decay(
+        lines, "\u2225\u2202L/\u2202h\u2225 of the last token's loss", "gradient norm (log)"
+    )

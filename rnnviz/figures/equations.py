@@ -1,0 +1,75 @@
+"""One step of the recurrence as LaTeX, with the numbers of one unit."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from rnnviz.analysis.text_view import View
+from rnnviz.nn.cell_types import required
+
+
+def one_step(view: View, unit: int, t: int) -> list[str]:
+    """The equations of one unit at token t (from 0), each with the unit's own numbers put in."""
+    now = {name: float(v[t, unit]) for name, v in (view.gates | view.states).items()}
+    before = {name: float(v[t - 1, unit]) if t else 0.0 for name, v in view.states.items()}
+    shown = {name: _digits(value) for name, value in now.items()}
+    factors = {name: _in_parentheses(value) for name, value in shown.items()}
+    previous = {name: _in_parentheses(_digits(value)) for name, value in before.items()}
+    write = required(EQUATIONS, view.info.rnn_type, "figures/equations")
+    return write(shown, factors, previous)
+
+
+def _lstm(shown: dict[str, str], now: dict[str, str], before: dict[str, str]) -> list[str]:
+    return [
+        _aligned(
+            r"c_t &= f_t \, c_{t-1} + i_t \, g_t",
+            rf"{now['f']} \cdot {before['c']} + {now['i']} \cdot {now['g']}",
+            shown["c"],
+        ),
+        _aligned(r"h_t &= o_t \tanh c_t", rf"{now['o']} \cdot \tanh({shown['c']})", shown["h"]),
+    ]
+
+
+def _gru(shown: dict[str, str], now: dict[str, str], before: dict[str, str]) -> list[str]:
+    return [
+        _aligned(
+            r"h_t &= (1 - z_t) \, n_t + z_t \, h_{t-1}",
+            rf"(1 - {now['z']}) \cdot {now['n']} + {now['z']} \cdot {before['h']}",
+            shown["h"],
+        )
+    ]
+
+
+def _rnn(
+    name: str, shown: dict[str, str], now: dict[str, str], before: dict[str, str]
+) -> list[str]:
+    function = rf"\mathrm{{{name}}}"
+    return [_aligned(rf"h_t &= {function}(a_t)", rf"{function}({shown['a']})", shown["h"])]
+
+
+# By cell type. Arguments, each name -> LaTeX: the values of this step, the same in parentheses
+# where negative, and the states of the step before.
+EQUATIONS = {
+    "LSTM": _lstm,
+    "GRU": _gru,
+    "RNN_TANH": partial(_rnn, "tanh"),
+    "RNN_RELU": partial(_rnn, "relu"),
+}
+
+
+def _in_parentheses(number: str) -> str:
+    """A factor of a product: parentheses around a negative number."""
+    return f"({number})" if number[0] == "-" else number
+
+
+def _digits(value: float) -> str:
+    """Three significant digits in full: 0.0412, 12.3."""
+    if value and abs(value) < 1e-4:
+        digits, exponent = f"{value:.2e}".split("e")
+        return rf"{digits} \cdot 10^{{{int(exponent)}}}"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
+
+
+def _aligned(*lines: str) -> str:
+    """One equation over several lines, so that it fits a phone."""
+    return r"\begin{aligned} " + r" \\ &= ".join(lines) + r" \end{aligned}"

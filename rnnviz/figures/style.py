@@ -1,0 +1,104 @@
+"""How figures look: colours, dashes, markers, colour scales and logarithmic axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from plotly.colors import sample_colorscale
+
+from rnnviz.nn.cell_types import required
+
+# One colour per cell type in every figure (Okabe and Ito 2008), lightened for the dark theme.
+COLORS = {"LSTM": "#0072B2", "GRU": "#E69F00", "RNN_TANH": "#009E73", "RNN_RELU": "#CC79A7"}
+DARK_COLORS = COLORS | {"LSTM": "#56B4E9", "RNN_TANH": "#35C79A"}
+
+SYMBOLS = {
+    "i": "input gate",
+    "f": "forget gate",
+    "g": "candidate",
+    "o": "output gate",
+    "r": "reset gate",
+    "z": "update gate",
+    "n": "candidate",
+    "a": "pre-activation",
+    "h": "hidden state",
+    "c": "cell state",
+    "∂L/∂x": "influence of each token",
+}
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+MARKERS = dict(zip(DASHES, ("circle", "square", "diamond", "cross", "x"), strict=True))
+_DARK_DIVERGING = ["#7CC4FF", "#3A8BD6", "#1F4F86", "#1A1C24", "#7F2B1E", "#D5573A", "#FFA27A"]
+
+
+def scale(name: str, stops: int = 33) -> list[list[int]]:
+    """RGB stops of a colour scale: sequential (0..1), diverging (around 0), diverging_dark, log."""
+    colors = {
+        "sequential": "Cividis",
+        "diverging": "RdBu_r",
+        "diverging_dark": _DARK_DIVERGING,
+        "log": "Viridis",
+    }[name]
+    sampled = sample_colorscale(colors, list(np.linspace(0, 1, stops)), colortype="tuple")
+    return [[round(255 * part) for part in rgb] for rgb in sampled]
+
+
+def color(kind: str, dark: bool = False) -> str:
+    """The colour of a cell type."""
+    return required(DARK_COLORS if dark else COLORS, kind, "figures/style")
+
+
+def dashes(kinds: Sequence[str]) -> list[str]:
+    """One dash per line, given the cell type of each. Lines of one type share its colour and
+    differ in their dash."""
+    return [DASHES[kinds[:i].count(kind) % len(DASHES)] for i, kind in enumerate(kinds)]
+
+
+def log_axis(low: float, high: float, form: str) -> dict[str, Any]:
+    """A logarithmic axis from `low` to `high` with at least three round tick values.
+
+    `form` is the d3 format of the tick labels. Plotly's own ticks show only the leading digit,
+    without the power of ten.
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    powers = range(first, last + 1, max(1, (last - first) // 6))
+    ticks: list[float] = []
+    for digits in ((1,), (1, 3), (1, 2, 5)):
+        if len(ticks) < 3:
+            numbers = [float(f"{digit}e{power}") for power in powers for digit in digits]
+            ticks = [number for number in numbers if low <= number <= high]
+    top = math.floor(math.log10(high - low))  # within a decade: equal steps
+    for step in (digit * 10.0**power for power in (top, top - 1) for digit in (5, 2, 1)):
+        if len(ticks) < 3:
+            multiples = range(math.ceil(low / step), math.floor(high / step) + 1)
+            ticks = [float(f"{multiple * step:.10g}") for multiple in multiples]
+    shown = {"tickvals": ticks, "tickformat": form, "tickangle": 0}
+    return {"type": "log", "range": [math.log10(low), math.log10(high)], **shown}
+
+
+def log_range(values: np.ndarray) -> tuple[float, float]:
+    """The range of a logarithmic axis: that of the positive values, plus a margin."""
+    values = values[values > 0]
+    if not len(values):
+        return 0.1, 10.0
+    low, high = float(values.min()), float(values.max())
+    margin = max(1.02, (high / low) ** 0.05)
+    return low / margin, high * margin
+
+
+def power_ticks(log10: np.ndarray) -> dict[str, Any]:
+    """Ticks of a linear axis of log10 values: whole powers of ten; where the values span less
+    than two decades, also 2 and 5 times each power."""
+    low, high = (log10.min(), log10.max()) if len(log10) else (0.0, 3.0)
+    if high - low >= 2:
+        step = math.ceil((high - low) / 7)
+        return {"tick0": 0, "dtick": step, "tickprefix": "10<sup>", "ticksuffix": "</sup>"}
+    powers = range(math.floor(low) - 1, math.ceil(high) + 1)
+    ticks = {
+        power + math.log10(digit): f"{digit}·10<sup>{power}</sup>"
+        for power in powers
+        for digit in (1, 2, 5)
+    }
+    return {"tickvals": list(ticks), "ticktext": list(ticks.values())}

@@ -1,0 +1,102 @@
+"""Sweeps over temperatures as one message for sampler.js, which moves its slider over them alone.
+
+The message is zlib-compressed: a little-endian uint32 n, a JSON header of n bytes, then the
+arrays; the header gives the offset of each.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rnnviz.analysis.sweeps import MANY_TOKENS, TEMPERATURES, RunSweep
+from rnnviz.data.vocab import EOS
+from rnnviz.figures import style
+
+PROMPT_SHOWN = 300  # characters
+
+
+def pack(originals: Sequence[RunSweep], forks: Sequence[RunSweep], dark: bool) -> bytes:
+    """The message. `forks` is empty, or has the fork of each original in the same order."""
+    arrays = _Arrays()
+    header = {
+        "temperatures": TEMPERATURES,
+        "models": [_model(sweep, arrays, dark) for sweep in originals],
+        "forks": [_model(sweep, arrays, dark) for sweep in forks],
+    }
+    encoded = json.dumps(header, separators=(",", ":")).encode()
+    encoded += b" " * (-len(encoded) % 4)  # typed arrays must begin at a multiple of four bytes
+    return zlib.compress(struct.pack("<I", len(encoded)) + encoded + bytes(arrays.content), 1)
+
+
+class _Arrays:
+    """Arrays one after another, each at a multiple of four bytes."""
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+
+    def put(self, values, dtype: str) -> list:
+        """Append an array; its [offset, dtype]."""
+        offset = len(self.content)
+        self.content += np.ascontiguousarray(values, dtype).tobytes()
+        self.content += b"\0" * (-len(self.content) % 4)
+        return [offset, dtype[1:]]
+
+
+def _model(of: RunSweep, arrays: _Arrays, dark: bool) -> dict[str, Any]:
+    """The header's entry of one run; its arrays are appended to `arrays`."""
+    vocab = of.info.vocab
+    return {
+        "label": of.info.rnn_type,
+        "title": of.info.name,
+        "color": style.color(of.info.rnn_type, dark),
+        "tokens": ["\n" if token == EOS else token for token in vocab.id2token],
+        "words": vocab.level == "word",
+        "prompt": _prompt(of),
+        "fixed": of.fixed,
+        "count": of.sweep.tokens.shape[1],
+        "tops": of.sweep.top_tokens.shape[-1],
+        "arrays": _put(of, arrays),
+        "next": of.likeliest.tolist(),
+        "logits": _rounded(of.logits),
+        "probs": [_rounded(row) for row in of.probs],
+        "next_entropy": _rounded(of.next_entropy),
+    }
+
+
+def _put(of: RunSweep, arrays: _Arrays) -> dict[str, list]:
+    """Append the arrays of a sweep: name -> [offset, dtype]. A vocabulary of more than
+    MANY_TOKENS has no likeliest tokens of each step: they are sent on request."""
+    sweep, vocab_size = of.sweep, len(of.info.vocab)
+    ids = "<u2" if vocab_size < 2**16 else "<u4"
+    placed = {
+        "tokens_at": arrays.put(sweep.tokens, ids),
+        "rank": arrays.put(sweep.rank, ids),
+        "surprise": arrays.put(-sweep.log_prob, "<f4"),
+        "entropy": arrays.put(sweep.entropy, "<f4"),
+    }
+    if vocab_size <= MANY_TOKENS:
+        placed["top"] = arrays.put(sweep.top_tokens, ids)
+        steps = (sweep.top_probs * 65535).round().clamp(min=1)  # only a true zero is sent as 0
+        placed["share"] = arrays.put(steps.masked_fill(sweep.top_probs == 0, 0), "<u2")
+    return placed
+
+
+def _prompt(of: RunSweep) -> str:
+    """The end of the prompt as it stands before the text."""
+    prompt = of.prompt[-PROMPT_SHOWN:]
+    if prompt != of.prompt:
+        prompt = f"\u2026{prompt}"
+    if of.info.vocab.level == "word" and prompt[-1:].strip():
+        prompt += " "
+    return prompt
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    """Six significant digits of each number: more than are shown."""
+    return [float(f"{value:.6g}") for value in values]
