@@ -241,7 +241,7 @@ def test_a_bar_that_fails_ends_nothing_before_what_is_learned_is_saved(place, mo
         next(records)
         raise OSError("no bar")
 
-    monkeypatch.setattr("rnnviz.__main__._show", show)
+    monkeypatch.setattr("rnnviz.cli.train.show_progress", show)
     assert train("--steps", "60") == 2
     assert load_run("notes-lstm").info.path.joinpath("resume.safetensors").exists()
 
@@ -258,7 +258,7 @@ def test_what_ends_a_command_from_outside_is_no_traceback(monkeypatch, capsys, e
 
 def test_a_second_ctrl_c_ends_at_once(place):
     code = (
-        "import sys, time; from rnnviz import jobs; from rnnviz.__main__ import main\n"
+        "import sys, time; from rnnviz.jobs import fit as jobs; from rnnviz.__main__ import main\n"
         "def fit(*_):\n"
         "    print('on', flush=True); time.sleep(0.3); print('on', flush=True); time.sleep(60)\n"
         "    yield\n"

@@ -27,9 +27,9 @@ MANY_TOKENS = 1_000  # larger vocabularies get the ten likeliest tokens of a ste
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """The seed of the noise (None: a random one), top-k and top-p."""
+    """The seed of the noise, top-k and top-p."""
 
-    seed: int | None = 0
+    seed: int = 0
     top_k: int | None = None
     top_p: float | None = None
 

@@ -1,0 +1,111 @@
+"""The options of every command, one function a command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import rnnviz
+from rnnviz.cli import commands
+from rnnviz.cli.train import train
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells errors in one line, as the commands do."""
+
+    def error(self, message: str):
+        self.exit(2, f"rnnviz: {message}\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Parses a command line into options, whose `run` is the function of the command."""
+    parser = _Parser(prog="python -m rnnviz", description=rnnviz.__doc__)
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(subparsers)
+    _add_import(subparsers)
+    _add_eval(subparsers)
+    _add_sample(subparsers)
+    _add_trace(subparsers)
+    _add_runs(subparsers)
+    return parser
+
+
+def _add_train(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser("train", help="train one or more models on a corpus")
+    parser.set_defaults(run=train)
+    _add_model_options(parser)
+    parser.add_argument("--optimizer", choices=("adamw", "sgd"), default="adamw")
+    parser.add_argument("--lr", type=float, help="default: by cell type and optimizer")
+    parser.add_argument("--clip", type=float, default=0.25, help="of the gradient norm")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--sequence-length", type=int, default=64, help="of truncated BPTT")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--minutes", type=float)
+    budget.add_argument("--epochs", type=int)
+    budget.add_argument("--steps", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ...")
+    _add_out(parser)
+    parser.add_argument("--half", action="store_true", help="store the weights as float16")
+    parser.add_argument("--resume", action="store_true", help="go on with what is in DIR")
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    """The corpus and what is trained on it."""
+    parser.add_argument("--corpus", required=True, metavar="SPEC", help="name, file or folder")
+    parser.add_argument("--level", choices=("char", "word"), default="char")
+    parser.add_argument("--min-count", type=int, default=1, help="rarer tokens become <unk>")
+    parser.add_argument("--rnn-type", nargs="+", default=["LSTM"], choices=rnnviz.RNN_TYPES)
+    parser.add_argument("--embedding-size", type=int, help="default: the hidden size, at most 128")
+    parser.add_argument("--hidden-size", type=int, default=320)
+    parser.add_argument("--layers", type=int, default=1)
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--tie-weights", action="store_true")
+
+
+def _add_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: RNNVIZ_RUNS or runs/")
+
+
+def _add_import(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser("import", help="make a run of another program's model")
+    parser.set_defaults(run=commands.import_file)
+    parser.add_argument("file", type=Path, metavar="FILE", help="of torch.save, or .safetensors")
+    parser.add_argument("--corpus", metavar="SPEC", help="what it was trained on: folder or name")
+    parser.add_argument("--rnn-type", choices=rnnviz.RNN_TYPES, help="of a bare RNN: tanh or relu")
+    parser.add_argument("--name", default="", help="default: by corpus and cell type")
+    _add_out(parser)
+
+
+def _add_eval(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser("eval", help="loss of a run on its corpus or another")
+    parser.set_defaults(run=commands.evaluate)
+    parser.add_argument("name", metavar="RUN")
+    parser.add_argument("--corpus", metavar="SPEC")
+
+
+def _add_sample(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser("sample", help="let a run write")
+    parser.set_defaults(run=commands.sample)
+    parser.add_argument("name", metavar="RUN")
+    parser.add_argument("--temperature", type=float, default=1.0)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--words", type=int, help="default: 1000")
+    length.add_argument("--tokens", type=int)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--prompt", default="")
+    parser.add_argument("-o", "--output", type=Path)
+
+
+def _add_trace(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser("trace", help="write every gate and state on a text as .npz")
+    parser.set_defaults(run=commands.trace)
+    parser.add_argument("name", metavar="RUN")
+    parser.add_argument("--text", required=True)
+    parser.add_argument("--gradients", action="store_true", help="of its predictions, too")
+    parser.add_argument("-o", "--output", type=Path, default=Path("trace.npz"))
+
+
+def _add_runs(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser("runs", help="list the runs there are")
+    parser.set_defaults(run=commands.runs)

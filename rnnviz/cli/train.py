@@ -1,0 +1,147 @@
+"""The command `train`: one run after the other, under a progress bar."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnnviz.cli.terminal import STDERR
+from rnnviz.nn.perplexity import perplexity
+
+if TYPE_CHECKING:
+    from rnnviz import Corpus, Run, StepRecord, TrainConfig, TrainState
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a run of every cell type asked for; its exit code is 130 after Ctrl-C."""
+    from rnnviz import load_corpus
+    from rnnviz.jobs.start import pick_device
+    from rnnviz.runs.names import runs_folder
+    from rnnviz.training.distributed import on_rank_zero, rows
+
+    config = _config(options)
+    rows(config.batch_size)  # raises ValueError where the processes cannot share a batch
+    folder = options.out or runs_folder()
+    device = pick_device(options.device)
+    corpus = on_rank_zero(load_corpus, options.corpus, options.level, options.min_count)
+    print(
+        f"{corpus.name}: {len(corpus.train):,} tokens to train on, {len(corpus.valid):,} for "
+        f"validation, vocabulary {len(corpus.vocab):,}; device {device}"
+    )
+    with _interruptible() as interrupted:
+        for rnn_type in options.rnn_type:
+            run, state = on_rank_zero(_begin, options, corpus, config, rnn_type, folder)
+            if run is None:
+                continue
+            run.model.to(device)
+            _fit(run, corpus, folder, state, interrupted, options.half)
+            print(f"saved: {folder / run.name}")
+            if on_rank_zero(interrupted):
+                print("interrupted; the same command with --resume goes on", file=STDERR)
+                return 130
+    return 0
+
+
+def _config(options: argparse.Namespace) -> TrainConfig:
+    """The options as a configuration, of 3 minutes where no budget is given. Raises ValueError."""
+    from rnnviz import TrainConfig
+
+    if options.minutes is options.epochs is options.steps is None:
+        options.minutes = 3.0
+    fields = ("optimizer", "lr", "clip", "batch_size", "sequence_length")
+    fields += ("minutes", "epochs", "steps", "seed")
+    return TrainConfig(**{name: getattr(options, name) for name in fields})
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Yields a function that tells whether Ctrl-C was pressed; a second one ends the process."""
+    from rnnviz.training.distributed import size
+
+    interrupts: list[int] = []
+
+    def on_interrupt(signum: int, frame: object) -> None:
+        # Under torchrun the same Ctrl-C arrives twice: from the terminal and from torchrun.
+        if interrupts and size() == 1:
+            os._exit(130)
+        interrupts.append(signum)
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield lambda: bool(interrupts)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _begin(
+    options: argparse.Namespace, corpus: Corpus, config: TrainConfig, rnn_type: str, folder: Path
+) -> tuple[Run | None, TrainState | None]:
+    """A new run and no state, one to go on with and its state, or neither if it is complete."""
+    from rnnviz.jobs.start import claimed, new_run, resumed_run
+    from rnnviz.runs.names import find_begun, run_name
+
+    name = run_name(corpus.name, rnn_type)
+    path = find_begun(name, folder) if options.resume else None
+    if path is None:
+        run = new_run(
+            name,
+            corpus,
+            config,
+            options.command_line,
+            rnn_type=rnn_type,
+            embedding_size=options.embedding_size or min(options.hidden_size, 128),
+            hidden_size=options.hidden_size,
+            num_hidden_layers=options.layers,
+            dropout=options.dropout,
+            tie_weights=options.tie_weights,
+        )
+        return claimed(run, folder), None
+    if not (path / "resume.safetensors").exists():
+        print(f"{path}: complete")
+        return None, None
+    return resumed_run(path, corpus)
+
+
+def _fit(
+    run: Run,
+    corpus: Corpus,
+    folder: Path,
+    state: TrainState | None,
+    interrupted: Callable[[], bool],
+    half: bool,
+) -> None:
+    """Train and save a run. Closing the records saves what is learned, whatever ends the bar."""
+    from rnnviz._process import blocks_kept
+    from rnnviz.jobs.fit import fit
+
+    with (
+        blocks_kept(),
+        contextlib.closing(fit(run, corpus, folder, state, interrupted, half)) as records,
+    ):
+        show_progress(records, run.name)
+
+
+def show_progress(records: Iterable[StepRecord], name: str) -> None:
+    """A progress bar: loss, perplexity, learning rate, tokens/s and time left."""
+    from tqdm import tqdm
+
+    valid = None
+    with tqdm(
+        total=1.0,
+        desc=name,
+        file=STDERR,
+        bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {postfix}",
+    ) as bar:
+        for record in records:
+            valid = valid if record.valid_loss is None else record.valid_loss
+            text = f"step {record.step} loss {record.loss:.3f} ppl {perplexity(record.loss):,.1f}"
+            if valid is not None:
+                text += f" valid {valid:.3f}"
+            text += f" lr {record.lr:.2g} {record.tokens / record.seconds:,.0f} tokens/s"
+            bar.set_postfix_str(text, refresh=False)
+            bar.update(record.progress - bar.n)
