@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 TIDY_SECONDS = 2.0
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's mallopt
@@ -50,7 +50,7 @@ def one_core() -> None:
 
 
 @contextlib.contextmanager
-def turn() -> Iterator[None]:
+def turn() -> Generator[None]:
     """A page computes when one of the cores is free: more at once would end later, all of them."""
     with _turns:
         one_core()
@@ -58,7 +58,7 @@ def turn() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def one_core_left() -> Iterator[None]:
+def one_core_left() -> Generator[None]:
     """In a training's thread: torch takes all cores but one, which it leaves to the pages."""
     import torch
 
@@ -71,7 +71,7 @@ def one_core_left() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def blocks_kept() -> Iterator[None]:
+def blocks_kept() -> Generator[None]:
     """Freed blocks stay at hand, for a training that asks for the same ones at each step; taken
     from the system anew they cost it a third of its speed."""
     _mallopt(M_MMAP_THRESHOLD, 2**25)

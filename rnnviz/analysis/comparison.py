@@ -52,7 +52,7 @@ def settings(info: RunInfo) -> dict[str, Hashable]:
     }
 
 
-def setting_text(name: str, value: Hashable) -> str:
+def setting_text(name: str, value: Any) -> str:
     """The value of a setting as text."""
     if value is None:
         return "not recorded"

@@ -52,7 +52,7 @@ def decay_of_loss(run: Run, text: str, layer: int, target: int) -> GradientDecay
     flow = gradient_flow(run.model, ids, target)
     trace = trace_model(run.model, ids[:-1]).layers[layer]
     h, c, bound = _log10(flow.h_log_norm[layer]), None, None
-    if flow.c is not None:
+    if flow.c is not None and flow.c_log_norm is not None:
         c = _log10(flow.c_log_norm[layer])
         kept = trace.gates["f"][1:, 0].double().log().flip(0).cumsum(0).flip(0)  # (t,H)
         bound = np.append(_log_norm(kept, flow.c[layer, target]), c[-1])
@@ -131,14 +131,15 @@ def laboratory(
             std = gain if "weight_hh" in name else 1.0
             parameter.normal_(0.0, std / math.sqrt(hidden_size), generator=rng)
         if "f" in CELL_TYPES[rnn_type].gates:
-            model.rnn.bias_ih_l0[hidden_size : 2 * hidden_size] += forget_bias
+            bias = model.rnn.get_parameter("bias_ih_l0")
+            bias[hidden_size : 2 * hidden_size] += forget_bias
     ids = torch.randint(LAB_VOCAB, (steps + 1,), generator=rng)
     flow = gradient_flow(model, ids)
     log_norms = flow.h_log_norm[0]
     if clip:
-        model.zero_grad()
         log_prob, _ = model(ids[None, :-1], model.init_hidden(1))
-        (-log_prob[0, -1, ids[-1]]).backward()
-        norm = model.rnn.weight_hh_l0.grad.norm().log()
+        weight = model.rnn.get_parameter("weight_hh_l0")
+        (gradient,) = torch.autograd.grad(-log_prob[0, -1, ids[-1]], weight)
+        norm = gradient.norm().log()
         log_norms = log_norms - max(0.0, norm.item() - math.log(CLIP))
     return _log10(log_norms)

@@ -187,15 +187,17 @@ def _weights(rnn: nn.RNNBase, trace: LayerTrace, k: int) -> list[Tensor | None]:
 def layer_slopes(rnn: nn.RNNBase, trace: LayerTrace, k: int, batch: int = 0) -> LayerSlopes:
     """Slopes (T,H) and weights of layer k along a traced sequence, in float64."""
     w_ih, w_hh, b_ih, b_hh, _ = _weights(rnn, trace, k)
+    assert w_ih is not None
+    assert w_hh is not None
     h_prev = trace.h_prev[:, batch].double()  # (T,H)
     from_x = nn.functional.linear(trace.x[:, batch].double(), w_ih, b_ih)  # (T,G*H)
     from_h = nn.functional.linear(h_prev, w_hh, b_hh)
     c_prev = c = None
-    if trace.c is not None:
+    if trace.c_prev is not None and trace.c_out is not None:
         c_prev, c = trace.c_prev[:, batch].double(), trace.c_out[:, batch].double()
     slopes = cells.gate_derivatives(trace.kind, from_x, from_h, h_prev, c_prev, c)
-    w_ih, w_hh = (cells.gate_blocks(trace.kind, w) for w in (w_ih, w_hh))
-    return LayerSlopes(trace.kind, slopes, w_ih, w_hh)
+    blocks = [cells.gate_blocks(trace.kind, w) for w in (w_ih, w_hh)]
+    return LayerSlopes(trace.kind, slopes, *blocks)
 
 
 def _scan(

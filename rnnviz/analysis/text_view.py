@@ -61,7 +61,7 @@ def view(run: Run, text: str, layer: int) -> View:
     ids = run.ids(text[: spans[-1, 1]])
     trace = trace_model(run.model, ids)
     traced = trace.layers[layer]
-    states = {"h": traced.h_out} | ({} if traced.c is None else {"c": traced.c_out})
+    states = traced.states_out
     keeps = CELL_TYPES[run.info.rnn_type].keep_gate is not None
     pieces = [text[start:end] for start, end in spans]
     unknown = ids.numpy() == run.vocab.token2id[UNK]  # (T,)

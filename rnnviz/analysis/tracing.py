@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from rnnviz.nn import cells
 from rnnviz.nn.cell_types import CELL_TYPES, required
 from rnnviz.nn.model import RNNModel, checked_ids
 
-KERNELS = {
+KERNELS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     "LSTM": torch.lstm,
     "GRU": torch.gru,
     "RNN_TANH": torch.rnn_tanh,
@@ -60,6 +61,11 @@ class LayerTrace:
     def h_out(self) -> Tensor:
         """The hidden state after each step (T,B,H)."""
         return self.h[:-1] if self.reverse else self.h[1:]
+
+    @property
+    def states_out(self) -> dict[str, Tensor]:
+        """What each step gave by name, (T,B,H) each: h, and c of an LSTM."""
+        return {"h": self.h_out} | ({} if self.c_out is None else {"c": self.c_out})
 
     @property
     def c_prev(self) -> Tensor | None:
@@ -101,9 +107,8 @@ class Trace:
         if tokens.shape not in ((steps,), (rows, steps)):
             raise ValueError(f"tokens {tokens.shape} do not name the {steps} steps of {rows} rows")
         tokens = np.broadcast_to(tokens, (rows, steps))  # (B,T)
-        states = {"h": seen.h_out} | ({} if seen.c is None else {"c": seen.c_out})
         frames = []
-        for gate, tensor in (seen.gates | states).items():
+        for gate, tensor in (seen.gates | seen.states_out).items():
             values = tensor.transpose(0, 1).cpu().numpy()  # (B,T,H)
             batch, step, unit = (index.ravel() for index in np.indices(values.shape))
             columns = {"batch": batch, "step": step, "token": tokens[batch, step], "unit": unit}
@@ -119,7 +124,7 @@ class Trace:
             for name, tensor in (states | layer.gates).items():
                 arrays[f"layer{n}.{name}"] = tensor.cpu().numpy()
         file = io.BytesIO()
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
         write(Path(path), file.getvalue())
 
 
@@ -148,7 +153,8 @@ def trace(rnn: nn.RNNBase, x: Tensor, state: Tensor | tuple[Tensor, Tensor] | No
                 layer, rebuilt = _layer(rnn, n, source, h_out, h0, c0)
                 end = 0 if layer.reverse else -1
                 gaps += [_gap(rebuilt, h_out), _gap(h_out[end], h_last[n])]
-                gaps += [] if c_last is None else [_gap(layer.c_out[end], c_last[n])]
+                if layer.c_out is not None and c_last is not None:
+                    gaps.append(_gap(layer.c_out[end], c_last[n]))
                 layers.append(layer)
             source = h_all  # (T,B,directions*H)
         # One synchronization with the device; torch's max propagates NaN, Python's does not.
@@ -230,7 +236,7 @@ def _layer(
         gates = cells.gates(kind, cells.product(x, w_ih, b_ih), cells.product(h_prev, w_hh, b_hh))
     else:  # one product over [x, h] avoids the large intermediate results of two
         joined, weight = torch.cat([x, h_prev], -1), torch.cat([w_ih, w_hh], -1)  # (T,B,D+H)
-        bias = b_ih + b_hh if rnn.bias else None
+        bias = None if b_ih is None or b_hh is None else b_ih + b_hh
         gates = cells.gates(kind, cells.product(joined, weight, bias), None)
     if c0 is not None:
         in_time = {name: gates[name].flip(0) for name in "ifg"} if reverse else gates
@@ -246,9 +252,13 @@ def _gap(a: Tensor, b: Tensor) -> Tensor:
 
 
 @contextmanager
-def full_float32() -> Iterator[None]:
+def full_float32() -> Generator[None]:
     """Matrix products in full float32: TF32 on a GPU or bfloat16 in oneDNN would round inputs."""
-    backends = [torch.backends.cudnn.rnn, torch.backends.cuda.matmul, torch.backends.mkldnn.matmul]
+    backends: list[Any] = [  # torch's types lack some of their attributes
+        torch.backends.cudnn.rnn,
+        torch.backends.cuda.matmul,
+        getattr(torch.backends.mkldnn, "matmul"),  # noqa: B009
+    ]
     before = [backend.fp32_precision for backend in backends]
     try:
         for backend in backends:
@@ -260,7 +270,7 @@ def full_float32() -> Iterator[None]:
 
 
 @contextmanager
-def record(model: nn.Module) -> Iterator[dict[str, list[Trace]]]:
+def record(model: nn.Module) -> Generator[dict[str, list[Trace]]]:
     """Trace every recurrent module of a model at each call.
 
     Yields a dict: the module's qualified name -> its Traces in the order of the calls. Example:

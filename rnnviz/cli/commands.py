@@ -94,7 +94,7 @@ def _gradients(model: RNNModel, ids: Tensor) -> dict[str, np.ndarray]:
 
     flow = gradient_flow(model, ids)
     arrays = {"gradient.h_norm": flow.h_norm, "gradient.h": flow.h}
-    if flow.c is not None:
+    if flow.c is not None and flow.c_norm is not None:
         arrays |= {"gradient.c_norm": flow.c_norm, "gradient.c": flow.c}
     arrays |= {"influence.x": influence(model, ids, of="x", layer=0)}
     arrays |= {"influence.h": influence(model, ids)}

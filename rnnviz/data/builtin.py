@@ -112,8 +112,8 @@ def _tiny_shakespeare() -> Source:
 
 
 def _wikitext_2() -> Source:
-    parts = [fetched(f"wikitext-2/{part}.txt") for part in ("train", "valid", "test")]
-    return Source("wikitext-2", tuple(parts), spaced=True)
+    train, valid, test = (fetched(f"wikitext-2/{part}.txt") for part in ("train", "valid", "test"))
+    return Source("wikitext-2", (train, valid, test), spaced=True)
 
 
 BUILT_IN = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnviz.data.builtin import BUILT_IN
-from rnnviz.data.source import CorpusError, Source, from_text, read_text, with_last_line_end
+from rnnviz.data.source import CorpusError, Source, from_text, read_text, spaced_source
 from rnnviz.data.vocab import LEVELS, Vocab
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def _read_folder(path: Path) -> Source:
     for part in (train, valid):
         if not part.exists():
             raise CorpusError(f"{path} has no {part.name}; a folder needs train.txt, valid.txt")
-    texts = [read_text(part) if part.exists() else "" for part in (train, valid, test)]
-    return Source(path.resolve().name, tuple(map(with_last_line_end, texts)), spaced=True)
+    held_out = read_text(test) if test.exists() else ""
+    return spaced_source(path.resolve().name, read_text(train), read_text(valid), held_out)
 
 
 def load_corpus(spec: str, level: str = "char", min_count: int = 1) -> Corpus:

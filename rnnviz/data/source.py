@@ -45,10 +45,15 @@ def from_files(files: Mapping[str, bytes]) -> Source:
     if len(texts) == 1:
         name, text = texts.popitem()
         return from_text(text, Path(name).stem)
-    parts = [texts.pop(f"{part}.txt", None) for part in ("train", "valid", "test")]
-    if texts or None in parts[:2]:
+    train, valid, test = (texts.pop(f"{part}.txt", None) for part in ("train", "valid", "test"))
+    if texts or train is None or valid is None:
         raise CorpusError("give one text, or files named train.txt, valid.txt and test.txt")
-    return Source("uploaded", tuple(with_last_line_end(part or "") for part in parts), spaced=True)
+    return spaced_source("uploaded", train, valid, test or "")
+
+
+def spaced_source(name: str, train: str, valid: str, test: str) -> Source:
+    """A source whose tokens stand between spaces."""
+    return Source(name, (_end_line(train), _end_line(valid), _end_line(test)), spaced=True)
 
 
 def decode(raw: bytes, name: str) -> str:
@@ -70,7 +75,7 @@ def _check(text: str, name: str) -> None:
         raise CorpusError(f"{name} has half characters of UTF-16: it is no text")
 
 
-def with_last_line_end(text: str) -> str:
+def _end_line(text: str) -> str:
     """The text, its last line ended too: in a spaced text each line end is a token `<eos>`."""
     return text + "\n" if text and not text.endswith("\n") else text
 

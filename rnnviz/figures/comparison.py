@@ -147,6 +147,7 @@ def lapse_figure(moments: Mapping[int, Moment], step: int, dark: bool) -> go.Fig
             1.0 if at == step else 0.5,
         )
         for at, moment in sorted(moments.items())
+        if moment.decay is not None
     ]
     return gradients.decay(
         lines, "\u2225\u2202L/\u2202h\u2225 of the last token's loss", "gradient norm (log)"

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rnnviz import __version__
 from rnnviz._paths import COMPONENTS
@@ -107,16 +107,24 @@ def _part(part: Part) -> str:
     if isinstance(part, Frames):
         return _frames(part)
     if hasattr(part, "to_plotly_json"):
-        options = {"displaylogo": False, "responsive": True}
-        return part.to_html(full_html=False, include_plotlyjs=False, config=options)
-    table = part.to_html(
+        return _figure(part)
+    return f'<div class="wide">{_table(part)}</div>'
+
+
+def _figure(figure: Any) -> str:
+    options = {"displaylogo": False, "responsive": True}
+    return figure.to_html(full_html=False, include_plotlyjs=False, config=options)
+
+
+def _table(rows: pd.DataFrame) -> str:
+    whole_numbers: Any = dict.fromkeys(rows.select_dtypes("integer"), "{:,}".format)
+    return rows.to_html(
         index=False,
         border=0,
         na_rep="–",
         float_format=lambda x: f"{x:,.3f}",
-        formatters=dict.fromkeys(part.select_dtypes("integer"), "{:,}".format),
+        formatters=whole_numbers,
     )
-    return f'<div class="wide">{table}</div>'
 
 
 def _frames(part: Frames) -> str:

@@ -117,7 +117,7 @@ def half_lives(runs: Sequence[tuple[str, str, np.ndarray]], title: str) -> go.Fi
     (H,) in tokens."""
     edges = np.logspace(-1, 5, 31)
     figure = go.Figure()
-    runs = [(*run, np.clip(tokens, edges[0], edges[-1])) for *run, tokens in runs]
+    runs = [(label, color, np.clip(t, edges[0], edges[-1])) for label, color, t in runs]
     for label, color, tokens in runs:
         counts, _ = np.histogram(tokens, edges)
         figure.add_bar(

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def fit(
     state: TrainState | None = None,
     stop: Callable[[], bool] = lambda: False,
     half: bool = False,
-) -> Iterator[StepRecord]:
+) -> Generator[StepRecord]:
     """Train a run and save it below `folder`: at the first record, every half minute, at the end.
 
     Yields the records of `train`, raises what `train` and `save_run` raise; after a TrainingError

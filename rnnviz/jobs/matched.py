@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rnnviz.data.source import Source
 from rnnviz.jobs.plan import Plan
 from rnnviz.nn.cell_types import RNN_TYPES
-from rnnviz.nn.model_config import MAX_SIZE
+from rnnviz.nn.model_config import MAX_SIZE, ModelConfig, shape_of
 from rnnviz.nn.parameter_count import parameters
 from rnnviz.runs.names import run_name
 
@@ -17,23 +17,24 @@ if TYPE_CHECKING:
     from rnnviz.training.config import TrainConfig
 
 
-def equal_width(rnn_type: str, target: int, model: dict[str, Any]) -> int:
+def equal_width(rnn_type: str, target: int, model: ModelConfig) -> int:
     """The hidden size at which a cell type comes nearest to `target` parameters in all. The other
     sizes are those of `model`."""
 
     def total(hidden_size: int) -> int:
-        return parameters(model | {"rnn_type": rnn_type, "hidden_size": hidden_size}).total
+        sized: ModelConfig = {**model, "rnn_type": rnn_type, "hidden_size": hidden_size}
+        return parameters(sized).total
 
     above = bisect_left(range(1, MAX_SIZE), target, key=total) + 1
     return min((max(1, above - 1), above), key=lambda h: abs(total(h) - target))
 
 
-def models(lstm: dict[str, Any], equal: str) -> dict[str, dict[str, Any]]:
+def models(lstm: ModelConfig, equal: str) -> dict[str, ModelConfig]:
     """The sizes of each cell type, as in RunInfo.model, matched to those of an LSTM.
 
     `equal`: "width" for the same hidden size, "parameters" for about as many parameters.
     """
-    sizes = {rnn_type: lstm | {"rnn_type": rnn_type} for rnn_type in RNN_TYPES}
+    sizes: dict[str, ModelConfig] = {kind: {**lstm, "rnn_type": kind} for kind in RNN_TYPES}
     if equal == "parameters":
         target = parameters(sizes["LSTM"]).total
         for rnn_type, of in sizes.items():
@@ -46,14 +47,14 @@ def plans(
     spec: str,
     level: str,
     min_count: int,
-    models: dict[str, dict[str, Any]],
+    models: dict[str, ModelConfig],
     seeds: int,
     config: TrainConfig,
 ) -> list[Plan]:
     """Each of `models` (see the function `models`) with seeds 0, 1, ... on one corpus."""
     made = []
     for rnn_type, model in models.items():
-        sizes = {key: value for key, value in model.items() if key != "vocab_size"}
+        sizes = shape_of(model)
         for seed in range(seeds):
             name = f"{run_name(source.name, rnn_type)}-{model['hidden_size']}-seed{seed}"
             of_seed = replace(config, seed=seed)

@@ -39,6 +39,7 @@ def gates(kind: str, from_x: Tensor, from_h: Tensor | None) -> dict[str, Tensor]
         i, f, g, o = (from_x if from_h is None else from_x + from_h).chunk(4, -1)
         return {"i": i.sigmoid(), "f": f.sigmoid(), "g": g.tanh(), "o": o.sigmoid()}
     if kind == "GRU":
+        assert from_h is not None
         x_r, x_z, x_n = from_x.chunk(3, -1)
         h_r, h_z, h_n = from_h.chunk(3, -1)
         r, z = (x_r + h_r).sigmoid(), (x_z + h_z).sigmoid()
@@ -71,6 +72,7 @@ def cell_states(gates: dict[str, Tensor], c0: Tensor) -> Tensor:
 def output(kind: str, gates: dict[str, Tensor], h_prev: Tensor, c: Tensor | None) -> Tensor:
     """h after each step (T,B,H) from its gates; `c` (T,B,H) is the LSTM's state after it."""
     if kind == "LSTM":
+        assert c is not None
         return gates["o"] * c.tanh()
     if kind == "GRU":
         return torch.lerp(gates["n"], h_prev, gates["z"])  # (1 - z) n + z h
@@ -115,6 +117,8 @@ def gate_derivatives(
     """
     now = gates(kind, from_x, from_h)
     if kind == "LSTM":
+        assert c_prev is not None
+        assert c is not None
         i, f, g, o = (now[name] for name in "ifgo")
         a_i, a_f, a_g, a_o = (from_x + from_h).chunk(4, -1)
         of_c = g * _d_sigmoid(a_i), c_prev * _d_sigmoid(a_f), i * _d_tanh(a_g)
@@ -128,7 +132,9 @@ def gate_derivatives(
         of_r, of_z = into_n * h_n * _d_sigmoid(x_r + h_r), (h_prev - n) * _d_sigmoid(x_z + h_z)
         by_x, by_h = ([of_r, of_z, of_n] for of_n in (into_n, into_n * r))
         return GateDerivatives(torch.stack(by_x, -2), torch.stack(by_h, -2), z)  # (...,3,H)
-    a = now["a"]  # of RNN_TANH or RNN_RELU: `gates` has refused all others
+    if kind not in RNNS:
+        raise unknown(kind, HERE)
+    a = now["a"]
     of_a = _d_tanh(a) if kind == "RNN_TANH" else (a > 0).to(a.dtype)
     return GateDerivatives(of_a[..., None, :], of_a[..., None, :])  # (...,1,H)
 
@@ -197,10 +203,12 @@ def step_back(
     """
     read, size = w_hh.shape[1:]  # the sizes of h before the step (of its projection) and of c
     carry_back(kind, derivatives.h, w_hh, adjoint, through, out[:, :read])
-    if derivatives.h_by_c is not None:
-        torch.mul(adjoint[:, size:], derivatives.keep, out=out[:, read:])
-    elif derivatives.keep is not None:
+    if derivatives.keep is None:
+        return
+    if derivatives.h_by_c is None:  # h keeps a part of itself
         out.addcmul_(adjoint, derivatives.keep)
+    else:  # c does
+        torch.mul(adjoint[:, size:], derivatives.keep, out=out[:, read:])
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -26,6 +26,23 @@ class ModelConfig(ModelShape):
     vocab_size: int
 
 
+def shape_of(model: ModelConfig) -> ModelShape:
+    """The arguments without the vocabulary's size."""
+    return ModelShape(
+        rnn_type=model["rnn_type"],
+        embedding_size=model["embedding_size"],
+        hidden_size=model["hidden_size"],
+        num_hidden_layers=model["num_hidden_layers"],
+        dropout=model["dropout"],
+        tie_weights=model["tie_weights"],
+    )
+
+
+def with_vocabulary(shape: ModelShape, vocab_size: int) -> ModelConfig:
+    """All arguments, once the vocabulary is known."""
+    return ModelConfig(**shape, vocab_size=vocab_size)
+
+
 def check_sizes(model: Mapping[str, Any]) -> None:
     """Raises ValueError for a size, among arguments of RNNModel, that no run may have."""
     for key in SIZES:

@@ -23,12 +23,12 @@ def pack(info: RunInfo) -> bytes:
     """A run on disk as one safetensors file, its weights as they are stored. Raises RunError."""
     from safetensors.torch import load, save
 
-    load_run(info.path)  # raises, should anything be wrong with it
+    load_run(info.folder)  # raises, should anything be wrong with it
     try:
-        text = (info.path / "run.json").read_text(encoding="utf-8")
-        weights = load((info.path / "weights.safetensors").read_bytes())
+        text = (info.folder / "run.json").read_text(encoding="utf-8")
+        weights = load((info.folder / "weights.safetensors").read_bytes())
     except OSError as error:
-        raise RunError(f"{info.path} cannot be read: {error.strerror}") from None
+        raise RunError(f"{info.folder} cannot be read: {error.strerror}") from None
     return save(weights, {"run": text, "name": info.name})
 
 
@@ -59,10 +59,10 @@ def unpack(raw: bytes, folder: Path, name: str = "") -> RunInfo:
     from safetensors.torch import load, save
 
     found = metadata(raw)
-    text, name = found.get("run"), name or found.get("name")
-    if not (isinstance(text, str) and isinstance(name, str)):
+    text, stored_name = found.get("run"), name or found.get("name")
+    if not (isinstance(text, str) and isinstance(stored_name, str)):
         raise RunError("the file is damaged or is no run that was downloaded here")
-    name = safe_name(name)
+    name = safe_name(stored_name)
     try:
         weights = save(load(raw))
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:

@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rnnviz.data.vocab import Vocab
 from rnnviz.nn.cell_types import RNN_TYPES
@@ -20,8 +20,9 @@ RECORD_KEYS = ("step", "loss", "grad_norm", "clipped")  # what figures need of e
 LOSSES = ("valid_loss", "test_loss", "probe_loss", "accuracy")  # numbers or None
 TEXTS = {"corpus": 200, "fingerprint": 200, "spec": 5_000, "command": 100_000}  # longest of each
 WHOLE = ("batch_size", "sequence_length", "steps", "epochs", "seed", "log_every", "eval_every")
-CONFIG = dict.fromkeys(WHOLE, (int,)) | dict.fromkeys(("lr", "clip", "minutes"), (int, float))
-CONFIG |= {"optimizer": (str,)}
+NUMBERS = ("lr", "clip", "minutes")
+CONFIG: dict[str, tuple[type, ...]] = {"optimizer": (str,)}  # settings and their types
+CONFIG |= dict.fromkeys(WHOLE, (int,)) | dict.fromkeys(NUMBERS, (int, float))
 # Terminal controls, line ends, changes of writing direction, and halves of UTF-16 pairs.
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -54,6 +55,13 @@ class RunInfo:
     command: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     path: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lies. Raises RunError for one that was never saved."""
+        if self.path is None:
+            raise RunError(f"{self.name} has not been saved")
+        return self.path
 
     @property
     def rnn_type(self) -> str:
@@ -112,7 +120,7 @@ def _info(raw: Any, path: Path) -> RunInfo:
     return RunInfo(
         name=path.name,
         path=path,
-        model={key: model[key] for key in MODEL_KEYS},
+        model=cast(ModelConfig, {key: model[key] for key in MODEL_KEYS}),
         vocab=Vocab(tuple(tokens), raw["vocab"]["split"]),
         config=dict(raw["config"]),
         history=tuple(map(dict, raw["history"])),

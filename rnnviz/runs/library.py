@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def keep(run: Run, folder: Path) -> RunInfo:
 
 
 @contextlib.contextmanager
-def staging(folder: Path) -> Iterator[Path]:
+def staging(folder: Path) -> Generator[Path]:
     """A hidden folder inside another in which a run is put together; it is removed afterwards.
 
     Lists of runs do not see it: they look one level above. Raises RunError.
@@ -62,18 +62,18 @@ def _move(path: Path, target: Path) -> Path:
 
 def is_own(info: RunInfo) -> bool:
     """Whether a run lies in the user's folder and may be renamed or deleted."""
-    plain = info.path.name not in ("", "..")
-    return plain and info.path.parent.resolve() == names.runs_folder().resolve()
+    plain = info.folder.name not in ("", "..")
+    return plain and info.folder.parent.resolve() == names.runs_folder().resolve()
 
 
 def rename(info: RunInfo, name: str) -> RunInfo:
     """Give one of the user's runs another name, which no other run has. Raises RunError."""
     _check_own(info)
-    target = info.path.with_name(names.safe_name(name))
+    target = info.folder.with_name(names.safe_name(name))
     try:
         if names.is_shipped(name):
             raise FileExistsError
-        path = _move(info.path, target)
+        path = _move(info.folder, target)
     except FileExistsError:
         raise RunError(f"there is a run {name!r} already") from None
     except OSError as error:
@@ -89,11 +89,11 @@ def delete(info: RunInfo) -> None:
     """
     _check_own(info)
     try:
-        if info.path.is_symlink():
-            info.path.unlink()
+        if info.folder.is_symlink():
+            info.folder.unlink()
             return
-        (info.path / FILES[0]).unlink()
-        remove(info.path)
+        (info.folder / FILES[0]).unlink()
+        remove(info.folder)
     except OSError as error:
         raise RunError(f"{info.name} cannot be deleted: {error.strerror}") from None
 

@@ -21,9 +21,9 @@ from rnnviz.training.optimizers import AVERAGES
 def load(run: Run) -> TrainState:
     """The state with which training goes on; the run's model gets its last weights. Raises
     RunError."""
-    path = run.info.path / "resume.safetensors"
+    path = run.info.folder / "resume.safetensors"
     if not path.exists():
-        raise RunError(f"{run.info.path} cannot go on: its training is complete")
+        raise RunError(f"{run.info.folder} cannot go on: its training is complete")
     batch_size = run.info.config.get("batch_size") or 0
     hidden = hidden_shapes(run.model, batch_size)
     best = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
@@ -38,7 +38,7 @@ def load(run: Run) -> TrainState:
             )  # torch's own alignment: sums stay equal to the bit
         scalars = json.loads(metadata["state"])
         _check_state(run.model, groups, scalars, hidden)
-        fill(run.model, groups["model"], run.info.path)
+        fill(run.model, groups["model"], run.info.folder)
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise RunError(f"{path} is not what training left ({error})") from None
     return TrainState(

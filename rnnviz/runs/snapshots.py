@@ -70,7 +70,7 @@ def thinned(steps: Sequence[int], room: int) -> list[int]:
 
 def steps(info: RunInfo) -> tuple[int, ...]:
     """The steps at which a run has snapshots, in rising order; none for a run that is gone."""
-    return () if info.path is None else _steps(info.path / "snapshots")
+    return () if info.path is None else _steps(info.folder / "snapshots")
 
 
 def delete(path: Path) -> None:
@@ -84,7 +84,7 @@ def delete(path: Path) -> None:
 
 def load(info: RunInfo, step: int) -> Run:
     """The run as it was after a step. Raises RunError as `load_run` does."""
-    file = _file(info.path / "snapshots", step)
+    file = _file(info.folder / "snapshots", step)
     model = new_model(info, file)
     tensors, _ = read_tensors(file, model)
     fill(model, tensors, file)

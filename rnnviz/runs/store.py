@@ -72,10 +72,10 @@ def load_run(path: Path | str) -> Run:
     Raises RunError for files that are missing, truncated, oversized or of another model.
     """
     info = read_info(find_run(str(path)))
-    file = info.path / "weights.safetensors"
+    file = info.folder / "weights.safetensors"
     model = new_model(info, file)
     tensors, _ = read_tensors(file, model)
-    fill(model, tensors, info.path)
+    fill(model, tensors, info.folder)
     return Run(info, model.eval())
 
 
@@ -95,16 +95,16 @@ def save_run(run: Run, folder: Path | str, state: TrainState | None = None, half
     weights = state.best if going_on else run.model.state_dict()
     info, text = described(info)
     try:
-        info.path.mkdir(parents=True, exist_ok=True)
+        info.folder.mkdir(parents=True, exist_ok=True)
         weights = flat({"": weights}, run.model)
         weights = halved(weights) if half else weights
-        write(info.path / "weights.safetensors", save(weights))
-        write(info.path / "run.json", text.encode())
-        left = info.path / "resume.safetensors"
+        write(info.folder / "weights.safetensors", save(weights))
+        write(info.folder / "run.json", text.encode())
+        left = info.folder / "resume.safetensors"
         if going_on:
             write(left, resume.pack(run.model, state))
         else:
             left.unlink(missing_ok=True)
     except OSError as error:
-        raise RunError(f"{info.path} cannot be written: {error.strerror}") from None
+        raise RunError(f"{info.folder} cannot be written: {error.strerror}") from None
     return Run(info, run.model)

@@ -101,7 +101,7 @@ def _unpickle(raw: bytes, file: str) -> Any:
     import torch
 
     _look(raw, file)
-    shells = [(_Shell, name) for name in SHELLS]
+    shells: list[Any] = [(_Shell, name) for name in SHELLS]
     try:
         with _loading, torch.serialization.safe_globals(shells):
             return torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)

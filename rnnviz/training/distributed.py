@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -89,7 +89,7 @@ def on_rank_zero(work: Callable[..., T], *arguments) -> T:
     """Do this work on rank 0 alone; the result, which must be picklable, in all processes."""
     if size() == 1:
         return work(*arguments)
-    result = [work(*arguments) if rank() == 0 else None]
+    result: list[Any] = [work(*arguments) if rank() == 0 else None]
     dist.broadcast_object_list(result)
     return result[0]
 

@@ -91,6 +91,7 @@ class _Training:
         self.losses: list[Tensor] = []  # since the last record
         self.norms: list[Tensor] = []
         self.lr = 0.0  # of the last step
+        self.top_lr = config.lr or 0.0  # never None: `resolved` has filled it in
         self.schedule = RecordSchedule(config, self.per_epoch, len(corpus.valid), state)
         self._keep_rng_and_hidden()
 
@@ -118,7 +119,7 @@ class _Training:
         if window == 0:
             self.train_step.reset_hidden()
         factor = state.anneal if self.adamw is None else schedule(state.step, progress)
-        self.lr = self.config.lr * factor
+        self.lr = self.top_lr * factor
         loss = self.train_step.gradients(
             windows.inputs[window], windows.targets[window], windows.counts[window]
         )

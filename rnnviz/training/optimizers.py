@@ -16,12 +16,13 @@ LAST_LR = 0.02  # share of the learning rate with which the cosine ends
 
 def sgd_step(parameters: list[nn.Parameter], lr: float | Tensor) -> None:
     """param -= lr * grad, for all parameters in one call."""
-    gradients = [p.grad for p in parameters]
+    weights: list[Tensor] = list(parameters)
+    gradients = [p.grad for p in parameters if p.grad is not None]  # all have one
     with torch.no_grad():
         if isinstance(lr, Tensor):  # a tensor is no `alpha` for torch
-            torch._foreach_sub_(parameters, torch._foreach_mul(gradients, lr))
+            torch._foreach_sub_(weights, torch._foreach_mul(gradients, lr))
         else:
-            torch._foreach_add_(parameters, gradients, alpha=-lr)
+            torch._foreach_add_(weights, gradients, alpha=-lr)
 
 
 def schedule(step: int, progress: float) -> float:
