@@ -218,8 +218,13 @@ def _run(rnn: nn.RNNBase, here: range, x: Tensor, h0: Tensor, c0: Tensor | None)
         # On a GPU a module's weights are one block of memory. Given one layer of it without biases,
         # cuDNN would read the weights that follow as its biases. Copies are outside that block.
         weights = [weight.clone() for weight in weights]
-    kernel = required(KERNELS, cells.kind_of(rnn), "analysis/tracing")
+    kernel = kernel_of(cells.kind_of(rnn))
     return kernel(x, state, weights, rnn.bias, 1, 0.0, False, rnn.bidirectional, False)[0]
+
+
+def kernel_of(kind: str) -> Callable[..., tuple[Tensor, ...]]:
+    """torch's fused kernel of a cell type. Raises ValueError."""
+    return required(KERNELS, kind, "analysis/tracing")
 
 
 def _layer(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
 from rnnviz.analysis.text_view import View
 from rnnviz.nn.cell_types import required
+
+Numbers: TypeAlias = dict[str, str]  # gate or state -> its value as LaTeX
 
 
 def one_step(view: View, unit: int, t: int) -> list[str]:
@@ -15,11 +19,15 @@ def one_step(view: View, unit: int, t: int) -> list[str]:
     shown = {name: _digits(value) for name, value in now.items()}
     factors = {name: _in_parentheses(value) for name, value in shown.items()}
     previous = {name: _in_parentheses(_digits(value)) for name, value in before.items()}
-    write = required(EQUATIONS, view.info.rnn_type, "figures/equations")
-    return write(shown, factors, previous)
+    return for_cell_type(view.info.rnn_type)(shown, factors, previous)
 
 
-def _lstm(shown: dict[str, str], now: dict[str, str], before: dict[str, str]) -> list[str]:
+def for_cell_type(rnn_type: str) -> Callable[[Numbers, Numbers, Numbers], list[str]]:
+    """The function that writes a cell type's equations. Raises ValueError."""
+    return required(EQUATIONS, rnn_type, "figures/equations")
+
+
+def _lstm(shown: Numbers, now: Numbers, before: Numbers) -> list[str]:
     return [
         _aligned(
             r"c_t &= f_t \, c_{t-1} + i_t \, g_t",
@@ -30,7 +38,7 @@ def _lstm(shown: dict[str, str], now: dict[str, str], before: dict[str, str]) ->
     ]
 
 
-def _gru(shown: dict[str, str], now: dict[str, str], before: dict[str, str]) -> list[str]:
+def _gru(shown: Numbers, now: Numbers, before: Numbers) -> list[str]:
     return [
         _aligned(
             r"h_t &= (1 - z_t) \, n_t + z_t \, h_{t-1}",
@@ -40,16 +48,14 @@ def _gru(shown: dict[str, str], now: dict[str, str], before: dict[str, str]) -> 
     ]
 
 
-def _rnn(
-    name: str, shown: dict[str, str], now: dict[str, str], before: dict[str, str]
-) -> list[str]:
+def _rnn(name: str, shown: Numbers, now: Numbers, before: Numbers) -> list[str]:
     function = rf"\mathrm{{{name}}}"
     return [_aligned(rf"h_t &= {function}(a_t)", rf"{function}({shown['a']})", shown["h"])]
 
 
-# By cell type. Arguments, each name -> LaTeX: the values of this step, the same in parentheses
-# where negative, and the states of the step before.
-EQUATIONS = {
+# Arguments: the values of this step, the same in parentheses where negative, and the states of the
+# step before.
+EQUATIONS: dict[str, Callable[[Numbers, Numbers, Numbers], list[str]]] = {
     "LSTM": _lstm,
     "GRU": _gru,
     "RNN_TANH": partial(_rnn, "tanh"),
