@@ -32,9 +32,11 @@ $(STAMP): requirements.txt
 browser: setup  ## find or install the browser of the tests
 	@$(BIN)/python tests/browser.py --install
 
-lint: setup  ## ruff: rules and formatting
+lint: setup  ## rules, formatting, types, directions of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/ty check --python .venv rnnviz
+	$(BIN)/lint-imports --no-cache --no-logo
 
 test: setup browser lint  ## all tests (ARGS="-k gates")
 	$(BIN)/python -m pytest $(ARGS)
