@@ -137,7 +137,7 @@ def margins(log_p: np.ndarray) -> np.ndarray:
 class SameText:
     """Models with one vocabulary on one text: `log_p` (M,T), nan at the first token."""
 
-    text_view: list[View]
+    views: list[View]
     log_p: np.ndarray
 
     @property

@@ -40,7 +40,7 @@ class Choice:
     `device` is the place that says where they ran, once that is known.
     """
 
-    store: tuple[RunInfo, ...]
+    runs: tuple[RunInfo, ...]
     text: str
     layer: int
     device: DeltaGenerator
