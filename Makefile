@@ -32,9 +32,11 @@ $(STAMP): requirements.txt
 browser: setup  ## find or install the browser of the tests
 	@$(BIN)/python tests/browser.py --install
 
-lint: setup  ## ruff: rules and formatting
+lint: setup  ## ruff and biome: rules and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@if test -x $(BIN)/biome; then $(BIN)/biome ci --error-on-warnings assets/components; \
+		else echo "biome is not installed here: its package is for Linux on x86-64"; fi
 
 test: setup browser lint  ## all tests (ARGS="-k gates")
 	$(BIN)/python -m pytest $(ARGS)
