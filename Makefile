@@ -32,11 +32,13 @@ $(STAMP): requirements.txt
 browser: setup  ## find or install the browser of the tests
 	@$(BIN)/python tests/browser.py --install
 
-lint: setup  ## rules, formatting, types, directions of imports
+lint: setup  ## rules, formatting, types, directions of imports, JavaScript
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/ty check --python .venv rnnviz
 	$(BIN)/lint-imports --no-cache --no-logo
+	@if test -x $(BIN)/biome; then $(BIN)/biome ci --error-on-warnings assets/components; \
+		else echo "biome is not installed here: its package is for Linux on x86-64"; fi
 
 test: setup browser lint  ## all tests (ARGS="-k gates")
 	$(BIN)/python -m pytest $(ARGS)

@@ -5,6 +5,7 @@ In a checkout they stand beside the package, in an installation inside it, as `_
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -16,3 +17,25 @@ ASSETS = ROOT / "assets"
 COMPONENTS = ASSETS / "components"  # JavaScript, CSS and HTML of the app
 SHIPPED_RUNS = ASSETS / "runs"
 PROBE = ASSETS / "probe.txt"  # a fixed text: its loss shows that weights are read as written
+
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./([^"]+)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+
+
+def component(name: str) -> str:
+    """The text of a file in assets/components; a script comes with all that it imports.
+
+    Streamlit and the HTML report take the JavaScript of a component as one text. In the browser
+    there are no files beside it to import.
+    """
+    return "\n".join(_with_imports(name, {}).values())
+
+
+def _with_imports(name: str, found: dict[str, str]) -> dict[str, str]:
+    """Texts by file name, each file once and after those that it imports."""
+    text = (COMPONENTS / name).read_text(encoding="utf-8")
+    for imported in _IMPORT.findall(text):
+        if imported not in found:
+            _with_imports(imported, found)
+    found[name] = _EXPORT.sub("", _IMPORT.sub("", text))
+    return found

@@ -1,4 +1,5 @@
-// What moves in a report: heatmaps drawn by the app's own code, and the frames of a slider.
+// What moves in an HTML report: heatmaps, drawn as in the app, and parts that a slider chooses from.
+// rnnviz/figures/report.py defines `draw` (of heatmaps.js) and `css` above, and Plotly on the page.
 
 function drawHeatmaps(host) {
   if (host.shadowRoot) return;
@@ -9,7 +10,7 @@ function drawHeatmaps(host) {
   draw({ data, parentElement: root, setStateValue() {} });
 }
 
-// What is hidden has no size to draw for: it waits until it is shown.
+// A hidden part has no size to draw for, so its heatmaps are drawn when it is first shown
 function show(part) {
   part.hidden = false;
   for (const host of part.querySelectorAll(".heatmaps")) drawHeatmaps(host);

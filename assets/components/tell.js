@@ -1,6 +1,7 @@
-// Tells the other components of a page one value, without sending them their data again.
+// Tells the other components of a page one value, so that they keep the data they have.
+
+import { tell } from "./dom.js";
 
 export default function ({ data: [name, value] }) {
-  document.rnnviz = { ...document.rnnviz, [name]: value };
-  document.dispatchEvent(new CustomEvent(`rnnviz-${name}`));
+  tell(name, value);
 }

@@ -1,5 +1,7 @@
 // The temperature slider: while it moves it tells the page, on release the server.
 
+import { tell } from "./dom.js";
+
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
   const input = root.querySelector("input");
@@ -9,8 +11,7 @@ export default function ({ data, parentElement, setStateValue }) {
     output.value = Number(value).toFixed(2);
     input.setAttribute("aria-valuetext", `temperature ${output.value}`);
     root.style.setProperty("--share", Number(value) / 2);
-    document.rnnviz = { ...document.rnnviz, temperature: Number(value) };
-    document.dispatchEvent(new CustomEvent("rnnviz-temperature"));
+    tell("temperature", Number(value));
   };
   const send = () => {
     if (root.sent.at(-1) === Number(input.value)) return;
@@ -25,7 +26,8 @@ export default function ({ data, parentElement, setStateValue }) {
       send();
     };
   }
-  // The answer to what this slider sent is no news, and perhaps it has moved on since
+  // The server answers each value with a rerun. An answer to what this slider sent is not shown,
+  // because the slider may have moved on since; any other value comes from elsewhere and is shown.
   root.sent ??= [];
   const answered = root.sent.lastIndexOf(data);
   root.sent.splice(0, answered); // the answered one stays: it is what the server has

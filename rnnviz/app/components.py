@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from rnnviz._paths import component
 from rnnviz.analysis import text_view
 from rnnviz.analysis.text_view import View
 from rnnviz.app import page
@@ -14,10 +15,10 @@ from rnnviz.app import page
 _heatmaps = st.components.v2.component(
     "rnnviz_heatmaps",
     html='<div class="root"></div>',
-    css=page.asset("heatmaps.css"),
-    js=page.asset("heatmaps.js"),
+    css=component("heatmaps.css"),
+    js=component("heatmaps.js"),
 )
-_tell = st.components.v2.component("rnnviz_tell", js=page.asset("tell.js"))
+_tell = st.components.v2.component("rnnviz_tell", js=component("tell.js"))
 
 
 def heatmaps(message: bytes, shown: Sequence[View], key: str, rows: str = "unit") -> None:

@@ -247,10 +247,6 @@ def validation_text(corpus: str) -> str:
         return ""
 
 
-def asset(name: str) -> str:
-    return (_paths.COMPONENTS / name).read_text(encoding="utf-8")
-
-
 def side_by_side(items: Sequence[T], columns: int = 2) -> Iterator[tuple[DeltaGenerator, T]]:
     """Each item with a place for it, in rows of so many places; one below the other on a phone."""
     for start in range(0, len(items), columns):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from rnnviz._paths import component
 from rnnviz._process import one_core
 from rnnviz.analysis import sweeps
 from rnnviz.analysis.sweeps import RunSweep, SamplingOptions
@@ -45,11 +46,11 @@ ADDRESS = (
 
 _temperature = st.components.v2.component(
     "rnnviz_temperature",
-    html=page.asset("temperature.html"),
-    css=page.asset("temperature.css"),
-    js=page.asset("temperature.js"),
+    html=component("temperature.html"),
+    css=component("temperature.css"),
+    js=component("temperature.js"),
 )
-# How the 32 shades of surprise look, see sampler.js
+# The colours of the 32 shades of surprise in sampler_text.js
 _SHADES = "\n".join(
     f"::highlight(rnnviz-{n}) {{ background-color: rgb(213 94 0 / {0.78 * n / 32:.3f}); }}"
     for n in range(1, 33)
@@ -57,8 +58,8 @@ _SHADES = "\n".join(
 _sampler = st.components.v2.component(
     "rnnviz_sampler",
     html='<div class="root"></div>',
-    css=f"{page.asset('sampler.css')}\n{_SHADES}",
-    js=page.asset("sampler.js"),
+    css=f"{component('sampler.css')}\n{_SHADES}",
+    js=component("sampler.js"),
 )
 
 

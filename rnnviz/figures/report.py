@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rnnviz import __version__
-from rnnviz._paths import COMPONENTS
+from rnnviz._paths import component
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,12 +87,12 @@ def document(title: str, sections: Mapping[str, Sequence[Part]]) -> str:
 
 
 def _code() -> str:
-    """A JavaScript module: `draw` and `css` of the heatmaps, then report.js, which uses both."""
-    module = base64.b64encode((COMPONENTS / "heatmaps.js").read_bytes()).decode()
-    css = json.dumps((COMPONENTS / "heatmaps.css").read_text(encoding="utf-8"))
-    return f'import draw from "data:text/javascript;base64,{module}";\nconst css = {css};\n' + (
-        COMPONENTS / "report.js"
-    ).read_text(encoding="utf-8")
+    """report.js, with the names it uses: the function `draw` and the `css` of heatmaps."""
+    module = base64.b64encode(component("heatmaps.js").encode()).decode()
+    return (
+        f'import draw from "data:text/javascript;base64,{module}";\n'
+        f"const css = {json.dumps(component('heatmaps.css'))};\n{component('report.js')}"
+    )
 
 
 def _part(part: Part) -> str:

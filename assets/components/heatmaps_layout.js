@@ -1,0 +1,141 @@
+// What stands on the page for a message of heatmaps: texts, a legend of the colours, and for each
+// model its panels.
+
+import { element, hidden, makeFocusable, minus, modelHeader, spokenLine } from "./dom.js";
+import { colorTables, css, paintedCanvas, tint } from "./heatmaps_colors.js";
+
+// Draws everything into `root` and returns the parts that the cursor moves on
+export function layOut(root, view) {
+  const tables = colorTables(view.scales, root);
+  const legend = legendOf(view);
+  const texts = view.texts.map((text, k) => textBlock(text, k, tables[text.scale]));
+  const models = view.models.map((model, m) => modelBlock(model, m, view, tables, legend));
+  const sections = element("div", "models");
+  sections.style.setProperty("--beside", view.beside);
+  sections.append(...models.map((model) => model.block));
+  const body = element("div", "body");
+  body.append(...texts, legendRow(legend, tables), sections);
+  const tip = hidden("div", "tip");
+  const spoken = spokenLine();
+  root.onfocusout = null; // removing the old children must not count as leaving
+  root.replaceChildren(body, tip, spoken);
+  return { texts, models, tables, tip, spoken };
+}
+
+// An end of a scale, as short as it can be
+const end = (scale, value) =>
+  minus(scale === "log" ? (10 ** value).toExponential(0) : String(Number(value.toPrecision(3))));
+
+// The legend
+
+// For each scale in use its ends and the symbols it colours; mixed: panels differ in their ends
+function legendOf(view) {
+  const found = new Map();
+  const coloured = view.texts.filter((text) => text.values);
+  const panels = view.models.flatMap((model) => model.panels);
+  for (const { scale, lo, hi, symbol } of [...coloured, ...panels]) {
+    if (!found.has(scale)) found.set(scale, { lo, hi, mixed: false, symbols: new Set() });
+    const entry = found.get(scale);
+    entry.mixed ||= lo !== entry.lo || hi !== entry.hi;
+    if (symbol) entry.symbols.add(symbol);
+  }
+  return found;
+}
+
+function legendRow(legend, tables) {
+  const row = element("div", "legend");
+  for (const [scale, { lo, hi, mixed, symbols }] of legend) {
+    const entry = element("span", "scale");
+    const bar = element("i", "bar");
+    bar.style.backgroundImage = `linear-gradient(to right, ${tables[scale].map(css)})`;
+    entry.append(element("em", "", [...symbols].join(" ")));
+    entry.append(element("span", "low", mixed ? "low" : end(scale, lo)), bar);
+    entry.append(mixed ? "high" : end(scale, hi));
+    row.append(entry);
+  }
+  return row;
+}
+
+// The texts
+
+function textBlock(text, k, table) {
+  const block = element("div", "text");
+  const words = text.starts.some((start, i) => text.ends[i] - start > 1);
+  block.classList.toggle("words", words);
+  const keys = "arrow keys move the cursor, Enter pins it, Escape clears";
+  makeFocusable(block, `text, ${text.tokens.length} tokens; ${keys}`);
+  block.tokens = text.tokens.map((token, i) => {
+    const span = element("span", "token", token);
+    Object.assign(span, { text: k, index: i }); // what the pointer is over: see `hit`
+    const value = text.values?.[i] ?? null;
+    if (value !== null) tint(span, text, value, table);
+    block.append(span);
+    if (token.endsWith("⏎")) block.append(element("br"));
+    else if (token.endsWith("␣")) block.append(element("wbr"));
+    return span;
+  });
+  return block;
+}
+
+// The models
+
+function modelBlock(model, m, view, tables, legend) {
+  const block = element("section", "model");
+  const grid = element("div", "grid");
+  const names = model.panels.map((panel) => `${panel.symbol} ${panel.name}`).join(", ");
+  const keys = "arrow keys move over tokens and units, Enter selects the unit, Escape clears";
+  makeFocusable(grid, `${model.label}, heatmaps of ${names}; ${keys}`);
+  grid.style.setProperty("--columns", view.columns);
+  const panels = model.panels.map((panel, p) => {
+    const { mixed } = legend.get(panel.scale);
+    const drawn = panelBlock(panel, model, view, tables[panel.scale], mixed);
+    Object.assign(drawn.area, { model: m, panel: p }); // what the pointer is over: see `hit`
+    return drawn;
+  });
+  grid.append(...panels.map((panel) => panel.figure));
+  block.append(modelHeader(model, element("span", "note", model.note)), grid);
+  return { block, grid, panels };
+}
+
+// A panel with its axes. Lines over its area mark the cursor's column and row and the chosen row.
+function panelBlock(panel, model, view, table, withRange) {
+  const { units } = model;
+  const { tokens } = view.texts[model.text];
+  const losses = model.row !== "unit"; // a row is the loss after a token
+  const figure = element("figure");
+  figure.style.setProperty("--rows", units.length);
+  figure.classList.toggle("pairs", losses);
+  const caption = element("figcaption");
+  caption.append(element("em", "", panel.symbol), element("span", "name", panel.name));
+  const range = `${end(panel.scale, panel.lo)} … ${end(panel.scale, panel.hi)}`;
+  if (withRange) caption.append(element("span", "range", range));
+  const area = element("div", "area");
+  const [column, row, chosen] = ["column", "row", "chosen"].map((name) => hidden("div", name));
+  const canvas = paintedCanvas(panel, tokens.length, units.length, view.values, table);
+  area.append(canvas, column, row, chosen);
+  const down = losses ? someOf(tokens) : [units[0], units.at(-1)];
+  const along = losses ? someOf(tokens) : [1, tokens.length];
+  figure.append(caption, axis("units", down, `${model.row.split(" ")[0]} →`), area);
+  figure.append(axis("tokens", along, "token →"));
+  return { figure, area, column, row, chosen };
+}
+
+// Ticks evenly from one end to the other, the title behind the first
+function axis(name, [first, ...others], title) {
+  const line = element("div", `axis ${name}`);
+  line.setAttribute("aria-hidden", "true");
+  const start = element("span", "", first);
+  start.append(element("span", "axis-title", title));
+  const more = others.at(-1) === first ? [] : others;
+  line.append(start, ...more.map((text) => element("span", "", text)));
+  return line;
+}
+
+// At most five tokens with their numbers, evenly from the first to the last
+function someOf(tokens) {
+  const count = Math.min(tokens.length, 5);
+  const places = Array.from({ length: count }, (_, n) =>
+    Math.round((n * (tokens.length - 1)) / Math.max(1, count - 1)),
+  );
+  return places.map((i) => `${i + 1} ${[...tokens[i]].slice(0, 6).join("")}`);
+}
