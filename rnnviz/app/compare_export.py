@@ -6,7 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnnviz.analysis import comparison, time_lapse
 from rnnviz.analysis.text_view import View
@@ -15,9 +15,11 @@ from rnnviz.app.compare import Lapse
 from rnnviz.app.state import Choice
 from rnnviz.figures import heatmap_views, report
 from rnnviz.figures.comparison import curve_figures, lapse_figure, same_text_figure, strips
-from rnnviz.figures.style import Figure
 from rnnviz.runs import snapshots
 from rnnviz.runs.info import RunError, RunInfo
+
+if TYPE_CHECKING:
+    from rnnviz.figures.style import Figure
 
 REPORT_FRAMES = 8  # snapshots in a report: half a megabyte each
 

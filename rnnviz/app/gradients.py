@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -13,8 +14,10 @@ from rnnviz.app import caches, cursor, page, state
 from rnnviz.app.state import Choice
 from rnnviz.figures import gradients, style, training
 from rnnviz.figures.gradients import Decay, ModelDecay
-from rnnviz.figures.style import Figure
 from rnnviz.nn.cell_types import RNN_TYPES
+
+if TYPE_CHECKING:
+    from rnnviz.figures.style import Figure
 
 PRESETS = {"vanishing": (0.5, 0.0), "preserved": (1.0, 3.0), "exploding": (3.0, 0.0)}
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from plotly.colors import sample_colorscale
-from plotly.graph_objects import Figure as Figure  # for annotations of code without plotly
 
 from rnnviz.nn.cell_types import SIGMOIDS, required
+
+if TYPE_CHECKING:  # exported for annotations; at runtime it would slow the first page
+    from plotly.graph_objects import Figure as Figure
 
 # One colour per cell type in every figure (Okabe and Ito 2008), lightened for the dark theme.
 COLORS = {"LSTM": "#0072B2", "GRU": "#E69F00", "RNN_TANH": "#009E73", "RNN_RELU": "#CC79A7"}
