@@ -3,25 +3,23 @@
 import streamlit as st
 
 from rnnviz.analysis import comparison, learning_curves
-from rnnviz.app import compare, components, page, sidebar, train_matched
+from rnnviz.app import compare, compare_export, components, page, sidebar, state, train_matched
 from rnnviz.figures import heatmap_views
 from rnnviz.figures.comparison import curve_figures, lapse_figure, same_text_figure, strips
-from rnnviz.runs.info import RunError
 
-page.begin("compare")
-st.title("Compare")
+page.start_page("Compare")
 st.markdown(
     "Which cell type learns faster, ends better and remembers longer? Only runs that share text, "
-    "vocabulary and budget can tell; what differs beyond the cell type is named."
+    "vocabulary and budget can answer that. The page names what differs beyond the cell type."
 )
 # plotly's own mask of what a range slider leaves out is nearly black
 st.html("<style>[class^=rangeslider-mask] { fill-opacity: 0.1 !important; }</style>")
 choice = sidebar.sidebar()
-shown = page.shown(choice)
+shown = sidebar.shown(choice)
 dark = page.is_dark()
 
 four = st.expander(
-    "Train all four cell types", icon=":material/model_training:", key="four", on_change="rerun"
+    "Train all four cell types", icon=":material/model_training:", key=state.FOUR, on_change="rerun"
 )
 if four.open:
     with four:
@@ -30,8 +28,8 @@ infos = compare.pick_runs(choice)
 if not infos:
     st.info("Choose at least one run to compare.")
     st.stop()
-said, *warnings = comparison.verdict(infos)
-st.text(said)
+verdict, *warnings = comparison.verdict(infos)
+st.text(verdict)
 for warning in warnings:
     st.warning(warning)
 table, problems = compare.table(infos, choice)
@@ -45,11 +43,10 @@ with st.expander("Parameters, with the numbers put in"):
 
 st.subheader("Learning curves")
 axis = st.segmented_control(
-    "Against", list(learning_curves.AXES), default="steps", key="axis", required=True
+    "Against", list(learning_curves.AXES), default="steps", key=state.AXIS, required=True
 )
-curves = curve_figures(infos, axis, dark)
-for number, (column, figure) in enumerate(page.side_by_side(curves)):
-    column.plotly_chart(figure, key=f"curves{number}")
+for number, (column, figure) in enumerate(page.side_by_side(curve_figures(infos, axis, dark))):
+    column.plotly_chart(figure, key=state.curves(number))
 if without := [info.name for info in infos if not info.history]:
     st.caption(f"Without a recorded history: {', '.join(without)}.")
 st.caption(compare.ABOUT_CURVES)
@@ -61,28 +58,26 @@ if not same:
 if len(same) > 1:
     st.info("These models have different vocabularies: only those that share one are compared.")
 for number, group in enumerate(same):
-    st.plotly_chart(
-        same_text_figure(group, page.places(group.views[0]), dark), key=f"tokens{number}"
-    )
+    figure = same_text_figure(group, page.places(group.views[0]), dark)
+    st.plotly_chart(figure, key=state.tokens(number))
     for k, (column, (sentence, message)) in enumerate(page.side_by_side(strips(group))):
         with column:
             st.text(sentence)
-            components.heatmaps(message, [group.views[k]], key=f"margin{number}-{k}")
+            components.heatmaps(message, [group.views[k]], state.margin(number, k))
 st.caption(compare.ABOUT_TEXT)
 
-latest = st.session_state.setdefault("latest", {})  # the report has no session to ask
+latest = st.session_state.setdefault(state.LATEST, {})  # the report has no session to ask
 
 
 @st.fragment
 def samples() -> None:
     st.subheader("Samples with one noise")
     left, right = st.columns(2)
-    temperature = left.slider("Temperature", 0.0, 2.0, 0.8, 0.1, key="compare_temperature")
-    seed = right.number_input("Noise", 0, 9_999, 0, key="compare_noise")
+    temperature = left.slider("Temperature", 0.0, 2.0, 0.8, 0.1, key=state.COMPARE_TEMPERATURE)
+    seed = right.number_input("Noise", 0, 9_999, 0, key=state.COMPARE_NOISE)
     latest["sampling"] = temperature, seed
-    for column, (name, text) in page.side_by_side(
-        compare.samples(shown, choice, temperature, seed)
-    ):
+    written = compare.samples(shown, choice, temperature, seed)
+    for column, (name, text) in page.side_by_side(written):
         column.text(name)
         column.code(text, language=None, wrap_lines=True)
     st.caption(compare.ABOUT_SAMPLES)
@@ -95,23 +90,20 @@ def lapse() -> None:
     if picked is None:
         st.info("No run has snapshots yet: every training from now on keeps some of its steps.")
         return
-    info, steps, step = picked
-    try:
-        moments = compare.moments(info, (step, steps[0], steps[-1]), choice)
-    except (RunError, OSError) as error:
-        st.error(f"This snapshot cannot be shown: {error}.")
-        return
-    if not moments:
+    moments, problem = compare.lapse_moments(picked, choice)
+    if problem:
+        st.error(f"This snapshot cannot be shown: {problem}")
+    elif not moments:
         st.info("The text has no token of this run.")
+    if not moments:
         return
-    now = moments[step]
+    now = moments[picked.step]
     if now.decay is not None:
-        st.text(now.summary(step))
-    components.heatmaps(
-        heatmap_views.gate_message([now.view], "index", 0, dark), [now.view], key="lapse"
-    )
+        st.text(now.summary(picked.step))
+    message = heatmap_views.gate_message([now.view], "index", 0, dark)
+    components.heatmaps(message, [now.view], state.LAPSE_MAPS)
     if now.decay is not None:
-        st.plotly_chart(lapse_figure(moments, step, dark), key="lapse_decay")
+        st.plotly_chart(lapse_figure(moments, picked.step, dark), key=state.LAPSE_DECAY)
     st.code(now.sample, language=None, wrap_lines=True, height=120)
     st.caption(compare.ABOUT_LAPSE)
 
@@ -123,7 +115,7 @@ st.subheader("Export")
 with st.container(horizontal=True):
     st.download_button(
         "All as one HTML report",
-        lambda: compare.document(infos, shown, choice, axis, **latest),
+        lambda: compare_export.document(infos, shown, choice, axis, **latest),
         "runs.html",
         "text/html",
         type="primary",
@@ -131,7 +123,7 @@ with st.container(horizontal=True):
     )
     st.download_button(
         "Figures as HTML",
-        lambda: compare.figures(infos, shown, choice, axis, latest["lapse"]),
+        lambda: compare_export.figures(infos, shown, choice, axis, latest["lapse"]),
         "figures.zip",
         "application/zip",
         on_click="ignore",
@@ -140,6 +132,6 @@ with st.container(horizontal=True):
         "Table as CSV", table.to_csv(index=False), "runs.csv", "text/csv", on_click="ignore"
     )
 st.caption(
-    "The report holds all of this page and opens without the app, and so does each figure. The "
-    "camera that appears at a figure's top right saves it as PNG."
+    "The report holds all of this page. It and each figure open without the app. The camera at a "
+    "figure's top right saves it as PNG."
 )

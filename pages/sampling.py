@@ -3,38 +3,37 @@
 import streamlit as st
 
 from rnnviz.analysis import sweeps
-from rnnviz.app import page, sampling, sidebar
+from rnnviz.app import caches, page, sampling, sidebar, state
 
-page.begin("sampling")
-st.title("Sampling")
+page.start_page("Sampling")
 st.markdown(
-    "A model gives each next token a score, its logit. Sampling divides the logits by the "
-    "temperature T before the softmax and draws. Drag the slider: every text, bar and number "
-    "below is the true one at that temperature, drawn with the same noise."
+    "A model gives each possible next token a score, its logit. Sampling divides the logits by the "
+    "temperature T, takes the softmax and draws a token. Drag the slider: texts, bars and numbers "
+    "are computed for each temperature, all with the same noise."
 )
 choice = sidebar.sidebar(text=False, also=sampling.ADDRESS)
-prompt, length, cuts = sampling.controls(choice.runs[0])
+prompt, length, options = sampling.controls(choice.runs[0])
 temperature = sampling.slider()
-originals = sampling.said(choice.runs, prompt, length, cuts)
-given = sampling.fork_of(originals, cuts)
-forks = sampling.said(choice.runs, prompt, length, cuts, given) if given else []
-sampling.texts(originals, forks, cuts)
+originals = sampling.sweep_runs(choice.runs, prompt, length, options)
+given = sampling.fork_of(originals, options)
+forks = sampling.sweep_runs(choice.runs, prompt, length, options, given) if given else []
+sampling.show_texts(originals, forks, options)
 st.caption(
-    "Low temperatures repeat what is likeliest, high ones spread the probability over everything. "
-    "All texts share one noise, so a text changes only from the token on where the temperature "
-    "changes the choice. Hover a token for its ten likeliest; click one to put another in its "
-    "place and let every model go on from there. Bars: the twelve likeliest next tokens after the "
-    "prompt, of the softmax over the full vocabulary."
+    "Low temperatures repeat the likeliest tokens, high ones make all tokens about equally likely. "
+    "All texts use the same noise: a text changes only from the token on that the temperature "
+    "changes. Hover a token for its ten likeliest alternatives. Click one to put another in its "
+    "place; every model then continues from there. Bars: the twelve likeliest tokens after the "
+    "prompt, their softmax taken over the full vocabulary."
 )
 
 with st.expander("Take it with you"):
     names = [info.name for info in choice.runs]
-    chosen = st.selectbox("Model", names, key="download_run")
-    info, said = choice.runs[names.index(chosen)], originals[names.index(chosen)]
+    place = names.index(st.selectbox("Model", names, key=state.DOWNLOAD_RUN))
+    info, sweep = choice.runs[place], originals[place]
     left, right = st.columns(2)
     left.download_button(
         "generate.txt",
-        lambda: sweeps.generate_txt(page.run(*page.stamp(info)), prompt, temperature, cuts),
+        lambda: sweeps.generate_txt(caches.run(info), prompt, temperature, options),
         "generate.txt",
         "text/plain",
         icon=":material/description:",
@@ -43,7 +42,7 @@ with st.expander("Take it with you"):
     )
     right.download_button(
         "sweep.csv",
-        lambda: sweeps.frame(said).to_csv(index=False),
+        lambda: sweeps.frame(sweep).to_csv(index=False),
         "sweep.csv",
         "text/csv",
         icon=":material/table:",

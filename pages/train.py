@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from rnnviz.app import page, train, training_panels
+from rnnviz.app import page, train, train_settings, training_panels
 
-page.begin("train")
-st.title("Train")
+page.start_page("Train")
 st.markdown(
     "Choose a text and one or more cell types. A training goes on when you look at other pages or "
     "close this one; its models appear in the list of every page."
@@ -19,9 +18,10 @@ with text:
     train.show_text(prepared)
 with sizes:
     st.subheader("Models")
-    models, config = train.settings()
-    train.begin(prepared, models, config)
+    models, config = train_settings.settings()
+    train.submit_button(prepared, models, config)
     st.caption(
-        "All cell types get the same text, sizes, seed, batches and time; only the learning rate "
-        "follows the type, unless you set one: a rate that serves an LSTM lets a ReLU-RNN overflow."
+        "All cell types get the same text, sizes, seed, batches and time. Only the learning rate "
+        "depends on the type, unless you set one: a rate that suits an LSTM makes a ReLU-RNN "
+        "overflow."
     )

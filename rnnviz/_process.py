@@ -14,7 +14,7 @@ from collections.abc import Generator
 
 TIDY_SECONDS = 2.0
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's mallopt
-_turns = threading.Semaphore(os.cpu_count() or 1)
+_slots = threading.Semaphore(os.cpu_count() or 1)
 
 
 @functools.cache
@@ -50,9 +50,10 @@ def one_core() -> None:
 
 
 @contextlib.contextmanager
-def turn() -> Generator[None]:
-    """A page computes when one of the cores is free: more at once would end later, all of them."""
-    with _turns:
+def compute_slot() -> Generator[None]:
+    """Wait for a free core, then compute on it: more pages at once than cores would all end
+    later."""
+    with _slots:
         one_core()
         yield
 

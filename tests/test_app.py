@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from rnnviz import RNNModel, Run, RunInfo, Vocab, _paths, list_runs, load_run, save_run
-from rnnviz.app import sampling, sidebar
+from rnnviz.app import address, sampling, sidebar
 from rnnviz.data import builtin
 from rnnviz.runs import archive, library, store
 from tests import test_imports
@@ -54,11 +54,11 @@ def test_each_page_shows_a_picture_of_the_shipped_models(page):
     assert app.caption
 
 
-@pytest.mark.parametrize("corpus", sidebar.PRESETS)
+@pytest.mark.parametrize("corpus", builtin.EXAMPLES)
 def test_gates_of_each_example_text(corpus):
     app = opened("pages/gates.py")
     app.sidebar.selectbox(key="example").set_value(corpus).run()
-    assert app.session_state["text"] == sidebar.PRESETS[corpus][1]
+    assert app.session_state["text"] == builtin.EXAMPLES[corpus][1]
     assert is_fine(app)
 
 
@@ -165,7 +165,7 @@ def test_odd_texts_give_a_picture(page, text):
     app = opened(page, runs=["recall-lstm", "python-docs-gru"], text=text)
     assert is_fine(app)
     assert app.caption
-    if len(text) > sidebar.MAX_URL_TEXT:
+    if len(text) > address.MAX_URL_TEXT:
         assert "text" not in app.query_params
         assert "left out" in app.info[0].value
 
@@ -328,7 +328,7 @@ def test_a_model_that_vanished_while_it_was_shown_is_one_sentence(own_folder):
 
 
 def models_alone() -> AppTest:
-    """The page without app.py, with which AppTest starts every run again (see ui.begin): a
+    """The page without app.py, with which AppTest starts every run again (see `start_page`): a
     pressed button would be forgotten."""
     return AppTest.from_file(str(Path(APP).parent / "pages/models.py"), default_timeout=60).run()
 

@@ -136,6 +136,31 @@ def test_the_choice_follows_over_pages_and_back(server, page):
     expect(page.get_by_label("Text", exact=True)).to_have_value("Bab?B")
 
 
+def test_what_a_link_opens_is_there_on_the_next_page_at_once(server, page):
+    """Without a second run of the first page, in which Streamlit would store the values."""
+    open_page(page, f"{server.url}/gates?runs=recall-lstm&text=Bab%3FB")
+    unit = page.get_by_label("Unit", exact=True).input_value()
+    for name, url in (("Cell state", "states"), ("Gradients", "gradients"), ("Gates", "gates")):
+        page.get_by_role("link", name=name).first.click()
+        expect(page.get_by_label("Text", exact=True)).to_have_value("Bab?B")
+        page.wait_for_url(re.compile(rf"{url}\?runs=recall-lstm&text=Bab"))
+        page.locator(".token").first.wait_for()
+    expect(page.get_by_label("Unit", exact=True)).to_have_value(unit)
+
+
+def test_a_unit_chosen_by_a_click_is_that_of_the_next_page(server, page):
+    open_page(page, f"{server.url}/gates?runs=recall-lstm&text=Aabc%3FA")
+    before = page.get_by_label("Unit", exact=True).input_value()
+    page.locator(".area").nth(1).click(position={"x": 30, "y": 60})
+    expect(page.get_by_label("Unit", exact=True)).not_to_have_value(before)
+    unit = page.get_by_label("Unit", exact=True).input_value()
+    for name in ("Cell state", "Models", "Gates"):
+        page.get_by_role("link", name=name).first.click()
+        expect(page.locator("h1")).to_have_text(name)
+        if name != "Models":
+            expect(page.get_by_label("Unit", exact=True)).to_have_value(unit)
+
+
 def test_every_shipped_run_is_offered_with_type_and_loss(server, page):
     open_page(page, f"{server.url}/gates?runs=recall-lstm&text=A%3FA")
     page.get_by_role("combobox", name="Models shown").click()

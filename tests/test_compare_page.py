@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from rnnviz import RNN_TYPES, TrainConfig, _paths, list_runs
 from rnnviz.analysis import gradient_decay, text_view
-from rnnviz.app import compare, page, sidebar, train
+from rnnviz.app import caches, compare, sidebar, train_estimate, training_caches
 from rnnviz.data import builtin
 from rnnviz.data.corpus import make_corpus
 from rnnviz.data.source import CorpusError, Source
@@ -84,7 +84,7 @@ def test_the_table_has_the_numbers_of_each_run():
         run = store.load_run(info.path)
         half_life = gradient_decay.decay_of_loss(run, TEXT, 0, len(TEXT) - 2).half_life
         assert row["half-life, tokens"] == pytest.approx(half_life)
-        gates = text_view.view(run, page.validation_text(info.corpus), 0).gates
+        gates = text_view.view(run, caches.validation_text(info.corpus), 0).gates
         values = [v for n in "iforz" if n in gates for v in gates[n].ravel().tolist()]
         outside = sum(not 0.1 <= v <= 0.9 for v in values)
         assert bool(values) == (info.rnn_type in ("LSTM", "GRU"))
@@ -189,7 +189,7 @@ def test_without_snapshots_the_page_says_what_makes_them(monkeypatch):
 def test_all_four_are_handed_to_the_trainer(monkeypatch):
     submitted, links = [], []
     jobs = SimpleNamespace(submit=submitted.append, list=tuple)
-    monkeypatch.setattr(page, "jobs", lambda: jobs)
+    monkeypatch.setattr(training_caches, "jobs", lambda: jobs)
     monkeypatch.setattr(compare.st, "page_link", lambda page, **_: links.append(page))
     app = opened(PAGE, runs=["recall-lstm"], text="Ab?A", four=True)
     app.selectbox(key="four_corpus").set_value("brackets")
@@ -217,7 +217,7 @@ def test_all_four_are_handed_to_the_trainer(monkeypatch):
 
 
 def test_equal_parameters_of_a_large_vocabulary_are_said_to_be_those_of_its_matrices(monkeypatch):
-    monkeypatch.setattr(train, "_speed", lambda *_: None)
+    monkeypatch.setattr(train_estimate, "_speed", lambda *_: None)
     app = opened(PAGE, text="def f", four=True, four_corpus="python-docs", four_level="word")
     app.button_group(key="four_equal").set_value("parameters").run()
     assert is_fine(app)

@@ -8,6 +8,7 @@ import torch
 
 from rnnviz import RNN_TYPES, gradient_flow, influence, recurrent_jacobian, trace_model
 from rnnviz.analysis import gradient_decay, learning_curves
+from rnnviz.figures import gradients
 from tests.test_text_view import some_run
 
 TEXT = "ab a\nb ab a b\n"
@@ -103,3 +104,19 @@ def test_a_forget_bias_moves_the_lstm():
         gradient_decay.laboratory("LSTM", 1.0, bias, 16, 100, clip=False) for bias in (-2.0, 4.0)
     )
     assert high[0] > low[0] + 5  # decades, at the far end
+
+
+@pytest.mark.parametrize("kind", RNN_TYPES)
+def test_lines_of_a_model_are_its_norms_and_what_truncation_hides_is_pale(kind):
+    decay = gradient_decay.decay_of_loss(grown(kind), TEXT, 1, 9)
+    model = gradients.ModelDecay(kind, "#000000", "solid", decay)
+    lines = gradients.norm_lines([model], 0)
+    norms = [norm for norm in (decay.h, decay.c) if norm is not None]
+    assert [line.log10.tolist() for line in lines] == [norm.tolist() for norm in norms]
+    seen, pale = gradients.norm_lines([model], 4)[:2]
+    assert np.isneginf(seen.log10[:8]).all()
+    assert np.isfinite(seen.log10[8:]).all()
+    assert (pale.legend, pale.opacity) == (False, 0.3)
+    assert pale.log10.tolist() == decay.h.tolist()
+    carriers = [len(gradients.carrier_lines([model], cell, "bound")) for cell in (True, False)]
+    assert carriers == {"LSTM": [2, 0], "GRU": [0, 0]}.get(kind, [0, 2])

@@ -98,7 +98,7 @@ def test_pages_compute_on_one_core_each_and_a_training_on_all_but_one(monkeypatc
     before, seen = torch.get_num_threads(), {}
 
     def page() -> None:
-        with _process.turn():
+        with _process.compute_slot():
             seen["page"] = torch.get_num_threads()
 
     def training() -> None:
@@ -120,11 +120,11 @@ def test_pages_compute_on_one_core_each_and_a_training_on_all_but_one(monkeypatc
 
 
 def test_no_more_pages_compute_at_once_than_there_are_cores(monkeypatch):
-    monkeypatch.setattr(_process, "_turns", threading.Semaphore(2))
+    monkeypatch.setattr(_process, "_slots", threading.Semaphore(2))
     now, most, lock = [], [], threading.Lock()
 
     def page() -> None:
-        with _process.turn():
+        with _process.compute_slot():
             with lock:
                 now.append(1)
                 most.append(len(now))

@@ -498,7 +498,13 @@ def test_whatever_is_saved_can_be_read_again(tmp_path, loss):
 
 @pytest.mark.parametrize(
     "module_name",
-    ["rnnviz", "rnnviz.runs.importing", "rnnviz.analysis.text_view", "rnnviz.app.page"],
+    [
+        "rnnviz",
+        "rnnviz.runs.importing",
+        "rnnviz.analysis.text_view",
+        "rnnviz.app.page",
+        "rnnviz.app.models",
+    ],
 )
 def test_torch_is_not_imported_before_it_is_needed(module_name):
     code = f"import sys, {module_name}; print('torch' in sys.modules)"

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from rnnviz import StepRecord, TrainConfig, list_runs
-from rnnviz.app import page, train, training_panels
+from rnnviz.app import train_estimate, training_caches, training_panels
 from rnnviz.data.source import from_text
 from rnnviz.jobs.plan import Plan
 from tests.test_app import is_fine, opened
@@ -22,9 +22,9 @@ PAGE = "pages/train.py"
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "runs"))
     yield tmp_path / "runs"
-    for job in page.jobs().list():
+    for job in training_caches.jobs().list():
         job.stop()
-    wait(lambda: not any(job.active for job in page.jobs().list()))
+    wait(lambda: not any(job.active for job in training_caches.jobs().list()))
 
 
 def pasted(text: str, **state) -> AppTest:
@@ -71,7 +71,7 @@ def test_while_a_training_runs_parameters_are_known_and_an_earlier_speed_stays(m
     app = pasted(LINE * 400, train_minutes=10.0)
     speed = app.table[0].value["Tokens/s"].tolist()
     button(app, "Train").click().run()
-    monkeypatch.setattr(train, "FRESH", 0)
+    monkeypatch.setattr(train_estimate, "FRESH", 0)
     app.run()
     assert is_fine(app)
     assert app.table[0].value["Tokens/s"].tolist() == speed
@@ -80,7 +80,7 @@ def test_while_a_training_runs_parameters_are_known_and_an_earlier_speed_stays(m
     row = app.table[0].value.iloc[0]
     assert row["Parameters"] == "756"
     assert (row["Tokens/s"], row["Passes"], row["Minutes"]) == ("–", "–", "10")
-    page.jobs().list()[-1].stop()
+    training_caches.jobs().list()[-1].stop()
 
 
 def test_the_first_models_that_a_training_shows_are_one_of_each_type():
@@ -99,7 +99,7 @@ def test_the_first_models_that_a_training_shows_are_one_of_each_type():
         for kind in ("LSTM", "GRU")
         for seed in range(3)
     ]
-    job = page.jobs().submit(plans)
+    job = training_caches.jobs().submit(plans)
     wait(lambda: not job.active)
     names = ["LSTM-0", "GRU-0", "LSTM-1", "LSTM-2", "GRU-1", "GRU-2"]
     assert training_panels._one_of_each_first(job) == names
@@ -120,7 +120,7 @@ def test_a_training_is_watched_to_its_end_and_its_models_are_listed(folder):
     app = pasted(LINE * 400, train_types=["LSTM", "GRU"])
     button(app, "Train").click().run()
     assert is_fine(app)
-    (job,) = [job for job in page.jobs().list() if job.active]
+    (job,) = [job for job in training_caches.jobs().list() if job.active]
     wait(lambda: bool(job.progress[0].records))
     app.run()
     assert is_fine(app)
@@ -138,7 +138,7 @@ def test_a_second_training_waits_in_line_and_says_so():
     button(app, "Train").click().run()
     assert is_fine(app)
     assert "Waits in line" in said(app)
-    first, second = [job for job in page.jobs().list() if job.active]
+    first, second = [job for job in training_caches.jobs().list() if job.active]
     wait(lambda: bool(first.progress[0].records))
     stop = [button for button in app.button if button.label == "Stop"]
     assert len(stop) == 2
@@ -178,7 +178,7 @@ def test_a_loss_that_is_not_finite_is_one_sentence():
     app = pasted(LINE * 400, train_types=["RNN_RELU"], train_recipe="sgd", train_lr=1e6)
     app.number_input(key="train_clip").set_value(1000.0).run()
     button(app, "Train").click().run()
-    job = page.jobs().list()[-1]
+    job = training_caches.jobs().list()[-1]
     wait(lambda: not job.active)
     app.run()
     assert not app.exception

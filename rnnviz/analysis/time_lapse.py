@@ -40,7 +40,7 @@ class Moment:
         if self.view.info.cue is None:
             return f"After {step:,} steps the text costs {self.nats:.3f} nats a token."
         costs = "there is none here" if np.isnan(self.nats) else f"{self.nats:.3f} nats"
-        return f"After {step:,} steps, a token after the cue: {costs}. It learns nothing else."
+        return f"After {step:,} steps, a token after the cue: {costs}. Only these tokens count."
 
 
 def moment(run: Run, text: str, layer: int) -> Moment:

@@ -1,43 +1,200 @@
-"""Gradients of the page Gradients, computed once for a run, a text and a target."""
+"""Everything that is computed once and kept for all sessions.
+
+A run is identified by its folder and the time at which its weights changed; what is computed of
+it also by the text and the layer. torch is imported late: the first elements are drawn without.
+"""
 
 from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
-from rnnviz._process import turn
-from rnnviz.analysis import gradient_decay
+from rnnviz import _paths
+from rnnviz._process import compute_slot
+from rnnviz.analysis import gradient_decay, text_view, time_lapse, token_scores
 from rnnviz.analysis.gradient_decay import GradientDecay
-from rnnviz.app import page
-from rnnviz.app.page import Choice
-from rnnviz.runs.info import RunInfo
+from rnnviz.analysis.sweeps import RunSweep
+from rnnviz.analysis.text_view import Saturation, View
+from rnnviz.analysis.time_lapse import Moment
+from rnnviz.app.state import Choice
+from rnnviz.data import builtin, corpus
+from rnnviz.data.source import CorpusError
+from rnnviz.nn.cell_types import CELL_TYPES
+from rnnviz.runs import snapshots, store
+from rnnviz.runs.info import RunError, RunInfo, read_info
+from rnnviz.runs.names import runs_folder
+
+if TYPE_CHECKING:
+    from rnnviz.runs.run import Run
+
+MAX_SWEEPS = 12  # that are kept, some megabytes each
+
+
+def run_list() -> dict[str, RunInfo]:
+    """Runs by name; a run.json is read again when it changed."""
+    found: dict[str, RunInfo] = {}
+    for folder in (_paths.SHIPPED_RUNS, runs_folder()):
+        for file in sorted(folder.glob("*/run.json")):
+            try:
+                info = _info(str(file.parent), file.stat().st_mtime_ns)
+            except (RunError, OSError, UnicodeError):  # a folder's name may not be text
+                continue
+            found.setdefault(info.name, info)
+    return found
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _info(path: str, changed: int) -> RunInfo:
+    return read_info(path)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _run(path: str, changed: int) -> Run:
+    return store.load_run(path)
+
+
+def run(info: RunInfo) -> Run:
+    """A run with its model. Raises FileNotFoundError when it is gone, RunError for a damaged
+    one; so do all functions below that take an `info`."""
+    return _run(*stamp(info))
+
+
+def stamp(info: RunInfo) -> tuple[str, int]:
+    """Where a run is and when it changed. Raises FileNotFoundError when it is gone."""
+    return str(info.path), (info.path / "weights.safetensors").stat().st_mtime_ns
+
+
+def key(info: RunInfo, text: str, layer: int) -> tuple[str, int, str, int]:
+    """What results are cached by: the run as it is on disk now, a text, one of its layers."""
+    return *stamp(info), text, min(layer, info.model["num_hidden_layers"] - 1)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _view(path: str, changed: int, text: str, layer: int) -> View:
+    with compute_slot():
+        return text_view.view(_run(path, changed), text, layer)
+
+
+def view(info: RunInfo, text: str, layer: int) -> View:
+    return _view(*key(info, text, layer))
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _saturation(path: str, changed: int, text: str, layer: int) -> Saturation:
+    """Keeps two numbers a unit, not the gates that they are counted from."""
+    with compute_slot():
+        return text_view.saturation(text_view.view(_run(path, changed), text, layer))
+
+
+def saturation(info: RunInfo, choice: Choice) -> Saturation:
+    """The gates of a run on validation text of its own corpus, or on the sidebar's text where
+    there is none here."""
+    own = validation_text(info.corpus)
+    if own:
+        return _saturation(*key(info, own, choice.layer))
+    return text_view.saturation(view(info, choice.text, choice.layer))
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def validation_text(name: str) -> str:
+    """The beginning of a built-in corpus' validation part; "" where the corpus is not here."""
+    if name not in builtin.BUILT_IN:
+        return ""
+    try:
+        return corpus.read(name).texts[1][: 8 * text_view.MAX_TOKENS]
+    except CorpusError:
+        return ""
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _decay_of_loss(path: str, changed: int, text: str, layer: int, target: int) -> GradientDecay:
-    with turn():
-        return gradient_decay.decay_of_loss(page.run(path, changed), text, layer, target)
+    with compute_slot():
+        return gradient_decay.decay_of_loss(_run(path, changed), text, layer, target)
+
+
+def decay_of_loss(info: RunInfo, choice: Choice, target: int) -> GradientDecay:
+    return _decay_of_loss(*key(info, choice.text, choice.layer), target)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _influence(path: str, changed: int, text: str, layer: int) -> np.ndarray:
-    with turn():
-        return gradient_decay.influence_log10(page.run(path, changed), text, layer)
-
-
-@st.cache_resource(max_entries=512, show_spinner=False)
-def laboratory(
-    rnn_type: str, gain: float, forget_bias: float, size: int, steps: int, clip: bool
-) -> np.ndarray:
-    """`gradient_decay.laboratory`, cached: most sliders go back and forth over few places."""
-    with turn():
-        return gradient_decay.laboratory(rnn_type, gain, forget_bias, size, steps, clip)
-
-
-def decay_of_loss(info: RunInfo, choice: Choice, target: int) -> GradientDecay:
-    """How one loss of a run reaches back, cached."""
-    return _decay_of_loss(*page.key(info, choice.text, choice.layer), target)
+    with compute_slot():
+        return gradient_decay.influence_log10(_run(path, changed), text, layer)
 
 
 def influence(info: RunInfo, choice: Choice) -> np.ndarray:
-    return _influence(*page.key(info, choice.text, choice.layer))
+    return _influence(*key(info, choice.text, choice.layer))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _log_probs(path: str, changed: int, text: str) -> np.ndarray:
+    with compute_slot():
+        return token_scores.log_probs(_run(path, changed), text)
+
+
+def log_probs(info: RunInfo, text: str) -> np.ndarray:
+    return _log_probs(*stamp(info), text)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _sample(path: str, changed: int, text: str, temperature: float, seed: int) -> str:
+    with compute_slot():
+        return time_lapse.write(_run(path, changed), text, temperature, seed)
+
+
+def sample(info: RunInfo, text: str, temperature: float, seed: int) -> str:
+    return _sample(*stamp(info), text, temperature, seed)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _moment(path: str, changed: int, text: str, layer: int, step: int) -> Moment:
+    with compute_slot():
+        return time_lapse.moment(snapshots.load(read_info(path), step), text, layer)
+
+
+def moment(info: RunInfo, text: str, layer: int, step: int) -> Moment:
+    """The run as it was after one step of its training."""
+    return _moment(*key(info, text, layer), step)
+
+
+@st.cache_resource
+def _sweeps() -> tuple[OrderedDict, threading.Lock]:
+    return OrderedDict(), threading.Lock()
+
+
+def sweep(key: tuple, make: Callable[[], RunSweep]) -> RunSweep:
+    """The sweep that was made for a key, or `make()`; the last MAX_SWEEPS are kept. Streamlit's
+    own cache would show the progress bar again."""
+    memory, lock = _sweeps()
+    with lock:
+        if key in memory:
+            memory.move_to_end(key)
+            return memory[key]
+    made = make()
+    with lock:
+        memory[key] = made
+        while len(memory) > MAX_SWEEPS:
+            memory.popitem(last=False)
+    return made
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _laboratory(
+    rnn_type: str, gain: float, forget_bias: float, size: int, steps: int, clip: bool
+) -> np.ndarray:
+    with compute_slot():
+        return gradient_decay.laboratory(rnn_type, gain, forget_bias, size, steps, clip)
+
+
+def laboratory(
+    rnn_type: str, gain: float, forget_bias: float, size: int, steps: int, clip: bool
+) -> np.ndarray:
+    """`gradient_decay.laboratory`. The bias counts only where there is a forget gate: another
+    cell type is not computed anew for it."""
+    own = forget_bias if "f" in CELL_TYPES[rnn_type].gates else 0.0
+    return _laboratory(rnn_type, gain, own, size, steps, clip)

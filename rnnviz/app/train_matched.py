@@ -1,52 +1,32 @@
-"""All four cell types on one text, of equal width or size: what Compare hands to the trainer."""
+"""All cell types on one text, of equal width or size: what Compare hands to the trainer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from rnnviz.app import page, train
-from rnnviz.data import builtin
+from rnnviz.app import navigation, state, train_estimate, training_caches
+from rnnviz.data.builtin import BUILT_IN
 from rnnviz.data.source import CorpusError
 from rnnviz.jobs import matched
-from rnnviz.jobs.plan import why_not
+from rnnviz.jobs.plan import Prepared, why_not
 from rnnviz.nn.parameter_count import parameters
 
 if TYPE_CHECKING:
     from rnnviz.training.config import TrainConfig
 
 MIN_COUNT = {"char": 20, "word": 2}  # as for the models that ship
+MAX_EMBEDDING = 128
 
 
 def train_all() -> None:
     """Controls, what they would train, and the button that hands it to the trainer."""
-    first, second, third, fourth = st.columns(4)
-    spec = first.selectbox("Corpus", list(builtin.BUILT_IN), key="four_corpus")
-    level = second.segmented_control(
-        "Tokens", ("char", "word"), default="char", key="four_level", required=True
-    )
-    equal = third.segmented_control(
-        "Equal", ("width", "parameters"), default="width", key="four_equal", required=True
-    )
-    budget = fourth.segmented_control(
-        "Budget of each",
-        ("steps", "minutes"),
-        default="steps",
-        key="four_budget",
-        required=True,
-        help="Equal minutes are not equal steps: the slower cell type sees less text.",
-    )
-    left, middle, right = st.columns(3)
-    width = left.number_input("Hidden units of the LSTM", 8, 1024, 128, key="four_width")
-    seeds = middle.number_input("Seeds", 1, 5, 1, key="four_seeds")
-    if budget == "steps":
-        spent = right.number_input("Steps", 1, 1_000_000, 1_000, 500, key="four_steps")
-    else:
-        spent = right.number_input("Minutes", 0.1, 120.0, 2.0, 0.5, key="four_minutes")
+    spec, level, equal, budget = _pick_conditions()
+    width, seeds, spent = _pick_sizes(budget)
     try:
-        source = train.built_in(spec)
-        prepared = train.in_tokens(source, level, MIN_COUNT[level], spec)
+        source = training_caches.source(spec)
+        prepared = training_caches.in_tokens(source, level, MIN_COUNT[level], spec)
     except CorpusError as error:
         st.error(f"{error}.")
         return
@@ -54,46 +34,94 @@ def train_all() -> None:
 
     model = {
         "vocab_size": len(prepared.corpus.vocab),
-        "embedding_size": min(width, 128),
+        "embedding_size": min(width, MAX_EMBEDDING),
         "hidden_size": width,
         "num_hidden_layers": 1,
         "dropout": 0.0,
         "tie_weights": False,
     }
     sizes = matched.models(model, equal)
-    shapes = [{k: v for k, v in of.items() if k != "vocab_size"} for of in sizes.values()]
     config = TrainConfig(**{budget: spent})
-    reason = why_not(prepared.corpus, shapes, config)
-    if reason:
-        st.warning(reason)
-    else:
-        train.expect(prepared, shapes, config, seeds)
-    recurrent = [parameters(of).recurrent for of in sizes.values()]
-    least, most = min(recurrent), max(recurrent)
-    if equal == "parameters" and most > 2 * least:
-        st.caption(
-            "Embedding and projection dominate: of equally many parameters in all, the recurrent "
-            f"parts have {least:,} to {most:,}."
-        )
-    st.caption(
-        f"{len(sizes) * seeds} models, one layer, vocabulary {model['vocab_size']:,}, embedding "
-        f"{model['embedding_size']}. Each cell type has a learning rate of its own."
-    )
+    can_train = _show_estimate(prepared, sizes, config, seeds)
+    _show_sizes(sizes, equal, seeds)
     st.button(
         "Train all four",
         type="primary",
         icon=":material/play_arrow:",
-        disabled=bool(reason),
+        disabled=not can_train,
         on_click=_submit,
         args=(spec, level, sizes, seeds, config),
     )
-    if submitted := st.session_state.pop("submitted", 0):
+    if submitted := st.session_state.pop(state.SUBMITTED, 0):
         st.success(f"{submitted} models wait for the trainer.")
-        st.page_link("pages/train.py", label="See them learn", icon=":material/model_training:")
+        target = navigation.TRAIN
+        st.page_link(target.file, label="See them learn", icon=target.icon)
 
 
-def _submit(spec: str, level: str, sizes: dict, seeds: int, config: TrainConfig) -> None:
-    recipe = (MIN_COUNT[level], sizes, seeds, config)
-    plans = matched.plans(train.built_in(spec), spec, level, *recipe)
-    page.jobs().submit(plans)
-    st.session_state["submitted"] = len(plans)
+def _pick_conditions() -> tuple[str, str, str, str]:
+    """Corpus, level of tokens, what is equal, and the unit of the budget."""
+    first, second, third, fourth = st.columns(4)
+    spec = first.selectbox("Corpus", list(BUILT_IN), key=state.FOUR_CORPUS)
+    level = second.segmented_control(
+        "Tokens", ("char", "word"), default="char", key=state.FOUR_LEVEL, required=True
+    )
+    equal = third.segmented_control(
+        "Equal", ("width", "parameters"), default="width", key=state.FOUR_EQUAL, required=True
+    )
+    budget = fourth.segmented_control(
+        "Budget of each",
+        ("steps", "minutes"),
+        default="steps",
+        key=state.FOUR_BUDGET,
+        required=True,
+        help="Equal minutes are not equal steps: the slower cell type sees less text.",
+    )
+    return spec, level, equal, budget
+
+
+def _pick_sizes(budget: str) -> tuple[int, int, float]:
+    """Width, seeds and the budget in its unit."""
+    left, middle, right = st.columns(3)
+    width = left.number_input("Hidden units of the LSTM", 8, 1024, 128, key=state.FOUR_WIDTH)
+    seeds = middle.number_input("Seeds", 1, 5, 1, key=state.FOUR_SEEDS)
+    if budget == "steps":
+        spent = right.number_input("Steps", 1, 1_000_000, 1_000, 500, key=state.FOUR_STEPS)
+    else:
+        spent = right.number_input("Minutes", 0.1, 120.0, 2.0, 0.5, key=state.FOUR_MINUTES)
+    return width, seeds, spent
+
+
+def _show_estimate(
+    prepared: Prepared, sizes: dict[str, dict[str, Any]], config: TrainConfig, seeds: int
+) -> bool:
+    """What to expect, or why these models cannot be trained; whether they can."""
+    shapes = [{k: v for k, v in of.items() if k != "vocab_size"} for of in sizes.values()]
+    if reason := why_not(prepared.corpus, shapes, config):
+        st.warning(reason)
+        return False
+    train_estimate.show_estimate(prepared, shapes, config, seeds)
+    return True
+
+
+def _show_sizes(sizes: dict[str, dict[str, Any]], equal: str, seeds: int) -> None:
+    recurrent = [parameters(of).recurrent for of in sizes.values()]
+    least, most = min(recurrent), max(recurrent)
+    if equal == "parameters" and most > 2 * least:
+        st.caption(
+            "Embedding and projection dominate: with equally many parameters in all, the recurrent "
+            f"parts have {least:,} to {most:,}."
+        )
+    model = next(iter(sizes.values()))
+    st.caption(
+        f"{len(sizes) * seeds} models, one layer, vocabulary {model['vocab_size']:,}, embedding "
+        f"{model['embedding_size']}. Each cell type has a learning rate of its own."
+    )
+
+
+def _submit(
+    spec: str, level: str, sizes: dict[str, dict[str, Any]], seeds: int, config: TrainConfig
+) -> None:
+    source = training_caches.source(spec)
+    plans = matched.plans(source, spec, level, MIN_COUNT[level], sizes, seeds, config)
+    training_caches.jobs().submit(plans)
+    st.session_state[state.SUBMITTED] = len(plans)

@@ -1,4 +1,4 @@
-"""The trainings of this server as the Train page shows them: progress, pictures, how they ended."""
+"""The trainings of this server on the Train page: progress, figures, results."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import asdict
 import pandas as pd
 import streamlit as st
 
-from rnnviz.app import page, sidebar
+from rnnviz.app import navigation, page, sidebar, state, training_caches
 from rnnviz.figures import style, training
 from rnnviz.jobs.queue import SAMPLE_TEMPERATURE, Job, Progress
 from rnnviz.nn.perplexity import perplexity
 
-MOST_POINTS = 400  # of a curve: a picture shows no more
-MOST_SAMPLES = 10
-KINDS_OF_POINT = {
+MAX_POINTS = 400  # of a curve: a figure shows no more
+MAX_SAMPLES = 10
+POINT_OF = {  # how the records of one bin become a point
     "step": "last",
     "loss": "mean",
     "valid_loss": "last",
@@ -25,12 +25,13 @@ KINDS_OF_POINT = {
 
 
 def show() -> None:
-    """The trainings that run or wait, and the last one that ended; alive while one is active."""
-    active = any(job.active for job in page.jobs().list())
+    """The trainings that run or wait, and the last one that ended; redrawn every second while one
+    is active."""
+    active = any(job.active for job in training_caches.jobs().list())
 
     @st.fragment(run_every=1.0 if active else None)
     def panels() -> None:
-        jobs = page.jobs().list()
+        jobs = training_caches.jobs().list()
         if active and not any(job.active for job in jobs):
             st.rerun()
         ended = [job for job in jobs if not job.active][-1:]
@@ -55,24 +56,24 @@ def _panel(job: Job) -> None:
         if job.active:
             right.button(
                 "Stopping …" if job.stopping else "Stop",
-                key=f"stop_{id(job)}",
+                key=state.of_job("stop", job),
                 on_click=job.stop,
                 disabled=job.stopping,
                 width="stretch",
                 help="What is learned by then is kept.",
             )
         if job.state == "waiting":
-            st.caption("Waits in line: it begins when the training before it has ended.")
+            st.caption("Waits in line: it begins when the training before it ends.")
         elif job.state == "running":
             st.progress(*_progress(job))
         else:
             _result(job)
-        _pictures(job)
+        _figures(job)
         _samples(job)
 
 
 def _progress(job: Job) -> tuple[float, str]:
-    """Share of all that is to be done, and a line about it."""
+    """The share done of all models, and a line about the one in training."""
     total = len(job.progress)
     place = max((i for i, p in enumerate(job.progress) if p.run), default=0)
     now = job.progress[place]
@@ -97,7 +98,7 @@ def _perplexity(nats: float) -> str:
 
 
 def _result(job: Job) -> None:
-    """How a training ended, and the way to its models."""
+    """How a training ended, and links to its models."""
     saved = [p for p in job.progress if p.saved]
     if job.message:
         st.error(page.plain(job.message[0].upper() + job.message[1:]))
@@ -112,25 +113,27 @@ def _result(job: Job) -> None:
         st.markdown("  \n".join(lines))
         names = _one_of_each_first(job)
         look, compare, keep = st.columns([2, 2, 3], vertical_alignment="center")
-        if look.button("See the gates", key=f"look_{id(job)}", type="primary", width="stretch"):
-            sidebar.show_on("gates", names)
-        if compare.button("Compare", key=f"compare_{id(job)}", width="stretch"):
-            st.session_state["kept_compared"] = (st.session_state["page"], names)  # all of them
-            sidebar.show_on("compare", names)
-        keep.page_link("pages/models.py", label="Name it, take it along, delete it")
+        if look.button(
+            "See the gates", key=state.of_job("look", job), type="primary", width="stretch"
+        ):
+            sidebar.show_on(navigation.GATES, names)
+        if compare.button("Compare", key=state.of_job("compare", job), width="stretch"):
+            st.session_state[state.COMPARED] = names  # all of them
+            sidebar.show_on(navigation.COMPARE, names)
+        keep.page_link(navigation.MODELS.file, label="Name it, take it along, delete it")
     elif job.state == "stopped":
         st.caption("Stopped before it began.")
 
 
 def _one_of_each_first(job: Job) -> list[str]:
-    """The saved runs, so that the four that a sidebar takes are of four cell types."""
+    """The saved runs, first one of each cell type: a sidebar takes the first four."""
     pairs = zip(job.plans, job.progress, strict=True)
     saved = [(plan.model["rnn_type"], progress.run) for plan, progress in pairs if progress.saved]
     first = dict(reversed(saved)).values()
     return sorted((name for _, name in saved), key=lambda name: name not in first)
 
 
-def _pictures(job: Job) -> None:
+def _figures(job: Job) -> None:
     dark, curves, norms, rates = page.is_dark(), [], [], []
     kinds = [plan.model["rnn_type"] for plan in job.plans]
     plans = zip(job.plans, style.dashes(kinds), job.progress, strict=True)
@@ -146,31 +149,35 @@ def _pictures(job: Job) -> None:
         rates.append((label, color, at["step"], at["lr"], dash))
     if not curves:
         return
-    st.plotly_chart(training.learning(curves, "Loss and perplexity"), key=f"learning_{id(job)}")
+    st.plotly_chart(
+        training.learning(curves, "Loss and perplexity"), key=state.of_job("learning", job)
+    )
     left, right = st.columns(2)
     figure = training.training_norms(norms, job.plans[0].config.clip, "Norm of the gradient")
-    left.plotly_chart(figure, key=f"norms_{id(job)}")
-    right.plotly_chart(training.learning_rates(rates, "Learning rate"), key=f"rates_{id(job)}")
+    left.plotly_chart(figure, key=state.of_job("norms", job))
+    right.plotly_chart(
+        training.learning_rates(rates, "Learning rate"), key=state.of_job("rates", job)
+    )
     st.caption(
-        "Lines: the loss of the batches, the mean since the point before. Marks: validation. Where "
-        "validation rises and training falls on, the model learns its text by heart. The norm is "
-        "that of all parameters before clipping; above the dotted line it is cut."
+        "Lines: the loss of the batches, the mean since the last point. Marks: validation. Where "
+        "validation rises while training still falls, the model learns its text by heart. The "
+        "norm is that of all parameters before clipping; above the dotted line it is cut."
     )
 
 
 def _thinned(progress: Progress) -> dict:
-    """Its records by field, each (N,) of floats: neighbours are drawn together into one point."""
-    records = pd.DataFrame([asdict(r) for r in list(progress.records)])[list(KINDS_OF_POINT)]
-    bins = pd.RangeIndex(len(records)) // math.ceil(len(records) / MOST_POINTS)
-    points = records.astype(float).groupby(bins).agg(KINDS_OF_POINT)
+    """Its records by field, (N,) floats each. Of many records, neighbours become one point."""
+    records = pd.DataFrame([asdict(r) for r in list(progress.records)])[list(POINT_OF)]
+    bins = pd.RangeIndex(len(records)) // math.ceil(len(records) / MAX_POINTS)
+    points = records.astype(float).groupby(bins).agg(POINT_OF)
     return {name: points[name].to_numpy() for name in points}
 
 
 def _samples(job: Job) -> None:
-    """What each model wrote at its last evaluation, and before."""
+    """What each model wrote at its last evaluation, and at earlier ones."""
     for column, progress in page.side_by_side([p for p in job.progress if p.samples]):
         with column:
-            (step, text), *before = progress.samples[: -MOST_SAMPLES - 1 : -1]
+            (step, text), *before = progress.samples[: -MAX_SAMPLES - 1 : -1]
             name = page.plain(progress.run)
             st.markdown(f"**{name}** writes at step {step:,}, temperature {SAMPLE_TEMPERATURE:g}")
             st.code(text, None, wrap_lines=True, height=240)

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from rnnviz.analysis.gradient_decay import GradientDecay, truncated
 from rnnviz.figures.style import power_ticks
+
+H_DASHES = ("solid", "longdash", "dashdot", "longdashdot")  # "dash" is c, "dot" a bound
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,49 @@ class Decay:
     dash: str = "solid"
     opacity: float = 1.0
     legend: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class ModelDecay:
+    """How far one loss of a model reaches back; `dash`: of its lines of h."""
+
+    name: str
+    color: str
+    dash: str
+    decay: GradientDecay
+
+
+def norm_lines(models: Sequence[ModelDecay], window: int) -> list[Decay]:
+    """The norms of dL/dh and, where there is a cell state, of dL/dc.
+
+    With truncated BPTT in windows of `window` tokens (0: none), what it never sees is pale.
+    """
+    lines = []
+    for model in models:
+        half_life = model.decay.half_life
+        known = f", half-life {half_life:.1f}" if np.isfinite(half_life) else ""
+        norms = [(f"{model.name} ∥∂L/∂h∥{known}", model.decay.h, model.dash)]
+        if model.decay.c is not None:
+            norms.append((f"{model.name} ∥∂L/∂c∥", model.decay.c, "dash"))
+        for label, norm, dash in norms:
+            seen = truncated(norm, window) if window else norm
+            lines.append(Decay(label, model.color, seen, dash))
+            if window:
+                lines.append(Decay(label, model.color, norm, dash, opacity=0.3, legend=False))
+    return lines
+
+
+def carrier_lines(models: Sequence[ModelDecay], cell_state: bool, carrier: str) -> list[Decay]:
+    """The true norm beside its bound, of the models with a bound: those with a cell state, or
+    those without. `carrier`: what the bound is made of."""
+    lines = []
+    for model in models:
+        found = model.decay
+        if found.bound is not None and (found.c is not None) == cell_state:
+            true = found.c if cell_state else found.h
+            lines.append(Decay(f"{model.name}, true norm", model.color, true, model.dash))
+            lines.append(Decay(f"{model.name}, {carrier}", model.color, found.bound, "dot"))
+    return lines
 
 
 def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:

@@ -81,6 +81,12 @@ def _axes(name: str, row: int, rows: int, limits: tuple[float, float] | None) ->
     }
 
 
+def saturations(runs: Sequence[tuple[str, str, Saturation]]) -> list[go.Figure]:
+    """One figure for each gate that any of the runs (label, colour, saturation) has."""
+    gates = dict.fromkeys(gate for *_, found in runs for gate in found.shares)
+    return [saturation(gate, [run for run in runs if gate in run[2].shares]) for gate in gates]
+
+
 def saturation(gate: str, runs: Sequence[tuple[str, str, Saturation]]) -> go.Figure:
     """For one gate of each run (label, colour, saturation): the share of time above 0.9 against
     the share below 0.1, one point per unit (Karpathy et al. 2015)."""

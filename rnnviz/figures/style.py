@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from plotly.colors import sample_colorscale
 
-from rnnviz.nn.cell_types import required
+from rnnviz.nn.cell_types import SIGMOIDS, required
+
+if TYPE_CHECKING:  # exported for annotations; at runtime it would slow the first page
+    from plotly.graph_objects import Figure as Figure
 
 # One colour per cell type in every figure (Okabe and Ito 2008), lightened for the dark theme.
 COLORS = {"LSTM": "#0072B2", "GRU": "#E69F00", "RNN_TANH": "#009E73", "RNN_RELU": "#CC79A7"}
@@ -27,6 +30,10 @@ SYMBOLS = {
     "h": "hidden state",
     "c": "cell state",
     "∂L/∂x": "influence of each token",
+}
+# Ranges of the y axes of gates, with a margin; other signals have no fixed bounds.
+GATE_RANGES = dict.fromkeys(SIGMOIDS, (-0.05, 1.05)) | {
+    symbol: (-1.05, 1.05) for symbol, meaning in SYMBOLS.items() if meaning == "candidate"
 }
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 MARKERS = dict(zip(DASHES, ("circle", "square", "diamond", "cross", "x"), strict=True))
@@ -50,10 +57,10 @@ def color(kind: str, dark: bool = False) -> str:
     return required(DARK_COLORS if dark else COLORS, kind, "figures/style")
 
 
-def dashes(kinds: Sequence[str]) -> list[str]:
-    """One dash per line, given the cell type of each. Lines of one type share its colour and
-    differ in their dash."""
-    return [DASHES[kinds[:i].count(kind) % len(DASHES)] for i, kind in enumerate(kinds)]
+def dashes(kinds: Sequence[str], of: Sequence[str] = DASHES) -> list[str]:
+    """One of some dashes per line, given the cell type of each. Lines of one type share its
+    colour and differ in their dash."""
+    return [of[kinds[:i].count(kind) % len(of)] for i, kind in enumerate(kinds)]
 
 
 def log_axis(low: float, high: float, form: str) -> dict[str, Any]:

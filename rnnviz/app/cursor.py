@@ -1,0 +1,52 @@
+"""The unit and the token that are looked at: a click in a heatmap or a control chooses them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from rnnviz.analysis import text_view
+from rnnviz.analysis.text_view import View
+from rnnviz.app import components, state
+from rnnviz.app.state import KEEP
+
+
+def pick_first_token(shown: Sequence[View]) -> int:
+    """The first token shown (from 0) of a text longer than a screen."""
+    session = st.session_state
+    hidden = max(len(view.tokens) for view in shown) - text_view.WINDOW
+    if hidden <= 0:
+        return 0
+    session[state.FIRST] = min(session.get(state.FIRST, 1), hidden + 1)
+    return st.slider("First token shown", 1, hidden + 1, key=state.FIRST) - 1
+
+
+def pick_unit(
+    shown: Sequence[View], left: DeltaGenerator, right: DeltaGenerator
+) -> tuple[View, int]:
+    """The model and the unit, with a control for each in one of two columns."""
+    session, names = st.session_state, [view.info.name for view in shown]
+    chosen = session.get(state.UNIT_RUN)
+    session[state.UNIT_RUN] = chosen if chosen in names else names[0]
+    view = shown[names.index(session[state.UNIT_RUN])]
+    most = view.states["h"].shape[1] - 1
+    unit = session.get(state.UNIT, most + 1)
+    session[state.UNIT] = unit if unit <= most else text_view.most_switching_unit(view)
+    left.selectbox("Model", names, key=state.UNIT_RUN, **KEEP)
+    right.number_input("Unit", 0, most, key=state.UNIT, **KEEP)
+    components.tell("unit", [names.index(view.info.name), session[state.UNIT]])
+    return view, session[state.UNIT]
+
+
+def pick_token(view: View, label: str, most: int) -> int:
+    """The token (from 0) among the first `most`."""
+    session = st.session_state
+    if state.PLACE in session:
+        session[state.TOKEN] = view.token_at(session.pop(state.PLACE)) + 1
+    session[state.TOKEN] = min(max(session.get(state.TOKEN, most), 1), most)
+    st.number_input(
+        label, 1, most, key=state.TOKEN, **KEEP, help="Counted from 1, as under the heatmaps."
+    )
+    return session[state.TOKEN] - 1

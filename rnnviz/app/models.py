@@ -1,0 +1,175 @@
+"""The Models page: the table of all runs, what can be done with one's own, and imports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from rnnviz.analysis import comparison
+from rnnviz.app import page, state, training_caches
+from rnnviz.data.builtin import BUILT_IN
+from rnnviz.data.source import Source, from_files
+from rnnviz.nn.cell_types import CELL_TYPES
+from rnnviz.runs import archive, importing, library
+from rnnviz.runs.info import RunInfo
+from rnnviz.runs.names import runs_folder
+
+MAX_UPLOAD = 500  # MB
+OWN_TEXTS = "Texts of your own"
+_BLOCKS = [cell.blocks for cell in CELL_TYPES.values()]
+# Cell types whose weights have the same shapes: a file may not say which of them it is.
+ALIKE = [kind for kind, cell in CELL_TYPES.items() if _BLOCKS.count(cell.blocks) > 1]
+LEVELS = {"char": "characters", "word": "words"}
+LOSS = st.column_config.NumberColumn(format="%.4f")
+COLUMNS = {
+    **dict.fromkeys(("Validation, nats", "Perplexity", "Bits/character", "Test, nats"), LOSS),
+    "Parameters": st.column_config.NumberColumn(format="localized"),
+    "Saved": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+}
+
+
+def own_runs(known: Mapping[str, RunInfo]) -> dict[str, RunInfo]:
+    return {name: info for name, info in known.items() if library.is_own(info)}
+
+
+def show_table(own: Mapping[str, RunInfo], known: Mapping[str, RunInfo]) -> None:
+    """A row for each run, one's own first."""
+    rows = pd.DataFrame([_row(info, name in own) for name, info in {**own, **known}.items()])
+    st.dataframe(
+        rows.dropna(axis="columns", how="all"),
+        column_config=COLUMNS,
+        hide_index=True,
+        placeholder="–",
+    )
+
+
+def _row(info: RunInfo, is_own: bool) -> dict[str, Any]:
+    return {
+        "Model": info.name,
+        "Validation, nats": info.valid_loss,
+        "Cell type": info.rnn_type,
+        **{name.capitalize(): loss for name, loss in comparison.losses(info).items()},
+        "Corpus": info.corpus,
+        "Level": LEVELS[info.vocab.level],
+        "Parameters": info.parameters,
+        "From": "own" if is_own else "shipped",
+        "Saved": _saved_at(info) if is_own else None,
+    }
+
+
+def _saved_at(info: RunInfo) -> datetime | None:
+    """When a run was written, None once it is gone."""
+    try:
+        return datetime.fromtimestamp((info.path / "run.json").stat().st_mtime)
+    except OSError:
+        return None
+
+
+def own_models(own: Mapping[str, RunInfo]) -> None:
+    """Choose one of one's own models, download, delete or rename it."""
+    session = st.session_state
+    session[state.OWN_RUN] = session.pop(state.BROUGHT, session.get(state.OWN_RUN))
+    if session[state.OWN_RUN] not in own:
+        session[state.OWN_RUN] = next(iter(own))
+    chosen, download, remove = st.columns([2, 1, 1], vertical_alignment="bottom")
+    info = own[chosen.selectbox("Model", list(own), key=state.OWN_RUN)]
+    busy = training_caches.jobs().in_training(info.name)
+    download.download_button(
+        "Download as one file",
+        lambda: archive.pack(info),
+        f"{info.name}.safetensors",
+        on_click="ignore",
+        icon=":material/download:",
+        width="stretch",
+    )
+    if remove.button("Delete", icon=":material/delete:", width="stretch", disabled=busy):
+        _ask_to_delete(info)
+    if session.get(state.NAMED) != info.name or state.NEW_NAME not in session:
+        session[state.NAMED] = session[state.NEW_NAME] = info.name
+    with st.form(state.RENAME_FORM, border=False):
+        field, apply, _ = st.columns([2, 1, 1], vertical_alignment="bottom")
+        field.text_input("Name", key=state.NEW_NAME)
+        apply.form_submit_button(
+            "Rename", on_click=_rename, args=(info,), width="stretch", disabled=busy
+        )
+    if busy:
+        st.caption("It is being trained: it can be renamed and deleted when that has ended.")
+
+
+@st.dialog("Delete this model?")
+def _ask_to_delete(info: RunInfo) -> None:
+    st.markdown(f"{page.plain(info.name)} and its weights will be gone from this machine.")
+    keep, remove = st.columns(2)
+    if keep.button("Keep it", width="stretch"):
+        st.rerun()
+    if remove.button("Delete it", type="primary", width="stretch"):
+        with page.sentences():
+            library.delete(info)
+        st.rerun()
+
+
+def _rename(info: RunInfo) -> None:
+    session = st.session_state
+    with page.sentences():
+        session[state.OWN_RUN] = library.rename(info, session[state.NEW_NAME].strip()).name
+
+
+def bring() -> None:
+    """Upload a file, say what it does not say itself, and import it as a run."""
+    session = st.session_state
+    count = session.setdefault(state.BROUGHT_COUNT, 0)
+    left, right = st.columns(2)
+    file = left.file_uploader(
+        "A model: .safetensors or .pt",
+        ["safetensors", "pt", "pth"],
+        key=state.model_file(count),
+        max_upload_size=MAX_UPLOAD,
+    )
+    left.caption(
+        "A file downloaded here, or a model of pytorch/examples' word_language_model: its "
+        "state_dict, or what its main.py saves. Nothing in the file is run."
+    )
+    if file is None:
+        return
+    raw, corpus, texts, options = file.getvalue(), None, {}, {}
+    if not importing.is_archive(raw):
+        with right:
+            corpus, texts, options = _pick_origin()
+    if not st.button("Add to your models", type="primary", icon=":material/add:"):
+        return
+    with page.sentences(), st.spinner("Reading the model and measuring its loss ..."):
+        source = _read(corpus, texts)
+        info = importing.import_file(raw, file.name, runs_folder(), source, **options)
+        session[state.BROUGHT], session[state.BROUGHT_COUNT] = info.name, count + 1
+        st.toast(f"Added: {page.plain(info.name)}")
+        st.rerun()
+    page.show_sentence()
+
+
+def _pick_origin() -> tuple[str | None, dict[str, bytes], dict[str, Any]]:
+    """What a model's file does not say: its corpus, texts of one's own by file name, and options
+    of `import_model`."""
+    corpus = st.selectbox("Trained on", [OWN_TEXTS, *BUILT_IN], index=None, key=state.TRAINED_ON)
+    files = []
+    if corpus == OWN_TEXTS:
+        label = "train.txt, valid.txt and test.txt"
+        files = st.file_uploader(label, "txt", True, max_upload_size=MAX_UPLOAD)
+    rnn_type = st.segmented_control(
+        "Nonlinearity, of an RNN whose file does not say",
+        ALIKE,
+        format_func=lambda kind: kind.removeprefix("RNN_").lower(),
+    )
+    name = st.text_input("Name", placeholder="by corpus and cell type").strip()
+    options = {"rnn_type": rnn_type, "name": name, "spec": corpus if corpus in BUILT_IN else ""}
+    return corpus, {file.name: file.getvalue() for file in files}, options
+
+
+def _read(corpus: str | None, texts: dict[str, bytes]) -> Source | None:
+    """The texts that a model was trained on, None where none was chosen. Raises CorpusError."""
+    if corpus == OWN_TEXTS:
+        return from_files(texts)
+    return training_caches.source(corpus) if corpus else None

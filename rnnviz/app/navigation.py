@@ -1,0 +1,70 @@
+"""The list of pages, once: the router, Home's links and every jump between pages use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page. `file`: its path in the project. `link`: what Home says of it, short enough for
+    one line on a phone."""
+
+    file: str
+    title: str
+    icon: str
+    url_path: str | None = None
+    link: str = ""
+
+
+HOME = Page("pages/home.py", "Home", ":material/home:")
+GATES = Page(
+    "pages/gates.py",
+    "Gates",
+    ":material/grid_on:",
+    "gates",
+    "**Gates**: every gate at every token",
+)
+STATES = Page(
+    "pages/states.py",
+    "Cell state",
+    ":material/memory:",
+    "states",
+    "**Cell state**: what is held, and for how long",
+)
+SAMPLING = Page(
+    "pages/sampling.py",
+    "Sampling",
+    ":material/casino:",
+    "sampling",
+    "**Sampling**: text under a live temperature",
+)
+GRADIENTS = Page(
+    "pages/gradients.py",
+    "Gradients",
+    ":material/trending_down:",
+    "gradients",
+    "**Gradients**: how far back learning reaches",
+)
+TRAIN = Page(
+    "pages/train.py",
+    "Train",
+    ":material/model_training:",
+    "train",
+    "**Train**: models of your own text",
+)
+COMPARE = Page(
+    "pages/compare.py",
+    "Compare",
+    ":material/compare_arrows:",
+    "compare",
+    "**Compare**: cell types on equal terms",
+)
+MODELS = Page(
+    "pages/models.py",
+    "Models",
+    ":material/inventory_2:",
+    "models",
+    "**Models**: name, take along, bring",
+)
+PAGES = (HOME, GATES, STATES, SAMPLING, GRADIENTS, TRAIN, COMPARE, MODELS)

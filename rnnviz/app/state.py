@@ -1,0 +1,176 @@
+"""Every key of the session, named once: those of widgets, and those of the app's own values.
+
+Streamlit drops a widget's value when a page is left. A widget whose value must survive that is
+drawn with `**KEEP`; its value can then be read on every page, also on those that do not draw it.
+Streamlit knows a widget by its page and its key, so a widget of several pages starts anew on each:
+these pages set `session[key] = ...` before they draw it. There is no other way in which values are
+carried. Values of keys that belong to no widget stay in any case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from rnnviz.runs.info import RunInfo
+
+KEEP = {"persist_state": "session"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the sidebar says: the models shown, the text, the layer (from 0).
+
+    `device`: a place in the sidebar that says where the models ran, once that is known.
+    """
+
+    runs: tuple[RunInfo, ...]
+    text: str
+    layer: int
+    device: DeltaGenerator
+
+
+# All pages
+SAID = "said"  # notes that were shown in this session
+SENTENCE = "sentence"  # an error that the next run shows
+ADDRESS = "address"  # query parameters as they were last read or written
+
+# Sidebar
+RUNS = "runs"
+TEXT = "text"
+EXAMPLE = "example"
+LAYER = "layer"
+
+# The cursor: a click sets them, and so do controls
+PLACE = "place"  # a character of the text that was clicked
+FIRST = "first"
+UNIT_RUN = "unit_run"
+UNIT = "unit"
+TOKEN = "token"
+
+# Home, Gates, Cell state
+HOME_TEXT = "home"
+GATE_MAPS = "gates"
+STATE_MAPS = "states"
+COLOURED_TEXT = "coloured"
+ORDER = "order"
+UNIT_LINES = "unit_lines"
+
+# Gradients
+DECAY = "decay"
+WINDOW = "window"
+CARRIED_BY_GATES = "carried_LSTM"
+CARRIED_BY_JACOBIANS = "carried_RNN"
+INFLUENCE = "influence"
+LABORATORY = "laboratory"
+GAIN = "gain"
+FORGET_BIAS = "forget_bias"
+LAB_SIZE = "lab_size"
+LAB_STEPS = "lab_steps"
+LAB_CLIP = "lab_clip"
+
+# Sampling
+PROMPT = "prompt"
+LENGTH = "length"
+SEED = "seed"
+DICE = "dice"
+TOP_K = "top_k"
+TOP_P = "top_p"
+TEMPERATURE = "T"
+TEMPERATURE_SLIDER = "temperature"
+GENERATED = "generated"
+FORK = "fork"
+ASKED = "asked"
+ANSWER = "answer"
+DOWNLOAD_RUN = "download_run"
+
+# Train
+TRAIN_WAY = "train_way"
+TRAIN_SPEC = "train_spec"
+TRAIN_FILE = "train_file"
+TRAIN_UPLOADED = "train_uploaded"
+TRAIN_TEXT = "train_text"
+TRAIN_LEVEL = "train_level"
+TRAIN_MIN_COUNT = "train_min_count"
+TRAIN_TYPES = "train_types"
+TRAIN_HIDDEN = "train_hidden"
+TRAIN_LAYERS = "train_layers"
+TRAIN_MINUTES = "train_minutes"
+TRAIN_EMBEDDING = "train_embed"
+TRAIN_DROPOUT = "train_dropout"
+TRAIN_SEED = "train_seed"
+TRAIN_BATCH = "train_batch"
+TRAIN_LENGTH = "train_length"
+TRAIN_CLIP = "train_clip"
+TRAIN_RECIPE = "train_recipe"
+TRAIN_LR = "train_lr"
+TRAIN_TIED = "train_tied"
+TRAIN_BEGIN = "train_begin"
+
+# Compare
+COMPARED = "compared"
+TABLE = "table"
+AXIS = "axis"
+COMPARE_TEMPERATURE = "compare_temperature"
+COMPARE_NOISE = "compare_noise"
+LAPSE_RUN = "lapse_run"
+LAPSE_MAPS = "lapse"
+LAPSE_DECAY = "lapse_decay"
+LATEST = "latest"  # what the report needs of the page's fragments
+
+# Compare: train all cell types
+FOUR = "four"
+FOUR_CORPUS = "four_corpus"
+FOUR_LEVEL = "four_level"
+FOUR_EQUAL = "four_equal"
+FOUR_BUDGET = "four_budget"
+FOUR_WIDTH = "four_width"
+FOUR_SEEDS = "four_seeds"
+FOUR_STEPS = "four_steps"
+FOUR_MINUTES = "four_minutes"
+SUBMITTED = "submitted"
+
+# Models
+OWN_RUN = "own_run"
+RENAME_FORM = "rename"
+NEW_NAME = "new_name"
+NAMED = "named"  # the run whose name NEW_NAME began with
+BROUGHT = "brought"  # the run that was imported last
+BROUGHT_COUNT = "brought_count"
+TRAINED_ON = "trained_on"
+
+
+def told(name: str) -> str:
+    """Of the component that tells one value to the page's others."""
+    return f"tell_{name}"
+
+
+def lapse_step(run: str) -> str:
+    """The training step chosen for a run."""
+    return f"lapse_{run}"
+
+
+def curves(number: int) -> str:
+    return f"curves{number}"
+
+
+def tokens(number: int) -> str:
+    """The chart of one group of models that share a vocabulary."""
+    return f"tokens{number}"
+
+
+def margin(group: int, model: int) -> str:
+    return f"margin{group}-{model}"
+
+
+def of_job(part: str, job: object) -> str:
+    """One element of the panel of a training."""
+    return f"{part}_{id(job)}"
+
+
+def model_file(count: int) -> str:
+    """The uploader of model files: another key, after each import, empties it."""
+    return f"model_file_{count}"

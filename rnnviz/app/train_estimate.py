@@ -1,0 +1,81 @@
+"""What to expect of a training: parameters, speed and time, measured on this device."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from rnnviz.app import training_caches
+from rnnviz.jobs.plan import Prepared, Speed, measure_speed
+from rnnviz.nn.parameter_count import parameters
+
+if TYPE_CHECKING:
+    from rnnviz.training.config import TrainConfig
+
+FRESH = 60  # seconds that a measured speed counts: the machine's other load changes
+UNKNOWN = "–"
+_measuring = threading.Lock()  # two measurements at once would slow each other
+
+
+def show_estimate(
+    prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainConfig, seeds: int = 1
+) -> None:
+    """Show parameters, speed and time of each model, as far as they are known."""
+    with st.spinner("Measuring some steps of this shape …"):
+        speeds = [_speed(prepared, model, config) for model in models]
+    rows, minutes = [], 0.0
+    for model, speed in zip(models, speeds, strict=True):
+        row, takes = _row(prepared, model, config, speed)
+        rows.append(row)
+        minutes += seeds * takes
+    st.table(rows, hide_index=True)
+    if None in speeds:
+        st.caption("Speed is measured when no training runs.")
+        return
+    st.caption(
+        f"About {_short(minutes)} minutes in all. The speed is that of a few real steps of this "
+        f"shape, measured here on {speeds[0].device}."
+    )
+
+
+def _speed(prepared: Prepared, model: dict[str, Any], config: TrainConfig) -> Speed | None:
+    """As measured within the last minute, or now; while a training runs, as measured before it."""
+    found, vocab = training_caches.speeds(), len(prepared.corpus.vocab)
+    shape = (vocab, *model.values(), config.batch_size, config.sequence_length, config.optimizer)
+    with _measuring:
+        when, speed = found.get(shape, (-math.inf, None))
+        idle = not any(job.active for job in training_caches.jobs().list())
+        if idle and time.monotonic() > when + FRESH:
+            speed = measure_speed(prepared.corpus, model, config)
+            found[shape] = time.monotonic(), speed
+    return speed
+
+
+def _row(
+    prepared: Prepared, model: dict[str, Any], config: TrainConfig, speed: Speed | None
+) -> tuple[dict[str, str], float]:
+    """A row of the table, and the minutes that one training takes; nan where it is unknown."""
+    corpus, per_step = prepared.corpus, config.batch_size * config.sequence_length
+    rate = speed.steps_per_second if speed else math.nan
+    steps = config.steps or rate * 60 * config.minutes
+    minutes = config.minutes or steps / rate / 60
+    row = {
+        "": model["rnn_type"],
+        "Units": f"{model['hidden_size']:,}",
+        "Parameters": f"{parameters(model | {'vocab_size': len(corpus.vocab)}).total:,}",
+        "Tokens/s": UNKNOWN if speed is None else f"{rate * per_step:,.0f}",
+        "Passes": _short(steps * per_step / len(corpus.train)),
+        "Minutes": _short(minutes),
+    }
+    return row, minutes
+
+
+def _short(number: float) -> str:
+    if math.isnan(number):
+        return UNKNOWN
+    return f"{number:.2g}" if number < 10 else f"{number:,.0f}"

@@ -1,0 +1,118 @@
+"""The settings of the Train page: cell types, sizes and how they are trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from rnnviz.app import state
+from rnnviz.app.state import KEEP
+from rnnviz.nn.cell_types import RNN_TYPES
+
+if TYPE_CHECKING:
+    from rnnviz.training.config import TrainConfig
+
+RECIPES = {
+    "adamw": "AdamW: warm-up, then a cosine decay over the budget",
+    "sgd": "SGD as in the lecture notes: lr / 4 when validation stops improving",
+}
+
+
+def settings() -> tuple[list[dict[str, Any]], TrainConfig]:
+    """The models (arguments of RNNModel) and how they are trained, the same for all."""
+    types = st.pills(
+        "Cell types",
+        RNN_TYPES,
+        selection_mode="multi",
+        default=list(RNN_TYPES[:1]),
+        key=state.TRAIN_TYPES,
+        **KEEP,
+        help="Several are trained one after the other, under the same conditions.",
+    )
+    one, two, three = st.columns(3)
+    hidden = one.number_input("Hidden size", 4, 2048, 320, 4, key=state.TRAIN_HIDDEN, **KEEP)
+    layers = two.number_input("Layers", 1, 8, 1, key=state.TRAIN_LAYERS, **KEEP)
+    minutes = three.number_input(
+        "Minutes, each", 0.05, 600.0, 3.0, 0.5, format="%g", key=state.TRAIN_MINUTES, **KEEP
+    )
+    with st.expander("More settings"):
+        one, two, three = st.columns(3)
+        embedding = one.number_input(
+            "Embedding size", 4, 2048, 128, 4, key=state.TRAIN_EMBEDDING, **KEEP
+        )
+        dropout = two.number_input("Dropout", 0.0, 0.9, 0.1, 0.05, key=state.TRAIN_DROPOUT, **KEEP)
+        seed = three.number_input("Seed", 0, 2**31 - 1, 0, key=state.TRAIN_SEED, **KEEP)
+        training = _pick_batches() | _pick_recipe(types or RNN_TYPES)
+        tied = _pick_tied(can_tie=embedding == hidden)
+    from rnnviz.training.config import TrainConfig
+
+    shape = {
+        "embedding_size": embedding,
+        "hidden_size": hidden,
+        "num_hidden_layers": layers,
+        "dropout": dropout,
+        "tie_weights": tied,
+    }
+    models = [{"rnn_type": kind, **shape} for kind in RNN_TYPES if kind in types]
+    return models, TrainConfig(minutes=minutes, seed=seed, **training)
+
+
+def _pick_batches() -> dict[str, Any]:
+    one, two, three = st.columns(3)
+    return {
+        "batch_size": one.number_input("Batch, rows", 1, 512, 32, key=state.TRAIN_BATCH, **KEEP),
+        "sequence_length": two.number_input(
+            "BPTT length, tokens",
+            1,
+            1024,
+            64,
+            key=state.TRAIN_LENGTH,
+            **KEEP,
+            help="Gradients reach back at most so far (truncated BPTT).",
+        ),
+        "clip": three.number_input(
+            "Clip",
+            0.001,
+            1000.0,
+            0.25,
+            0.05,
+            format="%g",
+            key=state.TRAIN_CLIP,
+            **KEEP,
+            help="Bound of the norm of the gradient over all parameters.",
+        ),
+    }
+
+
+def _pick_recipe(types: Sequence[str]) -> dict[str, Any]:
+    """The optimizer, and a learning rate: None for each cell type's own."""
+    recipe = st.selectbox(
+        "Optimizer and recipe", RECIPES, format_func=RECIPES.get, key=state.TRAIN_RECIPE, **KEEP
+    )
+    from rnnviz.training.config import DEFAULT_LR
+
+    lr = st.number_input(
+        "Learning rate",
+        1e-6,
+        1e6,
+        None,
+        format="%g",
+        key=state.TRAIN_LR,
+        **KEEP,
+        placeholder=", ".join(f"{kind} {DEFAULT_LR[recipe][kind]:g}" for kind in types),
+        help="Empty: the rate that serves each cell type well.",
+    )
+    return {"optimizer": recipe, "lr": lr}
+
+
+def _pick_tied(can_tie: bool) -> bool:
+    wanted = st.toggle(
+        "Tie the weights of embedding and projection",
+        key=state.TRAIN_TIED,
+        **KEEP,
+        disabled=not can_tie,
+        help="Needs an embedding of the hidden size.",
+    )
+    return wanted and can_tie
