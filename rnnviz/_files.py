@@ -1,4 +1,4 @@
-"""A file is there as a whole or not at all."""
+"""Atomic writes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 
 
 def write(path: Path, content: bytes) -> None:
-    """A temporary name in the same folder, then a rename; a device or a pipe stays what it is.
+    """Write to a temporary file in the same folder and rename it; to a device or pipe directly.
 
-    The name has the number of this thread, which no other of any process has meanwhile.
+    The temporary name ends with the id of this thread, which is unique on the machine, so that two
+    writers never share a file. Raises OSError, and then leaves no temporary file behind.
     """
     if path.exists() and not path.is_file():
         path.write_bytes(content)

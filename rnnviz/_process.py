@@ -1,4 +1,4 @@
-"""How this process waits and holds memory: one way for many sessions, another for a training."""
+"""Threads and memory of this process: one setting to serve many sessions, another to train."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ _slots = threading.Semaphore(os.cpu_count() or 1)
 
 @functools.cache
 def serve_many() -> None:
-    """Settings of the app, made once.
+    """Memory settings of the app, made once a process.
 
-    What a session frees goes back to the system, which glibc by itself puts off: it has a heap a
-    thread, blocks of up to 32 MB in it, and keeps what is free between two that are not.
+    They make freed memory go back to the system. By itself glibc holds it for long: it has one heap
+    a thread, puts blocks of up to 32 MB into it, and cannot return free memory that lies between
+    two blocks in use.
     """
     _mallopt(M_ARENA_MAX, 2)
     _give_back_from(2**20)
@@ -31,17 +32,18 @@ def serve_many() -> None:
 
 @functools.cache
 def cores() -> int:
-    """Threads that torch takes by itself; asked before anything else is set."""
+    """The number of threads that torch uses by default; called before any other is set."""
     import torch
 
     return torch.get_num_threads()
 
 
 def one_core() -> None:
-    """Torch computes on one core in this thread, and in those that begin later.
+    """Let torch compute on one core, in this thread and in those that begin later.
 
-    A page is a new thread at each rerun, to which a team of threads of its own is more of a cost
-    than a help: with two the gradients of four models took 1.6 times as long as with one.
+    Each rerun of a page is a new thread, for which torch would start worker threads of its own.
+    That costs more than it saves: the gradients of four models took 1.6 times as long with two
+    threads as with one.
     """
     import torch
 
@@ -60,7 +62,7 @@ def compute_slot() -> Generator[None]:
 
 @contextlib.contextmanager
 def one_core_left() -> Generator[None]:
-    """In a training's thread: torch takes all cores but one, which it leaves to the pages."""
+    """In a training's thread: let torch use all cores but one, which is left to the pages."""
     import torch
 
     before = torch.get_num_threads()
@@ -73,8 +75,8 @@ def one_core_left() -> Generator[None]:
 
 @contextlib.contextmanager
 def blocks_kept() -> Generator[None]:
-    """Freed blocks stay at hand, for a training that asks for the same ones at each step; taken
-    from the system anew they cost it a third of its speed."""
+    """Keep freed memory in the process during a training, which asks for the same blocks at each
+    step. Asking the system for them again would cost a third of its speed."""
     _mallopt(M_MMAP_THRESHOLD, 2**25)
     _mallopt(M_TRIM_THRESHOLD, 2**29)
     try:
@@ -85,8 +87,9 @@ def blocks_kept() -> Generator[None]:
 
 
 def _tidy() -> None:
-    """Gives back what is free, and takes new imports out of sight of the garbage collector, which
-    Streamlit runs after every script: with torch loaded that is 20 ms instead of 130."""
+    """Every few seconds: give free memory back, and exclude newly imported modules from garbage
+    collection. Streamlit collects after every script; with torch loaded that takes 20 ms instead
+    of 130."""
     imported = 0
     while True:
         time.sleep(TIDY_SECONDS)
@@ -111,5 +114,5 @@ def _mallopt(what: int, value: int) -> None:
 
 
 def _glibc(function: str, *numbers: int) -> None:
-    with contextlib.suppress(OSError, AttributeError):  # not glibc: nothing to set, and no need
+    with contextlib.suppress(OSError, AttributeError):  # another C library: there is nothing to set
         getattr(ctypes.CDLL(None), function)(*numbers)

@@ -1,8 +1,8 @@
-"""The loss of a projection onto a vocabulary, its gradient taken in the forward pass.
+"""Cross entropy after a projection onto a vocabulary; its gradient is computed in the forward pass.
 
-The derivative of -log softmax(logits)[target] by the logits is softmax(logits) - onehot(target),
-known as soon as the softmax is. So a block of rows is projected, made into probabilities in place
-and multiplied back while it is at hand; no (N,V) array outlives its block.
+The derivative of -log softmax(logits)[target] by the logits is softmax(logits) - onehot(target): it
+is known as soon as the softmax is. So rows are taken in blocks: each block is projected, turned
+into probabilities in place and multiplied back at once, and no (N,V) array outlives its block.
 """
 
 from __future__ import annotations
@@ -15,27 +15,28 @@ from torch.autograd.function import once_differentiable
 
 from rnnviz.nn.cells import product
 
-BLOCK = 8_000_000  # logits at once
-LARGE_VOCABULARY = 2_000  # from here on the projection is most of a training step
+BLOCK = 8_000_000  # logits held at once
+LARGE_VOCABULARY = 2_000  # tokens from which on the projection dominates a training step
 
 
 def total_nats(h: Tensor, weight: Tensor, bias: Tensor, target: Tensor) -> Tensor:
     """Sum of -log p(target): states h (N,H), weight (V,H), bias (V,), next ids (N,) -> ().
 
-    Its graph serves for one backward pass. For a large vocabulary in float32 the three products
-    are in bfloat16 where the processor has it, with sums in float32 inside a product: the loss is
-    then within 0.1% of float32's, gradients within 1%.
+    Only one backward pass is possible. With a large vocabulary, float32 and a processor that has
+    bfloat16, the three products are computed in bfloat16 and summed in float32: the loss is then
+    within 0.1% of float32's, gradients within 1%.
     """
     return _TotalNats.apply(h, weight, bias, target)
 
 
 def nats_(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """-log p(target) of logits (N,V) and ids (N,), and by how much the logits of the target are
-    below the highest: (N,) each, in float32 or more. The logits become probabilities in place."""
+    """-log p(target) of logits (N,V) and ids (N,), and how far each target's logit is below the
+    highest: (N,) each, in float32 or more. Turns the logits into probabilities, in place."""
     exact = torch.promote_types(logits.dtype, torch.float32)
     below = (logits.amax(-1) - logits.gather(-1, target[:, None])[:, 0]).to(exact)  # (N,)
     p = torch.softmax(logits, -1, out=logits)
-    return below - p.amax(-1).to(exact).log(), below  # p(target) itself may be 0 in a float
+    # Not log p(target): that is -inf where p(target) underflows.
+    return below - p.amax(-1).to(exact).log(), below
 
 
 class _TotalNats(torch.autograd.Function):
@@ -53,7 +54,7 @@ class _TotalNats(torch.autograd.Function):
             p[torch.arange(len(at), device=p.device), at] -= 1  # dL/dlogits
             d_x.copy_(p @ low_weight)
             d_weight += p.T @ x
-            d_bias += (x.new_ones(1, len(x)) @ p)[0]  # a sum over rows, as a product
+            d_bias += (x.new_ones(1, len(x)) @ p)[0]  # the sum over rows, as a product
         ctx.gradients = d_h, d_weight, d_bias
         return total
 
@@ -71,5 +72,5 @@ def _product_type(h: Tensor, vocab_size: int) -> torch.dtype:
 
 @cache
 def has_bfloat16() -> bool:
-    """Whether this processor multiplies in bfloat16 faster than in float32."""
+    """Whether this processor has instructions for products in bfloat16."""
     return torch.cpu._is_avx512_bf16_supported()

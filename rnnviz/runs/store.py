@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def versions() -> dict[str, str]:
-    """Of what a run was made with, for its run.json."""
+    """Versions of what makes a run, for its run.json."""
     import torch
 
     return {
@@ -37,9 +37,10 @@ def versions() -> dict[str, str]:
 
 
 def list_runs(folders: Sequence[Path | str] | None = None) -> list[RunInfo]:
-    """Runs below the folders (default: those that ship, then the user's), without weights.
+    """What is known of the runs below the folders (default: those that ship, then the user's).
 
-    A folder that is no run, that cannot be read or whose name no page could show, is left out.
+    A folder that is no run, that cannot be read or whose name is not printable text is left out.
+    Reads no weights.
     """
     if folders is None:
         folders = (_paths.SHIPPED_RUNS, runs_folder())
@@ -82,9 +83,9 @@ def load_run(path: Path | str) -> Run:
 def save_run(run: Run, folder: Path | str, state: TrainState | None = None, half=False) -> Run:
     """Write a run to `folder`/name and return it with its path.
 
-    With the `state` of a training that can go on, the weights written are its best ones,
-    and what is needed to resume stands beside them; without, the model's own. `half`
-    stores float16 where it holds every weight. Raises RunError when the disk or the folder refuses.
+    With the `state` of a training that can go on, its best weights are written, and
+    resume.safetensors beside them; else the model's own weights. With `half` weights are stored as
+    float16, if that holds them all. Raises RunError when a file cannot be written.
     """
     from safetensors.torch import save
 
