@@ -1,4 +1,4 @@
-"""python -m rnnviz train | import | eval | sample | trace | runs"""
+"""python -m rnnviz train | import | eval | sample | trace | runs | app"""
 
 from __future__ import annotations
 

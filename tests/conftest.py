@@ -43,23 +43,30 @@ class Server:
 
 @contextmanager
 def running_server(folder: Path) -> Iterator[Server]:
-    """The app in a process of its own, its runs in `folder`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log, runs = folder / "server.log", folder / "runs"
+    """The app of the checkout in a process of its own, its runs in `folder`."""
+    port = free_port()
+    runs = folder / "runs"
     runs.mkdir()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    command += ["--server.port", str(port)]
+    environment = os.environ | {"RNNVIZ_RUNS": str(runs)}
+    url = f"http://127.0.0.1:{port}"
+    with serving(command, url, folder / "server.log", cwd=ROOT, env=environment) as server:
+        yield server
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serving(command: list[str], url: str, log: Path, **options) -> Iterator[Server]:
+    """A process that serves the app at `url`; `options` go to Popen. It is ended afterwards."""
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "--server.port", str(port)],
-            cwd=ROOT,
-            env=os.environ | {"RNNVIZ_RUNS": str(runs)},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, **options)
     try:
-        url = f"http://127.0.0.1:{port}"
         wait_until_healthy(f"{url}/_stcore/health", process, log)
         yield Server(url, log, process.pid)
     finally:

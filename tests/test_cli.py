@@ -158,6 +158,7 @@ WRONG = {
     "no level": ["train", "--corpus", "notes.txt", "--steps", "1", "--level", "bytes"],
     "no type": ["train", "--corpus", "notes.txt", "--steps", "1", "--rnn-type", "CNN"],
     "no command": [],
+    "no port": ["app", "--port", "65536"],
     "no run": ["eval", "nothing"],
     "long name": ["eval", "x" * 300],
     "temperature": ["sample", "made", "--temperature", "-1"],

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
+import subprocess
+import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from rnnviz import _paths
 from rnnviz.nn.perplexity import perplexity
 
 if TYPE_CHECKING:
@@ -89,7 +94,8 @@ def trace(options: argparse.Namespace) -> None:
 
 
 def _gradients(model: RNNModel, ids: Tensor) -> dict[str, np.ndarray]:
-    """Norms of the last loss over all states (L,T), and of all losses over all inputs (T,T)."""
+    """Gradients of the last loss with respect to every state (L,T,H) and their norms (L,T); norms
+    (T,T) of those of every loss with respect to the inputs and the states of the last layer."""
     from rnnviz import gradient_flow, influence
 
     flow = gradient_flow(model, ids)
@@ -107,3 +113,28 @@ def runs(options: argparse.Namespace) -> None:
     for info in list_runs():
         loss = "-" if info.valid_loss is None else f"{info.valid_loss:.4f}"
         print(f"{info.name:32} {info.rnn_type:8} {info.corpus:16} valid {loss} nats  {info.path}")
+
+
+def app(options: argparse.Namespace) -> int:
+    """Run app.py with `python -m streamlit run`, in place of this process where that can be done.
+
+    Only `streamlit run` reads the .streamlit/config.toml that lies beside the script. `-P` keeps
+    Python files of the current folder from being imported in place of installed modules. Raises
+    ValueError for a port that cannot be, or where the extra `app` is not installed.
+    """
+    if options.port is not None and not 0 < options.port < 65536:
+        raise ValueError(f"a port is a number from 1 to 65535, not {options.port}")
+    missing = [name for name in ("streamlit", "plotly") if find_spec(name) is None]
+    if missing:
+        raise ValueError(f'the app needs {" and ".join(missing)}: pip install "rnnviz[app]"')
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(_paths.APP)]
+    flags = {
+        "--server.port": options.port,
+        "--server.address": options.host,
+        "--server.baseUrlPath": options.base_url_path,
+    }
+    for flag, value in flags.items():
+        command += [] if value is None else [flag, str(value)]
+    if os.name == "posix":
+        os.execv(sys.executable, command)
+    return subprocess.call(command)  # elsewhere exec returns to the shell before the app ends

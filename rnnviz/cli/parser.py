@@ -27,6 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_sample(subparsers)
     _add_trace(subparsers)
     _add_runs(subparsers)
+    _add_app(subparsers)
     return parser
 
 
@@ -109,3 +110,11 @@ def _add_trace(subparsers: argparse._SubParsersAction) -> None:
 def _add_runs(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("runs", help="list the runs there are")
     parser.set_defaults(run=commands.runs)
+
+
+def _add_app(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser("app", help="open the app in a browser")
+    parser.set_defaults(run=commands.app)
+    parser.add_argument("--port", type=int, help="default: 8501, or the next one that is free")
+    parser.add_argument("--host", help="address to listen on; default: 127.0.0.1")
+    parser.add_argument("--base-url-path", metavar="PATH", help="of the app behind a proxy")
