@@ -144,7 +144,7 @@ def temperature_sweep(
     top_p: float | None = None,
     top: int = TOP,
     skip: int = 0,
-    on_progress: Callable[[float], None] = lambda share: None,
+    on_progress: Callable[[float], object] = lambda share: None,
 ) -> Sweep:
     """What `generate` samples after a prompt (T,) at each of K temperatures, in one batch.
 

@@ -60,7 +60,7 @@ def sweep_run(
     n_tokens: int,
     options: SamplingOptions,
     fixed: tuple[int, ...] = (),
-    on_progress: Callable[[float], None] = lambda share: None,
+    on_progress: Callable[[float], object] = lambda share: None,
 ) -> RunSweep:
     """Sweep a run over all temperatures. `n_tokens` includes the fixed ones; `on_progress` is
     called with the share that is done."""

@@ -66,7 +66,7 @@ def run(info: RunInfo) -> Run:
 
 def stamp(info: RunInfo) -> tuple[str, int]:
     """Where a run is and when it changed. Raises FileNotFoundError when it is gone."""
-    return str(info.path), (info.path / "weights.safetensors").stat().st_mtime_ns
+    return str(info.folder), (info.folder / "weights.safetensors").stat().st_mtime_ns
 
 
 def key(info: RunInfo, text: str, layer: int) -> tuple[str, int, str, int]:

@@ -111,7 +111,8 @@ def table(infos: Sequence[RunInfo], choice: Choice) -> tuple[pd.DataFrame, list[
 def _measures(info: RunInfo, choice: Choice) -> Measures:
     target = len(info.vocab.spans(choice.text, text_view.MAX_TOKENS)) - 2
     decay = caches.decay_of_loss(info, choice, target) if target >= 0 else None
-    return Measures(decay and decay.half_life, caches.saturation(info, choice).mean)
+    half_life = None if decay is None else decay.half_life
+    return Measures(half_life, caches.saturation(info, choice).mean)
 
 
 def show_table(found: pd.DataFrame) -> None:

@@ -64,7 +64,7 @@ def _row(info: RunInfo, is_own: bool) -> dict[str, Any]:
 def _saved_at(info: RunInfo) -> datetime | None:
     """When a run was written, None once it is gone."""
     try:
-        return datetime.fromtimestamp((info.path / "run.json").stat().st_mtime)
+        return datetime.fromtimestamp((info.folder / "run.json").stat().st_mtime)
     except OSError:
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import streamlit as st
@@ -77,7 +77,7 @@ def plain(text: str) -> str:
 
 
 @contextlib.contextmanager
-def sentences() -> Iterator[None]:
+def sentences() -> Generator[None]:
     """An error inside becomes the sentence of the next `show_sentence`."""
     try:
         yield

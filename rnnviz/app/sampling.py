@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -126,9 +127,12 @@ def _sweep(
     one_core()
     if len(run.vocab) <= sweeps.MANY_TOKENS:
         return sweeps.sweep_run(run, prompt, length, options, given)
-    bar = st.progress(0.0, f"{info.name} is writing at {len(sweeps.TEMPERATURES)} temperatures")
+    text = f"{info.name} is writing at {len(sweeps.TEMPERATURES)} temperatures"
+    bar = st.progress(0.0, text)
     try:
-        return sweeps.sweep_run(run, prompt, length, options, given, bar.progress)
+        return sweeps.sweep_run(
+            run, prompt, length, options, given, partial(bar.progress, text=text)
+        )
     finally:
         bar.empty()
 

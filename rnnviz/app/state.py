@@ -10,14 +10,19 @@ carried. Values of keys that belong to no widget stay in any case.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from rnnviz.runs.info import RunInfo
 
-KEEP = {"persist_state": "session"}
+
+class _Keep(TypedDict):
+    persist_state: Literal["session"]
+
+
+KEEP: _Keep = {"persist_state": "session"}
 
 
 @dataclass(frozen=True)

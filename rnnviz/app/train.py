@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -14,6 +14,7 @@ from rnnviz.data.builtin import BUILT_IN
 from rnnviz.data.source import CorpusError, Source, from_text
 from rnnviz.data.vocab import UNK
 from rnnviz.jobs.plan import Plan, Prepared, why_not
+from rnnviz.nn.model_config import ModelShape
 from rnnviz.runs.names import run_name
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def pick_source() -> tuple[Source, str]:
     none."""
     way = st.segmented_control(
         "Text to learn",
-        WAYS,
-        format_func=WAYS.get,
+        list(WAYS),
+        format_func=WAYS.__getitem__,
         default="built-in",
         required=True,
         key=state.TRAIN_WAY,
@@ -86,7 +87,7 @@ def pick_tokens(source: Source, spec: str) -> Prepared:
         default="char",
         required=True,
         key=state.TRAIN_LEVEL,
-        format_func=TOKENS.get,
+        format_func=TOKENS.__getitem__,
         **KEEP,
     )
     min_count = right.number_input(
@@ -124,9 +125,7 @@ def show_text(prepared: Prepared) -> None:
     st.code(tokens, None, wrap_lines=True)
 
 
-def submit_button(
-    prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainConfig
-) -> None:
+def submit_button(prepared: Prepared, models: Sequence[ModelShape], config: TrainConfig) -> None:
     """What to expect of a training, or why it cannot begin, and the button that begins it."""
     reason = why_not(prepared.corpus, models, config)
     if reason:
@@ -143,7 +142,7 @@ def submit_button(
     )
 
 
-def _submit(prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainConfig) -> None:
+def _submit(prepared: Prepared, models: Sequence[ModelShape], config: TrainConfig) -> None:
     corpus = prepared.corpus
     text = (prepared.source, corpus.level, prepared.min_count)
     names = [run_name(corpus.name, model["rnn_type"]) for model in models]

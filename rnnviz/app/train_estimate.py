@@ -6,12 +6,13 @@ import math
 import threading
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from rnnviz.app import training_caches
 from rnnviz.jobs.plan import Prepared, Speed, measure_speed
+from rnnviz.nn.model_config import ModelShape, with_vocabulary
 from rnnviz.nn.parameter_count import parameters
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _measuring = threading.Lock()  # two measurements at once would slow each other
 
 
 def show_estimate(
-    prepared: Prepared, models: Sequence[dict[str, Any]], config: TrainConfig, seeds: int = 1
+    prepared: Prepared, models: Sequence[ModelShape], config: TrainConfig, seeds: int = 1
 ) -> None:
     """Show parameters, speed and time of each model, as far as they are known."""
     with st.spinner("Measuring some steps of this shape …"):
@@ -34,16 +35,17 @@ def show_estimate(
         rows.append(row)
         minutes += seeds * takes
     st.table(rows, hide_index=True)
+    devices = {speed.device for speed in speeds if speed is not None}
     if None in speeds:
         st.caption("Speed is measured when no training runs.")
         return
     st.caption(
         f"About {_short(minutes)} minutes in all. The speed is that of a few real steps of this "
-        f"shape, measured here on {speeds[0].device}."
+        f"shape, measured here on {' and '.join(devices)}."
     )
 
 
-def _speed(prepared: Prepared, model: dict[str, Any], config: TrainConfig) -> Speed | None:
+def _speed(prepared: Prepared, model: ModelShape, config: TrainConfig) -> Speed | None:
     """As measured within the last minute, or now; while a training runs, as measured before it."""
     found, vocab = training_caches.speeds(), len(prepared.corpus.vocab)
     shape = (vocab, *model.values(), config.batch_size, config.sequence_length, config.optimizer)
@@ -57,17 +59,17 @@ def _speed(prepared: Prepared, model: dict[str, Any], config: TrainConfig) -> Sp
 
 
 def _row(
-    prepared: Prepared, model: dict[str, Any], config: TrainConfig, speed: Speed | None
+    prepared: Prepared, model: ModelShape, config: TrainConfig, speed: Speed | None
 ) -> tuple[dict[str, str], float]:
     """A row of the table, and the minutes that one training takes; nan where it is unknown."""
     corpus, per_step = prepared.corpus, config.batch_size * config.sequence_length
     rate = speed.steps_per_second if speed else math.nan
-    steps = config.steps or rate * 60 * config.minutes
+    steps = config.steps or rate * 60 * (config.minutes or 0.0)
     minutes = config.minutes or steps / rate / 60
     row = {
         "": model["rnn_type"],
         "Units": f"{model['hidden_size']:,}",
-        "Parameters": f"{parameters(model | {'vocab_size': len(corpus.vocab)}).total:,}",
+        "Parameters": f"{parameters(with_vocabulary(model, len(corpus.vocab))).total:,}",
         "Tokens/s": UNKNOWN if speed is None else f"{rate * per_step:,.0f}",
         "Passes": _short(steps * per_step / len(corpus.train)),
         "Minutes": _short(minutes),

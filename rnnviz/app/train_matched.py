@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -11,6 +11,7 @@ from rnnviz.data.builtin import BUILT_IN
 from rnnviz.data.source import CorpusError
 from rnnviz.jobs import matched
 from rnnviz.jobs.plan import Prepared, why_not
+from rnnviz.nn.model_config import ModelConfig, shape_of
 from rnnviz.nn.parameter_count import parameters
 
 if TYPE_CHECKING:
@@ -32,16 +33,17 @@ def train_all() -> None:
         return
     from rnnviz.training.config import TrainConfig
 
-    model = {
-        "vocab_size": len(prepared.corpus.vocab),
-        "embedding_size": min(width, MAX_EMBEDDING),
-        "hidden_size": width,
-        "num_hidden_layers": 1,
-        "dropout": 0.0,
-        "tie_weights": False,
-    }
-    sizes = matched.models(model, equal)
-    config = TrainConfig(**{budget: spent})
+    lstm = ModelConfig(
+        rnn_type="",  # `models` fills it in
+        vocab_size=len(prepared.corpus.vocab),
+        embedding_size=min(width, MAX_EMBEDDING),
+        hidden_size=width,
+        num_hidden_layers=1,
+        dropout=0.0,
+        tie_weights=False,
+    )
+    sizes = matched.models(lstm, equal)
+    config = TrainConfig(steps=int(spent)) if budget == "steps" else TrainConfig(minutes=spent)
     can_train = _show_estimate(prepared, sizes, config, seeds)
     _show_sizes(sizes, equal, seeds)
     st.button(
@@ -92,10 +94,10 @@ def _pick_sizes(budget: str) -> tuple[int, int, float]:
 
 
 def _show_estimate(
-    prepared: Prepared, sizes: dict[str, dict[str, Any]], config: TrainConfig, seeds: int
+    prepared: Prepared, sizes: dict[str, ModelConfig], config: TrainConfig, seeds: int
 ) -> bool:
     """What to expect, or why these models cannot be trained; whether they can."""
-    shapes = [{k: v for k, v in of.items() if k != "vocab_size"} for of in sizes.values()]
+    shapes = [shape_of(model) for model in sizes.values()]
     if reason := why_not(prepared.corpus, shapes, config):
         st.warning(reason)
         return False
@@ -103,7 +105,7 @@ def _show_estimate(
     return True
 
 
-def _show_sizes(sizes: dict[str, dict[str, Any]], equal: str, seeds: int) -> None:
+def _show_sizes(sizes: dict[str, ModelConfig], equal: str, seeds: int) -> None:
     recurrent = [parameters(of).recurrent for of in sizes.values()]
     least, most = min(recurrent), max(recurrent)
     if equal == "parameters" and most > 2 * least:
@@ -119,7 +121,7 @@ def _show_sizes(sizes: dict[str, dict[str, Any]], equal: str, seeds: int) -> Non
 
 
 def _submit(
-    spec: str, level: str, sizes: dict[str, dict[str, Any]], seeds: int, config: TrainConfig
+    spec: str, level: str, sizes: dict[str, ModelConfig], seeds: int, config: TrainConfig
 ) -> None:
     source = training_caches.source(spec)
     plans = matched.plans(source, spec, level, MIN_COUNT[level], sizes, seeds, config)

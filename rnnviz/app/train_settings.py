@@ -10,6 +10,7 @@ import streamlit as st
 from rnnviz.app import state
 from rnnviz.app.state import KEEP
 from rnnviz.nn.cell_types import RNN_TYPES
+from rnnviz.nn.model_config import ModelShape
 
 if TYPE_CHECKING:
     from rnnviz.training.config import TrainConfig
@@ -20,7 +21,7 @@ RECIPES = {
 }
 
 
-def settings() -> tuple[list[dict[str, Any]], TrainConfig]:
+def settings() -> tuple[list[ModelShape], TrainConfig]:
     """The models (arguments of RNNModel) and how they are trained, the same for all."""
     types = st.pills(
         "Cell types",
@@ -48,14 +49,18 @@ def settings() -> tuple[list[dict[str, Any]], TrainConfig]:
         tied = _pick_tied(can_tie=embedding == hidden)
     from rnnviz.training.config import TrainConfig
 
-    shape = {
-        "embedding_size": embedding,
-        "hidden_size": hidden,
-        "num_hidden_layers": layers,
-        "dropout": dropout,
-        "tie_weights": tied,
-    }
-    models = [{"rnn_type": kind, **shape} for kind in RNN_TYPES if kind in types]
+    models = [
+        ModelShape(
+            rnn_type=kind,
+            embedding_size=embedding,
+            hidden_size=hidden,
+            num_hidden_layers=layers,
+            dropout=dropout,
+            tie_weights=tied,
+        )
+        for kind in RNN_TYPES
+        if kind in types
+    ]
     return models, TrainConfig(minutes=minutes, seed=seed, **training)
 
 
@@ -89,7 +94,11 @@ def _pick_batches() -> dict[str, Any]:
 def _pick_recipe(types: Sequence[str]) -> dict[str, Any]:
     """The optimizer, and a learning rate: None for each cell type's own."""
     recipe = st.selectbox(
-        "Optimizer and recipe", RECIPES, format_func=RECIPES.get, key=state.TRAIN_RECIPE, **KEEP
+        "Optimizer and recipe",
+        list(RECIPES),
+        format_func=RECIPES.__getitem__,
+        key=state.TRAIN_RECIPE,
+        **KEEP,
     )
     from rnnviz.training.config import DEFAULT_LR
 

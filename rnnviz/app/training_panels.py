@@ -80,8 +80,8 @@ def _progress(job: Job) -> tuple[float, str]:
     if not now.records:
         return place / total, f"{now.run or 'The first model'}: first steps …"
     last, ahead = now.records[-1], total - place - 1
-    if job.plans[place].config.minutes:
-        left = 60 * job.plans[place].config.minutes * (1 - last.progress + ahead)
+    if minutes := job.plans[place].config.minutes:
+        left = 60 * minutes * (1 - last.progress + ahead)
     else:
         left = last.seconds / last.progress * (1 - last.progress + ahead)
     number = f" ({place + 1} of {total})" if total > 1 else ""

@@ -63,7 +63,7 @@ def carrier_lines(models: Sequence[ModelDecay], cell_state: bool, carrier: str) 
     for model in models:
         found = model.decay
         if found.bound is not None and (found.c is not None) == cell_state:
-            true = found.c if cell_state else found.h
+            true = found.h if found.c is None else found.c
             lines.append(Decay(f"{model.name}, true norm", model.color, true, model.dash))
             lines.append(Decay(f"{model.name}, {carrier}", model.color, found.bound, "dot"))
     return lines
