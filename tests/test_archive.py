@@ -183,7 +183,7 @@ def test_a_link_inside_a_name_is_not_written_through(place):
 def test_two_processes_give_two_runs(place):
     (place / "one.safetensors").write_bytes(packed())
     code = (
-        "import sys; from pathlib import Path; from rnnviz import archive\n"
+        "import sys; from pathlib import Path; from rnnviz.runs import archive\n"
         "raw = Path(sys.argv[1]).read_bytes()\n"
         "for _ in range(5): archive.unpack(raw, Path(sys.argv[2]))"
     )

@@ -21,6 +21,7 @@ from rnnviz.data.vocab import Vocab
 from rnnviz.jobs.fit import fit
 from rnnviz.jobs.start import new_run, resumed_run
 from rnnviz.nn import evaluation
+from rnnviz.nn.loss import has_bfloat16
 from rnnviz.runs.store import load_run
 from rnnviz.training import loop as module
 from rnnviz.training import step
@@ -335,6 +336,7 @@ def test_records_are_means_over_the_steps_since_the_last_one():
     assert 0 < mean(r.clipped for r in single) < 1
 
 
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no LSTM in bfloat16")
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_wide_lstm_in_bfloat16_is_held_against_float32(layers, monkeypatch):
     torch.manual_seed(0)
