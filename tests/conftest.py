@@ -1,4 +1,8 @@
-"""Servers and pages for the browser tests; hypothesis that gives the same cases in CI."""
+"""Servers and pages for the browser tests; hypothesis that gives the same cases in CI.
+
+Tests run in parallel workers (pytest-xdist). Each has a server and a browser of its own, which its
+tests share as long as they do not change what others see.
+"""
 
 import os
 import socket
@@ -14,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.browser import LAUNCH_ARGS, find_browser
 
@@ -27,6 +31,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("ci")
+PATIENCE = 60_000  # milliseconds after which what a page does not show counts as missing
+expect.set_options(timeout=PATIENCE)
+
+
+def pytest_configure() -> None:
+    """One core a process: with workers side by side, more threads of torch slow all of them."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -78,7 +89,7 @@ def serving(command: list[str], url: str, log: Path, **options) -> Iterator[Serv
             process.wait()
 
 
-def wait_until_healthy(url: str, process: subprocess.Popen, log: Path, seconds: int = 30) -> None:
+def wait_until_healthy(url: str, process: subprocess.Popen, log: Path, seconds: int = 120) -> None:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
@@ -122,10 +133,22 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser) -> Iterator[Page]:
+    with checked_page(browser) as opened:
+        yield opened
+
+
+@contextmanager
+def checked_page(browser: Browser) -> Iterator[Page]:
     """A new page at 1440x900. Errors of its console and scripts and requests to the app that
-    failed gather in `page.problems`; the test fails on any that it does not clear."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    failed gather in `page.problems`; it is a failure if any is left at the end.
+
+    Animations are off: without a graphics card, those of Streamlit's placeholders take more of the
+    processor than the app.
+    """
+    size = {"width": 1440, "height": 900}
+    context = browser.new_context(viewport=size, reduced_motion="reduce")
     opened = context.new_page()
+    opened.set_default_timeout(PATIENCE)
     problems: list[str] = []
     opened.problems = problems
 

@@ -1,5 +1,6 @@
 """Each page's Python, without a browser."""
 
+import functools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from rnnviz import RNNModel, Run, RunInfo, Vocab, _paths, list_runs, load_run, save_run
@@ -30,6 +32,11 @@ PAGES = {
 }
 OTHERS = ("pages/models.py", "pages/sampling.py", "pages/train.py")
 TEXT_PAGES = [page for page in PAGES if page not in OTHERS]
+
+
+# Each AppTest searches all installed packages for components, which takes it 0.2 s: once is enough.
+scan = functools.cache(manifest_scanner.scan_component_manifests)
+manifest_scanner.scan_component_manifests = scan
 
 
 def opened(page: str, **state) -> AppTest:

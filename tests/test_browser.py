@@ -221,7 +221,7 @@ def test_a_row_of_the_influence_matrix_colours_the_text_and_a_click_sets_the_tar
     area = page.locator(".area")
     height = area.bounding_box()["height"]
     area.hover(position={"x": 5, "y": height - 3})
-    page.wait_for_timeout(200)
+    expect(token.first).to_have_attribute("style", re.compile("background-color"))
     colours = {t.evaluate("e => e.style.backgroundColor") for t in token.all()}
     assert len(colours) > 3
     area.click(position={"x": 5, "y": height * 0.4})

@@ -1,6 +1,7 @@
 """The live slider, hover, forks and keys of the page Sampling, in a real browser."""
 
 import re
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -28,6 +29,14 @@ def said(name: str, prompt: str, temperature: float, length: int = 400, seed: in
     return run.vocab.decode(ids.tolist())
 
 
+def unchanged(page: Page, look: Callable[[], object], milliseconds: int = 300) -> None:
+    """Wait until it looks the same after so long."""
+    seen = None
+    while seen != (now := look()):
+        seen = now
+        page.wait_for_timeout(milliseconds)
+
+
 def point(page: Page, place: int, version: int = 0) -> tuple[float, float]:
     """Where a token of a text stands in the window."""
     box = page.locator(".st-key-generated .generated").nth(version)
@@ -45,7 +54,7 @@ def test_a_drag_moves_the_texts_before_release_and_asks_nothing_of_the_server(se
     for event in ("framereceived", "framesent"):
         page.on("websocket", lambda socket, e=event: socket.on(e, lambda f: frames.append(f)))
     open_page(page, f"{server.url}/sampling?prompt=def%20f({FOUR}")
-    page.wait_for_timeout(1500)
+    unchanged(page, lambda: len(frames), milliseconds=1500)
     before, box, sent = texts(page), slider(page).bounding_box(), len(frames)
     assert len(before) == 4
     middle = box["y"] + box["height"] / 2
@@ -54,6 +63,7 @@ def test_a_drag_moves_the_texts_before_release_and_asks_nothing_of_the_server(se
     seen = []
     for share in (0.45, 0.3, 0.15, 0.2):
         page.mouse.move(box["x"] + box["width"] * share, middle, steps=3)
+        expect(page.locator(".generated").first).not_to_have_text((seen or [before])[-1][0])
         page.wait_for_timeout(60)
         seen.append(texts(page))
     temperature = float(slider(page).input_value())
@@ -92,7 +102,7 @@ def test_hover_tells_the_likeliest_and_a_click_forks_until_dismissed(server, pag
     open_page(page, f"{server.url}/sampling?prompt=def%20f({query}")
     lstm = load_run(names[0])
     sweep = sweeps.sweep_run(lstm, "def f(", 400, sweeps.SamplingOptions()).sweep
-    page.wait_for_timeout(500)
+    unchanged(page, lambda: point(page, 11))
     page.mouse.move(*point(page, 11))
     tip = page.locator(".tip")
     expect(tip).to_contain_text("token 12 of 400")
@@ -127,7 +137,7 @@ def samples_name(token: str) -> str:
 
 def test_a_large_vocabulary_is_asked_and_forked_by_keyboard_alone(server, page):
     open_page(page, f"{server.url}/sampling?runs=python-docs-lstm&prompt=The%20list&length=50")
-    page.wait_for_timeout(500)
+    unchanged(page, lambda: texts(page))
     before = texts(page)[0]
     assert before == said("python-docs-lstm", "The list", 1.0, 50)
     page.locator(".st-key-generated .text").focus()
@@ -157,7 +167,7 @@ def test_markup_in_a_prompt_and_in_tokens_is_text(server, page):
 
 def test_an_empty_and_a_long_prompt_are_gone_on_from(server, page):
     open_page(page, f"{server.url}/sampling?runs=recall-lstm&prompt=&seed=3&length=50")
-    page.wait_for_timeout(300)
+    unchanged(page, lambda: texts(page))
     assert texts(page) == [said("recall-lstm", "", 1.0, 50, seed=3)]
     page.get_by_label("Prompt", exact=True).fill("Dab" * 1700)
     page.get_by_label("Prompt", exact=True).press("Control+Enter")

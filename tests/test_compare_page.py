@@ -341,7 +341,7 @@ def test_the_slider_moves_the_time_lapse_back_and_forth(own_server, page):
     assert canvas.evaluate("e => e.toDataURL()") != last
     for step in (22, 31, 40):
         slider.press("ArrowRight")
-        expect(line).to_contain_text(f"After {step} steps", timeout=2_000)
+        expect(line).to_contain_text(f"After {step} steps")
     expect(page.locator(".legendtext", has_text="step 15")).to_have_count(0)
     assert canvas.evaluate("e => e.toDataURL()") == last
 

@@ -1,6 +1,8 @@
 """The Train page: its Python without a browser, then what only a browser shows."""
 
+import functools
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,7 +13,9 @@ from streamlit.testing.v1 import AppTest
 from rnnviz import StepRecord, TrainConfig, list_runs
 from rnnviz.app import train_estimate, training_caches, training_panels
 from rnnviz.data.source import from_text
+from rnnviz.jobs import plan
 from rnnviz.jobs.plan import Plan
+from tests.conftest import PATIENCE, checked_page
 from tests.test_app import is_fine, opened
 from tests.test_background import LINE, wait
 
@@ -21,6 +25,8 @@ PAGE = "pages/train.py"
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "runs"))
+    quick = functools.partial(plan.measure_speed, seconds=0.05)  # still some real steps
+    monkeypatch.setattr(train_estimate, "measure_speed", quick)
     yield tmp_path / "runs"
     for job in training_caches.jobs().list():
         job.stop()
@@ -213,7 +219,8 @@ def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server
     page.get_by_text(re.compile("tokens/s on")).wait_for()
     page.reload()
     page.get_by_text(re.compile("tokens/s on")).wait_for()
-    other = browser.new_page()
+    other = browser.new_page(reduced_motion="reduce")
+    other.set_default_timeout(PATIENCE)
     other.goto(f"{fresh_server.url}/train")
     other.get_by_text(re.compile("tokens/s on")).wait_for()
     page.get_by_role("link", name="Gates").first.click()
@@ -229,6 +236,16 @@ def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server
     assert "Traceback" not in fresh_server.log.read_text()
 
 
+@pytest.fixture(scope="module")
+def uploading(server, browser) -> Iterator[Page]:
+    """A page where one file after the other is uploaded."""
+    with checked_page(browser) as page:
+        open_train(page, server.url)
+        page.get_by_role("radio", name="Upload a file").click()
+        page.get_by_text("Choose a file").wait_for()
+        yield page
+
+
 @pytest.mark.parametrize(
     ("name", "raw", "sentence"),
     [
@@ -240,12 +257,9 @@ def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server
         ("line.txt", b"abcd efgh " * 1_990_000, "characters to train on"),
     ],
 )
-def test_odd_files_are_refused_in_a_sentence_or_taken(server, page, name, raw, sentence):
-    open_train(page, server.url)
-    page.get_by_role("radio", name="Upload a file").click()
-    page.get_by_text("Choose a file").wait_for()
-    upload(page, name, raw)
-    shown = page.get_by_test_id("stMain").get_by_text(sentence).last
-    shown.wait_for(timeout=60_000)
-    assert page.locator("img[src=x]").count() == 0
+def test_odd_files_are_refused_in_a_sentence_or_taken(server, uploading, name, raw, sentence):
+    upload(uploading, name, raw)
+    uploading.get_by_test_id("stMain").get_by_text(sentence).last.wait_for()
+    assert uploading.locator("img[src=x]").count() == 0
     assert "Traceback" not in server.log.read_text()
+    assert not uploading.problems
