@@ -40,8 +40,8 @@ lint: setup  ## rules, formatting, types, directions of imports, JavaScript
 	@if test -x $(BIN)/biome; then $(BIN)/biome ci --error-on-warnings assets/components; \
 		else echo "biome is not installed here: its package is for Linux on x86-64"; fi
 
-test: setup browser lint  ## all tests (ARGS="-k gates")
-	$(BIN)/python -m pytest $(ARGS)
+test: setup browser lint  ## all tests, in a worker a core (ARGS="-k gates")
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 bench: setup browser  ## everything in benchmarks/, as tables on the terminal
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -55,5 +55,5 @@ assets: setup  ## retrain the runs that ship (about an hour on two cores)
 	rm -rf assets/runs && mv assets/runs.new assets/runs
 
 clean:  ## remove .venv and caches, keep runs/
-	rm -rf .venv .benchmarks .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .benchmarks .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -38,6 +38,11 @@ expect.set_options(timeout=PATIENCE)
 def pytest_configure() -> None:
     """One core a process: with workers side by side, more threads of torch slow all of them."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Of `--numprocesses auto`; each worker takes a gigabyte for its server and browser."""
+    return min(4, os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -108,15 +113,9 @@ def server(tmp_path_factory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def start_server(tmp_path_factory) -> Callable[[], AbstractContextManager[Server]]:
-    """For tests that need several: `with start_server() as one, start_server() as other: ...`."""
-    return lambda: running_server(tmp_path_factory.mktemp("server"))
-
-
-@pytest.fixture
-def fresh_server(start_server) -> Iterator[Server]:
+def fresh_server(tmp_path_factory) -> Iterator[Server]:
     """A process that has shown no page yet."""
-    with start_server() as running:
+    with running_server(tmp_path_factory.mktemp("server")) as running:
         yield running
 
 

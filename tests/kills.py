@@ -30,7 +30,6 @@ NAME = "killed"
 
 
 def main(kills: int) -> None:
-
     torch.set_num_threads(1)  # a fork has one thread
     torch.optim.AdamW([torch.zeros(1)], fused=True)  # its imports take a second
     corpus = make_corpus(Source("made", (LINE * 400, LINE * 40, LINE * 40)))
@@ -45,7 +44,7 @@ def main(kills: int) -> None:
                 if number % 4 == 1:
                     Path.write_bytes = _slowly
                 _train(corpus, folder)
-            time.sleep(rng.uniform(0.02, 0.5))
+            time.sleep(rng.uniform(0.02, 0.25))
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             steps.append(_check(folder, corpus, steps[-1] if steps else 0))

@@ -197,12 +197,14 @@ def test_what_cannot_be_trained_is_said_before_it_begins():
 
 def test_speed_is_that_of_real_steps_and_threads_are_given_back():
     before = torch.get_num_threads()
+    torch.set_num_threads(2)
     prepared = prepare(SOURCE, "char", 1)
     speed = measure_speed(prepared.corpus, {"rnn_type": "GRU"} | SIZES, plan().config, 0.1)
     assert speed.tokens_per_second == speed.steps_per_second * 16
     model = RNNModel(rnn_type="GRU", vocab_size=len(prepared.corpus.vocab), **SIZES)
     assert sum(speed.parameters.values()) == sum(p.numel() for p in model.parameters())
-    assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
 
 
 def test_a_job_that_was_stopped_before_its_first_step_has_no_model(folder):

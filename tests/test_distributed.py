@@ -14,6 +14,7 @@ import torch
 from safetensors import safe_open
 
 from rnnviz import load_run
+from rnnviz.__main__ import main
 from rnnviz.runs import archive
 
 SIZES = ("--hidden-size", "16", "--batch-size", "6", "--sequence-length", "8", "--device", "cpu")
@@ -30,22 +31,29 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def command(processes: int, out: str, *arguments: str) -> list[str]:
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    launcher = launcher if processes > 1 else []
+def training(out: str, *arguments: str) -> list[str]:
     given = () if "--corpus" in arguments else ("--corpus", "notes.txt")
-    tail = ["-m", "rnnviz", "train", *given, *SIZES, "--out", out, *arguments]
-    return [sys.executable, *launcher, *tail]
+    return ["train", *given, *SIZES, "--out", out, *arguments]
 
 
-def train(processes: int, out: str, *arguments: str) -> subprocess.CompletedProcess:
+def train_alone(out: str, *arguments: str) -> None:
+    """Train in this process, as one process does."""
+    assert main(training(out, *arguments)) == 0
+
+
+def in_two(*arguments: str) -> list[str]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return [sys.executable, *launcher, "-m", "rnnviz", *arguments]
+
+
+def run_in_two(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        command(processes, out, *arguments),
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=120,
+        in_two(*arguments), env=ENVIRONMENT, capture_output=True, text=True, timeout=300
     )
+
+
+def train_in_two(out: str, *arguments: str) -> subprocess.CompletedProcess:
+    return run_in_two(*training(out, *arguments))
 
 
 def only_run(out: str) -> dict:
@@ -69,8 +77,8 @@ def sentences(result: subprocess.CompletedProcess) -> list[str]:
 )
 def test_two_processes_give_the_loss_curve_of_one(arguments):
     arguments = ("--steps", "100", *arguments)
-    assert train(1, "one", *arguments).returncode == 0
-    result = train(2, "two", *arguments)
+    train_alone("one", *arguments)
+    result = train_in_two("two", *arguments)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("saved: ") == 1  # rank 0 alone is heard
     assert len(re.findall(r"\d+%.*step 100 ", result.stderr.replace("\r", "\n"))) in (1, 2)
@@ -88,7 +96,7 @@ def test_two_processes_give_the_loss_curve_of_one(arguments):
 def test_interrupted_and_resumed_ends_as_uninterrupted(place):
     arguments = ("--steps", "600", "--dropout", "0.2")
     process = subprocess.Popen(
-        command(2, "parts", *arguments),
+        in_two(*training("parts", *arguments)),
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -100,7 +108,7 @@ def test_interrupted_and_resumed_ends_as_uninterrupted(place):
         assert read, seen
         seen += read
     os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C in a terminal does
-    _, rest = process.communicate(timeout=60)
+    _, rest = process.communicate(timeout=300)
     assert process.returncode != 0
     assert rest.count(b"--resume") == 1
     part = load_run(place / "parts" / "notes-lstm").info
@@ -109,33 +117,26 @@ def test_interrupted_and_resumed_ends_as_uninterrupted(place):
         assert file.get_slice("hidden/0").get_shape() == [1, 6, 16]  # three rows of each rank
 
     for out in ("parts", "whole"):
-        result = train(2, out, *arguments, "--resume")
+        result = train_in_two(out, *arguments, "--resume")
         assert result.returncode == 0, result.stderr
     parts, whole = (load_run(place / out / "notes-lstm") for out in ("parts", "whole"))
     for name, weight in whole.model.state_dict().items():
         assert torch.equal(weight, parts.model.state_dict()[name])
     assert parts.info.valid_loss == whole.info.valid_loss
-    assert train(2, "parts", *arguments, "--resume").stdout.endswith("complete\n")
+    assert train_in_two("parts", *arguments, "--resume").stdout.endswith("complete\n")
 
 
 def test_a_command_that_cannot_be_shared_is_done_once(place):
-    assert train(1, "one", "--steps", "1").returncode == 0
+    train_alone("one", "--steps", "1")
     file = place / "packed.safetensors"
     file.write_bytes(archive.pack(load_run(place / "one" / "notes-lstm").info))
-    launcher = command(2, "two")[: 1 - len(command(1, "two"))]
-    result = subprocess.run(
-        [*launcher, "-m", "rnnviz", "import", file, "--out", "two"],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    result = run_in_two("import", str(file), "--out", "two")
     assert result.returncode == 0, result.stderr
     assert [path.name for path in Path("two").iterdir()] == ["notes-lstm"]
 
 
 def test_rank_0_has_the_clock():
-    result = train(2, "out", "--minutes", "0.02", "--rnn-type", "LSTM", "RNN_TANH")
+    result = train_in_two("out", "--minutes", "0.02", "--rnn-type", "LSTM", "RNN_TANH")
     assert result.returncode == 0, result.stderr
     for path in Path("out").iterdir():
         last = json.loads((path / "run.json").read_text())["history"][-1]
@@ -158,7 +159,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("arguments", "why"), WRONG.values(), ids=WRONG)
 def test_an_error_is_said_once_and_ends_all(arguments, why):
-    result = train(2, "out", *arguments)
+    result = train_in_two("out", *arguments)
     assert result.returncode != 0
     (sentence,) = sentences(result)
     assert re.search(why, sentence)
