@@ -51,8 +51,8 @@ def states() -> None:
         components.heatmaps(message, shown, state.STATE_MAPS)
         st.caption(
             "Each row is a unit, each column a token. A stripe along the text is a memory that "
-            "lasts. Where many units change at once, the text takes a turn. c has no bound: the "
-            "colours span 99% of its values."
+            "lasts. Where many units change at once, the text changes, as at the end of a quote. "
+            "c has no bound: the colours span 99% of its values."
         )
 
 
