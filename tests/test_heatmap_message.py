@@ -110,7 +110,7 @@ def test_a_log_scale_tells_small_norms_and_leaves_zeros_out():
 
 def test_nan_is_refused():
     panel = Panel("c", np.full((2, 1), np.nan), "diverging", -np.nan, np.nan)
-    with pytest.raises(ValueError, match="JSON"):
+    with pytest.raises(ValueError, match="NaN"):
         pack([some_text(2)], [Model("m", "t", "#000000", "", 0, np.arange(1), [panel])])
 
 

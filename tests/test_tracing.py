@@ -68,6 +68,7 @@ def modules(draw):
 BASE = {"input_size": 3, "hidden_size": 4, "dtype": torch.float64}
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @cases(max_examples=120)
 @given(modules(), st.integers(1, 5), st.sampled_from([None, 1, 3]), st.booleans())
 @example(("LSTM", BASE | {"num_layers": 3, "bidirectional": True, "proj_size": 2}), 4, 2, True)

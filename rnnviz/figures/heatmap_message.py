@@ -103,6 +103,8 @@ def _check(panel: Panel, model: Model, tokens: int) -> None:
             f"{model.label} {panel.symbol}: values {panel.values.shape} for "
             f"{shape[0]} tokens and {shape[1]} units"
         )
+    if np.isnan(panel.values).any():
+        raise ValueError(f"{model.label} {panel.symbol}: some values are not numbers (NaN)")
 
 
 def _encoded(panel: Panel, units: np.ndarray) -> tuple[np.ndarray, float, float]:
