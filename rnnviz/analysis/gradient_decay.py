@@ -74,15 +74,15 @@ def _log_norm(log_kept, last) -> np.ndarray:
 def _singular_bound(model: RNNModel, trace, layer: int, rounds: int = 30) -> np.ndarray:
     """log10 of the product of ||J_u||_2 for u = s+1..t, (t+1,) over s = 0..t.
 
-    J_u = diag(slope_u) W_hh; power iteration runs on all J_u at once. The last entry, an empty
+    J_u = diag(s_u) W_hh; power iteration runs on all J_u at once. The last entry, an empty
     product, is 0.
     """
     import torch
 
-    from rnnviz.analysis.gradients import layer_slopes
+    from rnnviz.analysis.gradients import layer_derivatives
 
-    at = layer_slopes(model.rnn, trace, layer)
-    slope, w = at.slopes.h[1:, 0], at.w_hh[0].T  # (t,H), (H,H)
+    at = layer_derivatives(model.rnn, trace, layer)
+    slope, w = at.derivatives.h[1:, 0], at.w_hh[0].T  # (t,H), (H,H)
     v = torch.ones_like(slope)
     for _ in range(rounds):
         v = torch.nn.functional.normalize(v, dim=-1)

@@ -51,12 +51,12 @@ class GradientFlow:
 
 
 @dataclass(frozen=True, eq=False)
-class LayerSlopes:
-    """What the scan needs of one layer: slopes over T steps, and the weights in G blocks, w_ih
+class LayerDerivatives:
+    """What the scan needs of one layer: derivatives over T steps, and the weights in G blocks, w_ih
     (G,D,H) and w_hh (G,H,H)."""
 
     kind: str
-    slopes: cells.GateDerivatives
+    derivatives: cells.GateDerivatives
     w_ih: Tensor
     w_hh: Tensor
 
@@ -65,13 +65,13 @@ class _Step(NamedTuple):
     """Adjoints of one layer at step t, one row for each of R targets at or after t.
 
     `adjoint` (R,S): [dh] or [dh, dc], in units of exp(log_scale); it is overwritten when the scan
-    goes on. `slopes`: those of step t.
+    goes on. `derivatives`: those of step t.
     """
 
     t: int
     layer: int
     adjoint: Tensor
-    slopes: cells.GateDerivatives
+    derivatives: cells.GateDerivatives
     log_scale: Tensor  # (R,)
 
 
@@ -138,8 +138,10 @@ def influence(
     return log_norms.exp_().T.flip(0)
 
 
-def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerSlopes], Tensor]:
-    """Slopes of each layer along ids (T+1,), and dL_t/dh_t (T,H) through the projection only."""
+def _recorded(
+    model: RNNModel, ids: Tensor | Sequence[int]
+) -> tuple[list[LayerDerivatives], Tensor]:
+    """Derivatives of each layer along ids (T+1,), and dL_t/dh_t (T,H) of the projection alone."""
     ids = checked_ids(ids, model.embedding.num_embeddings, least=2).to(model.device)
     trace = trace_model(model, ids[:-1])
     if not all(layer.h.isfinite().all() for layer in trace.layers):
@@ -147,7 +149,7 @@ def _recorded(model: RNNModel, ids: Tensor | Sequence[int]) -> tuple[list[LayerS
     direct = _direct(model, trace.layers[-1].h_out[:, 0], ids[1:])
     if not direct.isfinite().all():
         raise ValueError("the loss is not finite on this text: no gradient is defined")
-    return [layer_slopes(model.rnn, layer, k) for k, layer in enumerate(trace.layers)], direct
+    return [layer_derivatives(model.rnn, layer, k) for k, layer in enumerate(trace.layers)], direct
 
 
 def _direct(model: RNNModel, h: Tensor, following: Tensor) -> Tensor:
@@ -184,8 +186,10 @@ def _weights(rnn: nn.RNNBase, trace: LayerTrace, k: int) -> list[Tensor | None]:
     return [None if p is None else p.detach().double() for p in found]
 
 
-def layer_slopes(rnn: nn.RNNBase, trace: LayerTrace, k: int, batch: int = 0) -> LayerSlopes:
-    """Slopes (T,H) and weights of layer k along a traced sequence, in float64."""
+def layer_derivatives(
+    rnn: nn.RNNBase, trace: LayerTrace, k: int, batch: int = 0
+) -> LayerDerivatives:
+    """Derivatives (T,H) and weights of layer k along a traced sequence, in float64."""
     w_ih, w_hh, b_ih, b_hh, _ = _weights(rnn, trace, k)
     assert w_ih is not None
     assert w_hh is not None
@@ -195,13 +199,13 @@ def layer_slopes(rnn: nn.RNNBase, trace: LayerTrace, k: int, batch: int = 0) -> 
     c_prev = c = None
     if trace.c_prev is not None and trace.c_out is not None:
         c_prev, c = trace.c_prev[:, batch].double(), trace.c_out[:, batch].double()
-    slopes = cells.gate_derivatives(trace.kind, from_x, from_h, h_prev, c_prev, c)
+    derivatives = cells.gate_derivatives(trace.kind, from_x, from_h, h_prev, c_prev, c)
     blocks = [cells.gate_blocks(trace.kind, w) for w in (w_ih, w_hh)]
-    return LayerSlopes(trace.kind, slopes, *blocks)
+    return LayerDerivatives(trace.kind, derivatives, *blocks)
 
 
 def _scan(
-    layers: list[LayerSlopes], direct: Tensor, targets: Sequence[int], first: int
+    layers: list[LayerDerivatives], direct: Tensor, targets: Sequence[int], first: int
 ) -> Iterator[_Step]:
     """Adjoints at each step from the last target back to step `first`, top layer first.
 
@@ -217,7 +221,7 @@ def _scan(
     log_scale = direct.new_full(adjoints.shape[:2], -math.inf)
     log_scale[-1] = 0
     through = direct.new_empty(size, states)
-    slopes = [layer.slopes.steps() for layer in layers]
+    derivatives = [layer.derivatives.steps() for layer in layers]
     for t in range(targets[0], first - 1, -1):
         active += active < len(targets) and targets[active] == t
         above: tuple[Tensor, Tensor] | None = None  # dL/dx of the layer above, and its scale
@@ -228,21 +232,21 @@ def _scan(
                 own, other = ((s - common).exp()[:, None] for s in (scale, above[1]))
                 adjoint.mul_(own)[:, :size].addcmul_(above[0], other)
                 scale.copy_(common)
-            cells.add_dh_to_dc(slopes[k][t], adjoint)
-            step = _Step(t, k, adjoint, slopes[k][t], scale)
+            cells.add_dh_to_dc(derivatives[k][t], adjoint)
+            step = _Step(t, k, adjoint, derivatives[k][t], scale)
             yield step
             if k > 0:
                 above = _into_x(layer, step), scale
             out = before[k, :active]
-            cells.step_back(layer.kind, step.slopes, layer.w_hh, adjoint, through, out)
+            cells.step_back(layer.kind, step.derivatives, layer.w_hh, adjoint, through, out)
         adjoints, before = before, adjoints
         if t % RESCALE_EVERY == 0:
             _rescale(adjoints[:, :active], log_scale[:, :active])
 
 
-def _into_x(layer: LayerSlopes, step: _Step) -> Tensor:
+def _into_x(layer: LayerDerivatives, step: _Step) -> Tensor:
     """dL/dx of a layer at one step (R,D)."""
-    return cells.carry_back(layer.kind, step.slopes.x, layer.w_ih, step.adjoint)
+    return cells.carry_back(layer.kind, step.derivatives.x, layer.w_ih, step.adjoint)
 
 
 def _rescale(adjoints: Tensor, log_scale: Tensor) -> None:
@@ -263,17 +267,17 @@ def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, bat
     step = _index("step", step, recorded.x.shape[0])
     batch = _index("batch", batch, recorded.x.shape[1])
     k = layer // (2 if rnn.bidirectional else 1)
-    at = layer_slopes(rnn, recorded, k, batch)
+    at = layer_derivatives(rnn, recorded, k, batch)
     w_hr = _weights(rnn, recorded, k)[-1]
-    slopes = at.slopes.steps()[step]
+    derivatives = at.derivatives.steps()[step]
     h_size = recorded.h.shape[-1]
     size = h_size + (0 if recorded.c is None else recorded.c.shape[-1])
     rows = torch.eye(size, dtype=torch.float64, device=recorded.h.device)  # (S,S)
     if w_hr is not None:  # through the projection of h
         rows = torch.cat([rows[:, :h_size] @ w_hr, rows[:, h_size:]], -1)
-    cells.add_dh_to_dc(slopes, rows)
+    cells.add_dh_to_dc(derivatives, rows)
     before = rows.new_empty(size, size)
-    cells.step_back(at.kind, slopes, at.w_hh, rows, None, before)
+    cells.step_back(at.kind, derivatives, at.w_hh, rows, None, before)
     return before
 
 
