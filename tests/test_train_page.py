@@ -2,7 +2,6 @@
 
 import functools
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -15,7 +14,7 @@ from rnnviz.app import train_estimate, training_caches, training_panels
 from rnnviz.data.source import from_text
 from rnnviz.jobs import plan
 from rnnviz.jobs.plan import Plan
-from tests.conftest import PATIENCE, checked_page
+from tests.conftest import PATIENCE
 from tests.test_app import is_fine, opened
 from tests.test_background import LINE, wait
 
@@ -236,16 +235,6 @@ def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server
     assert "Traceback" not in fresh_server.log.read_text()
 
 
-@pytest.fixture(scope="module")
-def uploading(server, browser) -> Iterator[Page]:
-    """A page where one file after the other is uploaded."""
-    with checked_page(browser) as page:
-        open_train(page, server.url)
-        page.get_by_role("radio", name="Upload a file").click()
-        page.get_by_text("Choose a file").wait_for()
-        yield page
-
-
 @pytest.mark.parametrize(
     ("name", "raw", "sentence"),
     [
@@ -257,9 +246,11 @@ def uploading(server, browser) -> Iterator[Page]:
         ("line.txt", b"abcd efgh " * 1_990_000, "characters to train on"),
     ],
 )
-def test_odd_files_are_refused_in_a_sentence_or_taken(server, uploading, name, raw, sentence):
-    upload(uploading, name, raw)
-    uploading.get_by_test_id("stMain").get_by_text(sentence).last.wait_for()
-    assert uploading.locator("img[src=x]").count() == 0
+def test_odd_files_are_refused_in_a_sentence_or_taken(server, page, name, raw, sentence):
+    open_train(page, server.url)
+    page.get_by_role("radio", name="Upload a file").click()
+    page.get_by_text("Choose a file").wait_for()
+    upload(page, name, raw)
+    page.get_by_test_id("stMain").get_by_text(sentence).last.wait_for()
+    assert page.locator("img[src=x]").count() == 0
     assert "Traceback" not in server.log.read_text()
-    assert not uploading.problems
