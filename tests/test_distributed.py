@@ -5,7 +5,6 @@ import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from safetensors import safe_open
 from rnnviz import load_run
 from rnnviz.__main__ import main
 from rnnviz.runs import archive
+from tests.conftest import free_port
 
 SIZES = ("--hidden-size", "16", "--batch-size", "6", "--sequence-length", "8", "--device", "cpu")
 SIZES += ("--dropout", "0")  # each process has noise of its own
@@ -63,11 +63,8 @@ def run_as_two(*arguments: str) -> subprocess.CompletedProcess:
 
     It spares torchrun's own start, a third of the work of a short training.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     team = {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    team |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    team |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     command = [sys.executable, "-m", "rnnviz", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     both = [
