@@ -7,8 +7,10 @@ from .analysis.gradients import (
     memory_half_life,
     recurrent_jacobian,
 )
+from .analysis.recording import Untraced, record
 from .analysis.sampling import Sweep, generate, next_token, temperature_sweep
-from .analysis.tracing import LayerTrace, Trace, record, trace, trace_model
+from .analysis.traces import LayerTrace, Trace
+from .analysis.tracing import trace, trace_model
 from .data.corpus import Corpus, bptt_batchify, load_corpus
 from .data.source import CorpusError
 from .data.vocab import Vocab
@@ -38,6 +40,7 @@ __all__ = [
     "TrainConfig",
     "TrainState",
     "TrainingError",
+    "Untraced",
     "Vocab",
     "bptt_batchify",
     "count_parameters",

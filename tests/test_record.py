@@ -1,10 +1,15 @@
 """What `record` leaves of a model's own forward passes."""
 
+import re
+import threading
+import warnings
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
-from rnnviz.analysis.tracing import record, trace
+from rnnviz import Trace, Untraced, record, trace
 
 CELLS = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN}
 
@@ -115,9 +120,303 @@ def test_a_trace_keeps_its_input_when_the_batch_is_overwritten_later():
     assert torch.equal(traces[""][0].layers[0].x, torch.ones(5, 2, 3))
 
 
-def test_a_packed_sequence_is_refused_also_inside_a_model():
-    rnn = nn.LSTM(3, 4)
-    packed = nn.utils.rnn.pack_sequence([torch.zeros(4, 3), torch.zeros(2, 3)])
-    with record(rnn), pytest.raises(ValueError, match=r"PackedSequence of \(6, 3\)"):
-        rnn(packed)
-    assert not rnn._forward_hooks
+class OutputAlone(nn.GRU):
+    def forward(self, input, hx=None):
+        return super().forward(input, hx)[0]
+
+
+class Residual(nn.GRU):
+    """Something else than a GRU with its weights."""
+
+    def forward(self, input, hx=None):
+        output, last = super().forward(input, hx)
+        return output + 1, last
+
+
+class LastStep(nn.GRU):
+    def forward(self, input, hx=None):
+        return super().forward(input, hx)[0][-1]
+
+
+class OfIds(nn.GRU):
+    def __init__(self):
+        super().__init__(3, 4)
+        self.table = nn.Embedding(5, 3)
+
+    def forward(self, ids):
+        return super().forward(self.table(ids))[0]
+
+
+class Sentences(nn.LSTM):
+    """Takes lengths where torch's takes a state, and packs by itself."""
+
+    def forward(self, x, lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths)
+        return nn.utils.rnn.pad_packed_sequence(super().forward(packed)[0])[0]
+
+
+def quantized():
+    model = nn.Sequential(nn.LSTM(3, 4))
+    return torch.ao.quantization.quantize_dynamic(model, {nn.LSTM}, dtype=torch.qint8)
+
+
+X = torch.linspace(-1, 1, 30).view(5, 2, 3)
+ODD = {
+    "output alone": (lambda: OutputAlone(3, 4), (X,), None),
+    "dropout": (lambda: nn.LSTM(3, 4, 2, dropout=0.5), (X,), None),
+    "no batch": (lambda: nn.LSTM(3, 4), (X[:, 0],), None),
+    "batch of 0": (lambda: nn.LSTM(3, 4), (X[:, :0],), "no steps"),
+    "something else": (lambda: Residual(3, 4), (X,), "Residual gives something else"),
+    "last step": (lambda: LastStep(3, 4), (X,), "cannot be compared"),
+    "ids": (OfIds, (torch.tensor([1, 2, 4]),), "x must be"),
+    "lengths": (lambda: Sentences(3, 4), (X, torch.tensor([5, 2])), "state must be"),
+    "scripted": (lambda: torch.jit.script(nn.Sequential(nn.GRU(3, 4))), (X,), "script"),
+    "jit trace": (lambda: torch.jit.trace(nn.LSTM(3, 4), (X,)), (X,), "scripted"),
+    "quantized": (quantized, (X,), "quantized"),
+    "compiled": (lambda: torch.compile(nn.GRU(3, 4), backend="eager"), (X,), None),
+    "compiled cell": (lambda: compiled_cell(), (X[0],), "compiled cell"),
+    "nothing": (lambda: nn.Linear(3, 4), (X,), "no LSTM, GRU, RNN"),
+    "forward replaced": (lambda: replaced(nn.GRU(3, 4)), (X,), "cannot be compared"),
+}
+
+
+def compiled_cell():
+    cell = nn.GRUCell(3, 4)
+    cell.compile(backend="eager")
+    return cell
+
+
+def replaced(rnn):
+    rnn.forward = lambda x: x.sum()
+    return rnn
+
+
+def tensors_of(result) -> list[torch.Tensor]:
+    if isinstance(result, torch.Tensor):
+        return [result]
+    return [tensor for part in result for tensor in tensors_of(part)]
+
+
+def run(make, args):
+    """Outputs, gradients and the random numbers after a call of a new model in training mode."""
+    torch.manual_seed(0)
+    model = make()
+    torch.manual_seed(1)
+
+    def call():
+        outputs = tensors_of(model(*args))
+        differentiable = [y for y in outputs if y.requires_grad and y.numel()]
+        if differentiable:
+            sum(y.sum() for y in differentiable).backward()
+        grads = [p.grad for p in model.parameters() if p.grad is not None]
+        return [*outputs, *grads, torch.rand(3)]
+
+    return model, call
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:torch.quantize_per_tensor")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("case", ODD)
+def test_a_model_runs_as_without_us_whatever_it_is(case):
+    make, args, reason = ODD[case]
+    _, call = run(make, args)
+    wanted = call()
+    model, call = run(make, args)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with record(model) as traces:
+            got = call()
+    assert len(got) == len(wanted)
+    assert all(torch.equal(a, b) for a, b in zip(got, wanted, strict=True))
+    assert traces
+    said = [str(w.message) for w in warned if "is not traced" in str(w.message)]
+    found = [seen for calls in traces.values() for seen in calls]
+    if reason is None:
+        assert [type(seen) for seen in found] == [Trace]
+        assert found[0].residual < 1e-6
+        assert not said
+        return
+    assert found
+    for seen in found:
+        assert isinstance(seen, Untraced)
+        assert re.search(reason, seen.reason)
+        assert "\n" not in seen.reason
+    assert len(said) == 1
+
+
+def test_a_trace_of_training_with_dropout_is_that_of_eval_mode_and_says_so():
+    rnn = nn.LSTM(3, 4, 2, dropout=0.5)
+    with record(rnn) as traces:
+        rnn(X)
+    (seen,) = traces[""]
+    assert "dropped" in seen.note
+    assert seen.note in repr(seen)
+    wanted = trace(rnn.eval(), X)
+    assert torch.equal(seen.layers[1].h, wanted.layers[1].h)
+    assert wanted.note == ""
+
+
+def test_under_autocast_the_trace_has_the_dtype_of_the_weights():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 3), nn.LSTM(3, 4))
+    with torch.autocast("cpu", torch.bfloat16):
+        wanted = model(X)[0]
+        with record(model) as traces:
+            assert torch.equal(model(X)[0], wanted)
+    (seen,) = traces["1"]
+    assert seen.layers[0].h.dtype == torch.float32
+    assert 0 < seen.residual < 0.05  # bfloat16's rounding of what the model gave
+    torch.testing.assert_close(seen.layers[0].h_out, wanted.float(), rtol=0, atol=0.05)
+
+
+def test_errors_of_the_model_are_its_own():
+    model = nn.Sequential(nn.LSTM(3, 4))
+    with pytest.raises(RuntimeError) as outside:
+        model(torch.zeros(5, 2, 7))
+    with record(model) as traces, pytest.raises(RuntimeError) as inside:
+        model(torch.zeros(5, 2, 7))
+    assert str(inside.value) == str(outside.value)
+    assert traces == {"0": []}
+
+
+def test_where_warnings_are_errors_the_models_call_goes_on():
+    rnn = OfIds()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with record(rnn) as traces:
+            rnn(torch.tensor([1, 2]))
+    assert isinstance(traces[""][0], Untraced)
+
+
+def test_a_module_under_two_names_has_both_keys():
+    shared = nn.GRU(3, 3)
+    model = nn.ModuleDict({"encoder": shared, "decoder": shared})
+    with record(model) as traces:
+        model["decoder"](X)
+    assert list(traces) == ["encoder", "decoder"]
+    assert len(traces["encoder"]) == 1
+    assert traces["encoder"] == traces["decoder"]
+
+
+def test_a_context_records_the_calls_of_its_own_thread_alone():
+    rnn, cell = nn.LSTM(3, 4), nn.GRUCell(3, 4)
+    model = nn.ModuleList([rnn, cell])
+    with record(model) as traces:
+        thread = threading.Thread(target=lambda: (rnn(X), cell(X[0])))
+        thread.start()
+        thread.join()
+        assert traces == {"0": [], "1": []}
+        rnn(X)
+    assert len(traces["0"]) == 1
+
+
+def test_a_trace_is_of_what_the_module_gave_whatever_other_hooks_make_of_it():
+    rnn = nn.GRU(3, 4)
+    rnn.register_forward_hook(lambda module, args, output: (output[0] + 1, output[1]))
+    with record(rnn) as traces:
+        rnn(X)
+    assert traces[""][0].residual < 1e-6
+
+
+def pruned(loaded: bool):
+    """An LSTM whose pruned weight is another one than its last call used."""
+    torch.manual_seed(0)
+    rnn, other = nn.LSTM(3, 4).double(), nn.LSTM(3, 4).double()
+    prune.identity(rnn, "weight_hh_l0")
+    if loaded:
+        prune.random_unstructured(other, "weight_hh_l0", 0.5)
+        rnn.load_state_dict(other.state_dict())
+    return rnn
+
+
+def old_spectral_norm():
+    rnn = nn.utils.spectral_norm(nn.LSTM(3, 4).double(), "weight_hh_l0")
+    with torch.no_grad():
+        rnn.weight_hh_l0_orig.mul_(3)
+    return rnn
+
+
+def old_weight_norm():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rnn = nn.utils.weight_norm(nn.GRU(3, 4).double(), "weight_hh_l0")
+    with torch.no_grad():
+        rnn.weight_hh_l0_g.mul_(2)
+    return rnn
+
+
+def parametrized():
+    rnn = nn.utils.parametrizations.spectral_norm(nn.LSTM(3, 4).double(), "weight_hh_l0")
+    with torch.no_grad():
+        rnn.parametrizations.weight_hh_l0.original.mul_(3)
+    return rnn
+
+
+def of_a_changed_input():
+    rnn = nn.GRU(3, 4).double()
+    rnn.register_forward_pre_hook(lambda module, args: (args[0] * 2, *args[1:]))
+    rnn.register_forward_pre_hook(
+        lambda module, args, kwargs: (args, kwargs | {"hx": torch.ones(1, 2, 4).double()}),
+        with_kwargs=True,
+    )
+    return rnn
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: pruned(loaded=True),
+        old_spectral_norm,
+        old_weight_norm,
+        parametrized,
+        of_a_changed_input,
+    ],
+    ids=["pruned", "spectral norm", "weight norm", "parametrized", "input"],
+)
+def test_a_trace_is_of_the_weights_and_input_of_the_modules_next_call(make, training):
+    torch.manual_seed(0)
+    rnn, x = make().train(training), X.double()
+    before = {name: w.clone() for name, w in rnn.state_dict().items()}
+    held = {name: value for name, value in vars(rnn).items() if name.startswith("weight")}
+    seen = trace(rnn, x)
+    assert rnn.training is training
+    assert all(torch.equal(before[name], w) for name, w in rnn.state_dict().items())
+    assert all(vars(rnn)[name] is value for name, value in held.items())
+    wanted, _ = rnn.eval()(x)
+    torch.testing.assert_close(seen.layers[0].h_out, wanted, rtol=0, atol=1e-12)
+    assert seen.residual < 1e-12
+    rnn.train(training)
+    with record(rnn) as traces:
+        got, _ = rnn(x)
+    torch.testing.assert_close(traces[""][0].layers[0].h_out, got, rtol=0, atol=1e-12)
+    assert traces[""][0].residual < 1e-12
+
+
+def test_forward_hooks_are_not_run_by_a_trace():
+    rnn, calls = nn.GRU(3, 4), []
+    rnn.register_forward_hook(lambda *_: calls.append("after"))
+    trace(rnn, X)
+    assert calls == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_model_can_be_compiled_jitted_and_transformed_inside_record():
+    torch.manual_seed(0)
+    rnn, cell = nn.GRU(3, 4), nn.GRUCell(3, 4)
+    wanted = rnn(X)[0]
+    torch.compile(rnn, backend="eager")(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with record(nn.ModuleList([rnn, cell])) as traces:
+            compiled = torch.compile(lambda x: rnn(x)[0] + 1, backend="eager")
+            assert torch.equal(compiled(X), wanted + 1)
+            torch.compile(lambda x: cell(x), backend="eager", fullgraph=True)(X[0])
+            jitted = torch.jit.trace(rnn, (X,), check_trace=False)
+            given = {name: 2 * p for name, p in rnn.named_parameters()}
+            torch.func.functional_call(rnn, given, (X,))
+    assert torch.equal(jitted(X)[0], wanted)
+    by_compiled, by_jit, by_other_weights = traces["0"]
+    assert torch.equal(by_compiled.layers[0].h_out, wanted)
+    assert "torch.jit" in by_jit.reason
+    assert by_other_weights.residual < 1e-6

@@ -250,10 +250,17 @@ def test_an_input_of_another_shape_is_refused_with_the_shape_wanted(x):
         trace(make("LSTM", input_size=3, hidden_size=4), x)
 
 
-def test_a_packed_sequence_is_refused_with_its_sizes():
-    packed = nn.utils.rnn.pack_sequence([torch.zeros(4, 3), torch.zeros(2, 3)])
-    with pytest.raises(ValueError, match=r"\(steps, batch, 3\).*PackedSequence of \(6, 3\)"):
+@pytest.mark.parametrize("wrong", [torch.zeros(6, 5), torch.zeros(6), torch.zeros(6, 2, 3)])
+def test_a_packed_sequence_of_another_shape_is_refused_with_its_sizes(wrong):
+    packed = nn.utils.rnn.PackedSequence(wrong, torch.tensor([2, 2, 1, 1]))
+    with pytest.raises(ValueError, match=r"\(steps, batch, 3\).*PackedSequence of \(6"):
         trace(make("LSTM", input_size=3, hidden_size=4), packed)
+
+
+@pytest.mark.parametrize("other", [nn.LSTMCell(3, 4), nn.Linear(3, 4), None])
+def test_anything_but_a_recurrent_module_is_refused_by_its_name(other):
+    with pytest.raises(ValueError, match=f"nn.GRU or nn.RNN, not {type(other).__name__}"):
+        trace(other, torch.zeros(4, 3))
 
 
 @pytest.mark.parametrize(

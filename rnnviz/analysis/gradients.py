@@ -10,6 +10,7 @@ explodes over hundreds of steps does not become zero or infinite.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,7 +18,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rnnviz.analysis.tracing import LayerTrace, Trace, trace_model
+from rnnviz.analysis.traces import LayerTrace, Trace
+from rnnviz.analysis.tracing import trace_model
 from rnnviz.nn import cells
 from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.nn.model import RNNModel, checked_ids
@@ -26,7 +28,7 @@ BLOCK = 1_000_000  # logits in memory at once
 RESCALE_EVERY = 8  # steps: with a factor of up to 1e19 each, squares still fit float64
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GradientFlow:
     """Total gradients (over all paths) of the loss of one predicted step, float64.
 
@@ -48,6 +50,10 @@ class GradientFlow:
     @property
     def c_norm(self) -> Tensor | None:
         return None if self.c_log_norm is None else self.c_log_norm.exp()
+
+    def __repr__(self) -> str:
+        layers, steps, units = self.h.shape
+        return f"GradientFlow({layers=}, {steps=}, {units=}, target={self.target})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +97,7 @@ def gradient_flow(
         raise ValueError(f"target must be a whole number, not {target!r}")
     layers, direct = _recorded(model, ids)
     steps, size = direct.shape
-    target = target % steps
+    target = operator.index(target) % steps
     first = 0 if truncate is None else truncate * (target // truncate)
     has_c = CELL_TYPES[layers[0].kind].has_cell_state
     shape = (len(layers), steps, size)
@@ -175,7 +181,7 @@ def _index(name: str, index: int, count: int) -> int:
     """A Python index (negative: from the end) as an index from 0. Raises ValueError."""
     if not _is_whole(index) or not -count <= index < count:
         raise ValueError(f"{name} must be a number from {-count} to {count - 1}, not {index!r}")
-    return index % count
+    return operator.index(index) % count
 
 
 def _weights(rnn: nn.RNNBase, trace: LayerTrace, k: int) -> list[Tensor | None]:
@@ -264,8 +270,9 @@ def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, bat
     """
     layer = _index("layer", layer, len(trace.layers))
     recorded = trace.layers[layer]
-    step = _index("step", step, recorded.x.shape[0])
     batch = _index("batch", batch, recorded.x.shape[1])
+    steps = recorded.x.shape[0] if trace.lengths is None else int(trace.lengths[batch])
+    step = _index("step", step, steps)
     k = layer // (2 if rnn.bidirectional else 1)
     at = layer_derivatives(rnn, recorded, k, batch)
     w_hr = _weights(rnn, recorded, k)[-1]
@@ -291,7 +298,9 @@ def memory_half_life(trace: Trace, layer: int) -> Tensor:
     keep = gates.get("f", gates.get("z"))
     if keep is None:
         raise ValueError(f"{trace.layers[layer].kind} has no gate that keeps its state")
-    return math.log(2) / keep.double().log().mean((0, 1)).abs()
+    logs = keep.double().log()  # (T,B,H)
+    mean = logs.mean((0, 1)) if trace.lengths is None else logs.nanmean((0, 1))
+    return math.log(2) / mean.abs()
 
 
 def fit_half_life(norms: Tensor | Sequence[float]) -> float:

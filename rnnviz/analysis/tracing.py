@@ -6,20 +6,26 @@ every h, one batched product gives every gate, and an elementwise scan gives c.
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
-from rnnviz._files import write
+from rnnviz.analysis.packing import Packing
+from rnnviz.analysis.rnn_modules import (
+    State,
+    after_pre_hooks,
+    base_of,
+    check_input,
+    drops_units,
+    eval_copy,
+    overrides_forward,
+)
+from rnnviz.analysis.traces import LayerTrace, Trace
 from rnnviz.nn import cells
 from rnnviz.nn.cell_types import CELL_TYPES, required
 from rnnviz.nn.model import RNNModel, checked_ids
@@ -36,190 +42,110 @@ warnings.filterwarnings(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class LayerTrace:
-    """One layer in one direction; tensors are time-major and detached.
+def trace(rnn: nn.RNNBase, x: Tensor | PackedSequence, state: State = None) -> Trace:
+    """Gates, h and c of every layer of an nn.LSTM, nn.GRU or nn.RNN on an input, in eval mode.
 
-    `x` (T,B,D). `h` (T+1,B,H): `h[0]` is the initial state, `h[t+1]` the state after x_t. `c`: the
-    same for the cell state, None without one. `gates`: name -> (T,B,H). A reverse layer keeps the
-    order of the input: `h[t]` is the state after reading x_t, `h[T]` the initial state.
+    `x` and `state` are what the module takes: x (T,B,D), (B,T,D) with batch_first, (T,D) or a
+    PackedSequence; the state is zero when missing. The weights are those of the module's next
+    call: forward pre-hooks are run (pruning, weight_norm), forward hooks are not. The module is
+    left as it was. Raises ValueError for anything but such a module, for a wrong shape, dtype or
+    device, and for a module in training mode with dropout.
     """
-
-    kind: str
-    x: Tensor
-    h: Tensor
-    c: Tensor | None
-    gates: dict[str, Tensor]
-    reverse: bool = False
-
-    @property
-    def h_prev(self) -> Tensor:
-        """The hidden state before each step (T,B,H)."""
-        return self.h[1:] if self.reverse else self.h[:-1]
-
-    @property
-    def h_out(self) -> Tensor:
-        """The hidden state after each step (T,B,H)."""
-        return self.h[:-1] if self.reverse else self.h[1:]
-
-    @property
-    def states_out(self) -> dict[str, Tensor]:
-        """What each step gave by name, (T,B,H) each: h, and c of an LSTM."""
-        return {"h": self.h_out} | ({} if self.c_out is None else {"c": self.c_out})
-
-    @property
-    def c_prev(self) -> Tensor | None:
-        """The cell state before each step (T,B,H)."""
-        if self.c is None:
-            return None
-        return self.c[1:] if self.reverse else self.c[:-1]
-
-    @property
-    def c_out(self) -> Tensor | None:
-        """The cell state after each step (T,B,H)."""
-        if self.c is None:
-            return None
-        return self.c[:-1] if self.reverse else self.c[1:]
-
-
-@dataclass(frozen=True, eq=False)
-class Trace:
-    """`layers` from the first to the last; a bidirectional layer gives two, forward first.
-
-    `residual`: max |h rebuilt from gates and c - h of the fused kernel| over all layers, including
-    the module's own output and its last states.
-    """
-
-    layers: tuple[LayerTrace, ...]
-    residual: float
-
-    def to_frame(self, layer: int, tokens=None):
-        """A tidy pandas DataFrame of one layer: batch, step, token, unit, gate, value.
-
-        h and c after each step are rows with gate "h" and "c". `tokens`: (T,) or (B,T). Raises
-        ValueError for tokens of another shape.
-        """
-        import pandas as pd
-
-        seen = self.layers[layer]
-        steps, rows = seen.x.shape[:2]
-        tokens = np.asarray([None] * steps if tokens is None else tokens, dtype=object)
-        if tokens.shape not in ((steps,), (rows, steps)):
-            raise ValueError(f"tokens {tokens.shape} do not name the {steps} steps of {rows} rows")
-        tokens = np.broadcast_to(tokens, (rows, steps))  # (B,T)
-        frames = []
-        for gate, tensor in (seen.gates | seen.states_out).items():
-            values = tensor.transpose(0, 1).cpu().numpy()  # (B,T,H)
-            batch, step, unit = (index.ravel() for index in np.indices(values.shape))
-            columns = {"batch": batch, "step": step, "token": tokens[batch, step], "unit": unit}
-            frames.append(pd.DataFrame(columns | {"gate": gate, "value": values.ravel()}))
-        return pd.concat(frames, ignore_index=True)
-
-    def save(self, path: Path | str, more: dict[str, np.ndarray] | None = None) -> None:
-        """Write an .npz with `layer0.h`, `layer0.c`, `layer0.x`, `layer0.i`, ..., `residual` and
-        the arrays in `more`."""
-        arrays = {"residual": np.array(self.residual)} | (more or {})
-        for n, layer in enumerate(self.layers):
-            states = {"x": layer.x, "h": layer.h} | ({} if layer.c is None else {"c": layer.c})
-            for name, tensor in (states | layer.gates).items():
-                arrays[f"layer{n}.{name}"] = tensor.cpu().numpy()
-        file = io.BytesIO()
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-        write(Path(path), file.getvalue())
-
-
-def trace(rnn: nn.RNNBase, x: Tensor, state: Tensor | tuple[Tensor, Tensor] | None = None) -> Trace:
-    """Gates, h and c of every layer of an nn.LSTM, nn.GRU or nn.RNN on an input.
-
-    `x` and `state` are what the module takes: x (T,B,D), (B,T,D) with batch_first, or (T,D); the
-    state is zero when missing. The module is left as it was. Raises ValueError for a wrong shape,
-    dtype or device, and for a module in training mode with dropout.
-    """
-    _check(rnn, x, state)
-    directions = 2 if rnn.bidirectional else 1
+    if not isinstance(rnn, nn.RNNBase):
+        raise ValueError(
+            f"rnn must be an nn.LSTM, nn.GRU or nn.RNN, not {type(rnn).__name__}; "
+            "`record` traces those inside a model, and loops of cells"
+        )
+    if drops_units(rnn):
+        raise ValueError("a module in training mode drops units at random: call eval() first")
+    module, received = eval_copy(rnn), None
     with torch.no_grad(), full_float32():
-        # `forward` runs no hooks, so `record` does not see this run.
-        own, last = rnn.forward(x, state)
-        h_last, c_last = _states(last)
-        zeros = torch.zeros_like(h_last), None if c_last is None else torch.zeros_like(c_last)
-        h0, c0 = zeros if state is None else _states(state)
-        own, source = _time_major(rnn, own), _time_major(rnn, x.detach().clone())  # (T,B,*)
-        layers, gaps = [], []
+        x, state = after_pre_hooks(module, x, state)
+        check_input(module, x, state)
+        if overrides_forward(module):
+            received = module.forward(x, state)
+    return trace_layers(module, x, state, received)
+
+
+def trace_layers(
+    rnn: nn.RNNBase, x: Tensor | PackedSequence, state: State, received: Any = None, note: str = ""
+) -> Trace:
+    """The trace of a module in eval mode, given an input and state that `check_input` passes.
+
+    The residual includes the difference to `received`, what the module gave by its own forward:
+    output and last states, or the output alone. Raises ValueError if that has other shapes.
+    """
+    directions = 2 if rnn.bidirectional else 1
+    packing = Packing.of(x) if isinstance(x, PackedSequence) else None
+    device = x.data.device.type
+    with torch.no_grad(), full_float32(), torch.autocast(device, enabled=False):
+        # `forward` of the base class runs no hooks, so `record` does not see this run.
+        own, last = base_of(rnn).forward(rnn, x, state)
+        gaps = [] if received is None else _gaps_to(received, own, last)
+        lasts, firsts = _states(last), _states(state)
+        if state is None:
+            firsts = [torch.zeros_like(states) for states in lasts]
+        own, source = _as_kernel(rnn, own), _as_kernel(rnn, x).detach().clone()  # (T,B,*)
+        layers: list[LayerTrace] = []
         for k in range(rnn.num_layers):
             here = range(k * directions, (k + 1) * directions)
             # The module returns the top layer's states; each layer below needs a run of its own.
-            h_all = own if k == rnn.num_layers - 1 else _run(rnn, here, source, h0, c0)
-            for n, h_out in zip(here, h_all.chunk(directions, -1), strict=True):
-                layer, rebuilt = _layer(rnn, n, source, h_out, h0, c0)
-                end = 0 if layer.reverse else -1
-                gaps += [_gap(rebuilt, h_out), _gap(h_out[end], h_last[n])]
-                if layer.c_out is not None and c_last is not None:
-                    gaps.append(_gap(layer.c_out[end], c_last[n]))
+            h_all = own if k == rnn.num_layers - 1 else _run(rnn, here, source, firsts, packing)
+            read, outs = (packing.padded(a) if packing else a for a in (source, h_all))
+            for n, h_out in zip(here, outs.chunk(directions, -1), strict=True):
+                layer, rebuilt = _layer(rnn, n, read, h_out, firsts, packing)
+                gaps += _layer_gaps(layer, rebuilt, h_out, [s[n] for s in lasts], packing)
                 layers.append(layer)
-            source = h_all  # (T,B,directions*H)
+            source = h_all
         # One synchronization with the device; torch's max propagates NaN, Python's does not.
         residual = torch.stack(gaps).max().item()
-    return Trace(tuple(layers), residual)
+    return Trace(tuple(layers), residual, packing.lengths if packing else None, note)
 
 
-def _check(rnn: nn.RNNBase, x: Tensor, state) -> None:
-    """Raises ValueError for an input or state that does not fit the module, naming the sizes."""
-    order = "batch, steps" if rnn.batch_first else "steps, batch"
-    wanted = f"x must be a tensor ({order}, {rnn.input_size}) or (steps, {rnn.input_size})"
-    if isinstance(x, nn.utils.rnn.PackedSequence):
-        raise ValueError(f"{wanted}, not a PackedSequence of {tuple(x.data.shape)}: pad it first")
-    if not isinstance(x, Tensor) or x.dim() not in (2, 3) or x.shape[-1] != rnn.input_size:
-        shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-        raise ValueError(f"{wanted}, not {shape}")
-    if 0 in x.shape:
-        raise ValueError(f"x {tuple(x.shape)} has no steps to trace")
-    weight = rnn.all_weights[0][0]
-    if (x.dtype, x.device) != (weight.dtype, weight.device):
-        raise ValueError(
-            f"x is {x.dtype} on {x.device}, where the weights are {weight.dtype} on {weight.device}"
-        )
-    if rnn.training and rnn.dropout > 0 and rnn.num_layers > 1:
-        raise ValueError("a module in training mode drops units at random: call eval() first")
-    if state is None:
-        return
-    rows = [] if x.dim() == 2 else [x.shape[0 if rnn.batch_first else 1]]
-    count = rnn.num_layers * (2 if rnn.bidirectional else 1)
-    has_c = CELL_TYPES[cells.kind_of(rnn)].has_cell_state
-    sizes = [rnn.proj_size or rnn.hidden_size] + [rnn.hidden_size] * has_c
-    wanted = [(count, *rows, size) for size in sizes]
-    given = list(state) if has_c and isinstance(state, (tuple, list)) else [state]
-    shapes = [tuple(s.shape) if isinstance(s, Tensor) else type(s).__name__ for s in given]
-    if shapes != wanted:
-        named = " and ".join(f"{name} {shape}" for name, shape in zip("hc", wanted, strict=False))
-        raise ValueError(f"state must be {named}, not {' and '.join(map(str, shapes))}")
+def trace_model(model: RNNModel, ids: Tensor | Sequence[int]) -> Trace:
+    """Trace of an RNNModel's recurrent layers on ids (T,), without dropout. Raises ValueError for
+    no ids and for ids outside the vocabulary."""
+    ids = checked_ids(ids, model.embedding.num_embeddings, least=1)
+    with torch.no_grad():
+        embedded = model.embedding(ids.to(model.device))  # (T,D)
+    return trace(eval_copy(model.rnn), embedded)
 
 
-def _time_major(rnn: nn.RNNBase, x: Tensor) -> Tensor:
-    """An input or output of the module as (T,B,D)."""
+def _as_kernel(rnn: nn.RNNBase, x: Tensor | PackedSequence) -> Tensor:
+    """An input or output of the module as the kernels take it: (T,B,*), or packed data (N,*)."""
+    if isinstance(x, PackedSequence):
+        return x.data
     if x.dim() == 2:
         return x[:, None]
     return x.transpose(0, 1) if rnn.batch_first else x
 
 
-def _states(state: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
-    """h (N,B,H), and c (N,B,H) or None; N is layers times directions."""
-    h, c = state if isinstance(state, (tuple, list)) else (state, None)
-    if h.dim() == 2:
-        h, c = h[:, None], None if c is None else c[:, None]
-    return h, c
+def _states(state: State) -> list[Tensor]:
+    """[h] or [h, c], each (N,B,H); N is layers times directions. Nothing for no state."""
+    if state is None:
+        return []
+    states = state if isinstance(state, (tuple, list)) else (state,)
+    return [s[:, None] if s.dim() == 2 else s for s in states]
 
 
-def _run(rnn: nn.RNNBase, here: range, x: Tensor, h0: Tensor, c0: Tensor | None) -> Tensor:
-    """States (T,B,directions*H) of one layer, from the same kernel that the module runs."""
+def _run(
+    rnn: nn.RNNBase, here: range, x: Tensor, firsts: list[Tensor], packing: Packing | None
+) -> Tensor:
+    """States of one layer from the same kernel that the module runs: (T,B,directions*H), of
+    packed data (N,directions*H)."""
     at = slice(here.start, here.stop)
-    state = h0[at] if c0 is None else (h0[at], c0[at])
+    states = [s[at] if packing is None else packing.sort(s[at]) for s in firsts]
+    state = states[0] if len(states) == 1 else tuple(states)
     weights = [weight for n in here for weight in rnn.all_weights[n]]
     if not rnn.bias:
         # On a GPU a module's weights are one block of memory. Given one layer of it without biases,
         # cuDNN would read the weights that follow as its biases. Copies are outside that block.
         weights = [weight.clone() for weight in weights]
     kernel = kernel_of(cells.kind_of(rnn))
-    return kernel(x, state, weights, rnn.bias, 1, 0.0, False, rnn.bidirectional, False)[0]
+    settings = weights, rnn.bias, 1, 0.0, False, rnn.bidirectional
+    if packing is not None:
+        return kernel(x, packing.batch_sizes, state, *settings)[0]
+    return kernel(x, state, *settings, False)[0]
 
 
 def kernel_of(kind: str) -> Callable[..., tuple[Tensor, ...]]:
@@ -228,14 +154,19 @@ def kernel_of(kind: str) -> Callable[..., tuple[Tensor, ...]]:
 
 
 def _layer(
-    rnn: nn.RNNBase, n: int, x: Tensor, h_out: Tensor, h0: Tensor, c0: Tensor | None
+    rnn: nn.RNNBase,
+    n: int,
+    x: Tensor,
+    h_out: Tensor,
+    firsts: list[Tensor],
+    packing: Packing | None,
 ) -> tuple[LayerTrace, Tensor]:
-    """The n-th layer, given its input and states, and h (T,B,H) rebuilt from its gates."""
+    """The n-th layer, given its input (T,B,D) and states (T,B,H), and h (T,B,H) rebuilt from its
+    gates."""
     kind, reverse = cells.kind_of(rnn), rnn.bidirectional and n % 2 == 1
     w_ih, w_hh, *rest = rnn.all_weights[n]
     b_ih, b_hh = rest[:2] if rnn.bias else (None, None)
-    first = h0[n : n + 1]  # (1,B,H)
-    h = torch.cat([h_out, first] if reverse else [first, h_out])  # (T+1,B,H)
+    h = _with_first(h_out, firsts[0][n], reverse, packing)  # (T+1,B,H)
     h_prev, c = h[1:] if reverse else h[:-1], None
     if CELL_TYPES[kind].separate_products:
         gates = cells.gates(kind, cells.product(x, w_ih, b_ih), cells.product(h_prev, w_hh, b_hh))
@@ -243,13 +174,82 @@ def _layer(
         joined, weight = torch.cat([x, h_prev], -1), torch.cat([w_ih, w_hh], -1)  # (T,B,D+H)
         bias = None if b_ih is None or b_hh is None else b_ih + b_hh
         gates = cells.gates(kind, cells.product(joined, weight, bias), None)
-    if c0 is not None:
-        in_time = {name: gates[name].flip(0) for name in "ifg"} if reverse else gates
-        c = cells.cell_states(in_time, c0[n])  # (T+1,B,H)
-        c = c.flip(0) if reverse else c
+    if len(firsts) == 2:
+        c = _cell_states(gates, firsts[1][n], reverse, packing)
     layer = LayerTrace(kind, x, h, c, gates, reverse)
     rebuilt = cells.output(kind, gates, h_prev, layer.c_out)
     return layer, nn.functional.linear(rebuilt, rest[-1]) if rnn.proj_size else rebuilt
+
+
+def _with_first(h_out: Tensor, first: Tensor, reverse: bool, packing: Packing | None) -> Tensor:
+    """All states (T+1,B,H): those after each step (T,B,H), and the first (B,H) where it belongs;
+    a reverse layer begins after each row's own last step."""
+    if not reverse:
+        return torch.cat([first[None], h_out])
+    h = torch.cat([h_out, first[None]])
+    if packing is not None:
+        h[-1] = torch.nan
+        h[packing.lengths, torch.arange(first.shape[0])] = first
+    return h
+
+
+def _cell_states(
+    gates: dict[str, Tensor], first: Tensor, reverse: bool, packing: Packing | None
+) -> Tensor:
+    """c (T+1,B,H) of an LSTM, in the order of the input."""
+    if not reverse:
+        return cells.cell_states(gates, first)
+    used = {name: gates[name] for name in "ifg"}
+    if packing is not None:  # a reverse layer passes the padding first: it keeps its first state
+        step = packing.places(first.device)[..., None]  # (T,B,1)
+        keeping = {"i": 0.0, "f": 1.0, "g": 0.0}
+        used = {name: gate.where(step, keeping[name]) for name, gate in used.items()}
+    c = cells.cell_states({name: gate.flip(0) for name, gate in used.items()}, first).flip(0)
+    if packing is not None:
+        c[1:][~packing.places(first.device)] = torch.nan
+    return c
+
+
+def _layer_gaps(
+    layer: LayerTrace,
+    rebuilt: Tensor,
+    h_out: Tensor,
+    lasts: list[Tensor],
+    packing: Packing | None,
+) -> list[Tensor]:
+    """How far a layer is from the kernel's h (T,B,H) and from the module's last states (B,H)."""
+    if packing is not None:
+        places = packing.places(h_out.device)
+        rebuilt, h_out = rebuilt[places], h_out[places]
+    gaps = [_gap(rebuilt, h_out)]
+    for states, last in zip((layer.h, layer.c), lasts, strict=False):
+        assert states is not None
+        gaps.append(_gap(_end(states, layer.reverse, packing), last))
+    return gaps
+
+
+def _end(states: Tensor, reverse: bool, packing: Packing | None) -> Tensor:
+    """The last state of each row (B,H), given all (T+1,B,H)."""
+    if reverse:
+        return states[0]
+    return states[-1] if packing is None else packing.at_length(states)
+
+
+def _gaps_to(received: Any, own: Tensor | PackedSequence, last: Any) -> list[Tensor]:
+    """How far what a module gave is from output and last states. Raises ValueError."""
+    pairs = [(received, own)]
+    if type(received) is tuple and len(received) == 2:
+        pairs = [(received[0], own)]
+        pairs += zip(_states(received[1]), _states(last), strict=False)
+    flat = [(getattr(a, "data", a), b.data) for a, b in pairs]
+    for a, b in flat:
+        if not isinstance(a, Tensor) or a.shape != b.shape:
+            given = tuple(a.shape) if isinstance(a, Tensor) else type(a).__name__
+            raise ValueError(
+                f"its own forward gives {given} where torch's gives {tuple(b.shape)}: "
+                "what it did cannot be compared"
+            )
+    return [_gap(a, b) for a, b in flat]
 
 
 def _gap(a: Tensor, b: Tensor) -> Tensor:
@@ -272,41 +272,3 @@ def full_float32() -> Generator[None]:
     finally:
         for backend, precision in zip(backends, before, strict=True):
             backend.fp32_precision = precision
-
-
-@contextmanager
-def record(model: nn.Module) -> Generator[dict[str, list[Trace]]]:
-    """Trace every recurrent module of a model at each call.
-
-    Yields a dict: the module's qualified name -> its Traces in the order of the calls. Example:
-    `with rnnviz.record(model) as traces: model(batch)`, then `traces["rnn"][0]`.
-    """
-    found = {name: m for name, m in model.named_modules() if isinstance(m, nn.RNNBase)}
-    traces = {name: [] for name in found}
-
-    def after(name: str, module: nn.RNNBase, args: tuple, kwargs: dict, output) -> None:
-        given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
-        traces[name].append(trace(module, given["input"], given.get("hx")))
-
-    hooks = [
-        module.register_forward_hook(partial(after, name), with_kwargs=True)
-        for name, module in found.items()
-    ]
-    try:
-        yield traces
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def trace_model(model: RNNModel, ids: Tensor | Sequence[int]) -> Trace:
-    """Trace of an RNNModel's recurrent layers on ids (T,), without dropout. Raises ValueError for
-    no ids and for ids outside the vocabulary."""
-    ids = checked_ids(ids, model.embedding.num_embeddings, least=1)
-    with torch.no_grad():
-        embedded = model.embedding(ids.to(model.device))  # (T,D)
-    was_training = model.rnn.training
-    try:
-        return trace(model.rnn.eval(), embedded)
-    finally:
-        model.rnn.train(was_training)
