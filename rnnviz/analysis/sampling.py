@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ TOP = 10  # likeliest tokens that a sweep keeps for each step
 BLOCK = 4_000_000  # logits that a sweep has in memory at once
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sweep:
     """One text of N tokens for each of K temperatures, all sampled with the same noise.
 
@@ -31,6 +32,10 @@ class Sweep:
     rank: Tensor
     top_tokens: Tensor
     top_probs: Tensor
+
+    def __repr__(self) -> str:
+        temperatures, tokens = self.tokens.shape
+        return f"Sweep(temperatures={temperatures}, tokens={tokens})"
 
 
 def check_sampling(temperature: float, top_k: int | None = None, top_p: float | None = None):
@@ -213,7 +218,10 @@ def _walk(
     top_p: float | None = None,
     skip: int = 0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields the logits (K,V) and the chosen tokens (K,) of each step, on the CPU."""
+    """Yields the logits (K,V), in float32 at least, and the chosen tokens (K,) of each step, on the
+    CPU."""
+    seed, skip = operator.index(seed), operator.index(skip)  # torch takes no integer of numpy
+    dtype = torch.promote_types(model.projection.weight.dtype, torch.float32)
     vocab_size, rows = model.projection.out_features, len(temperatures)
     ids = checked_ids(ids, vocab_size)
     if n_tokens < 0:
@@ -230,7 +238,7 @@ def _walk(
         window, hidden = ids.to(model.device)[None], model.init_hidden(1)  # (1,T)
         for n in range(n_tokens):
             output, hidden = model.states(window, hidden)
-            logits = model.projection(output[:, -1]).cpu().expand(rows, -1)  # (K,V)
+            logits = model.projection(output[:, -1]).cpu().to(dtype).expand(rows, -1)  # (K,V)
             noise = _gumbel(vocab_size, rng)  # (V,), shared by all rows
             weights = _cut(_tempered(logits, temperature), top_k, top_p)  # (K,V)
             tokens = (weights + noise).argmax(-1)  # (K,)

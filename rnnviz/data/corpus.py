@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +27,9 @@ class Corpus:
 
     name: str
     vocab: Vocab
-    train: torch.Tensor
-    valid: torch.Tensor
-    test: torch.Tensor
+    train: torch.Tensor = field(repr=False)
+    valid: torch.Tensor = field(repr=False)
+    test: torch.Tensor = field(repr=False)
     fingerprint: str
     spec: str = ""
     cue: int | None = None
@@ -66,7 +66,7 @@ def _read_folder(path: Path) -> Source:
     return spaced_source(path.resolve().name, read_text(train), read_text(valid), held_out)
 
 
-def load_corpus(spec: str, level: str = "char", min_count: int = 1) -> Corpus:
+def load_corpus(spec: str | Path, level: str = "char", min_count: int = 1) -> Corpus:
     """Load a corpus by name or path.
 
     `spec`: python-source, python-docs, recall, brackets, counting, tiny-shakespeare,
@@ -76,7 +76,7 @@ def load_corpus(spec: str, level: str = "char", min_count: int = 1) -> Corpus:
     """
     if level not in LEVELS:
         raise CorpusError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
-    return make_corpus(read(spec), level, min_count, spec)
+    return make_corpus(read(str(spec)), level, min_count, str(spec))
 
 
 def make_corpus(source: Source, level: str = "char", min_count: int = 1, spec: str = "") -> Corpus:

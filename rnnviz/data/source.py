@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 MAX_HELD_OUT = 100_000  # characters of a validation or test part: two digits of a loss are right
@@ -20,7 +20,7 @@ class Source:
     `cue`: of a made task, the token after which the answer stands."""
 
     name: str
-    texts: tuple[str, str, str]
+    texts: tuple[str, str, str] = field(repr=False)
     spaced: bool = False
     cue: str | None = None
 

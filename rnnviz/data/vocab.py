@@ -19,7 +19,7 @@ PATTERNS = {  # of the tokens that are words; a line end is the token <eos>
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Vocab:
     """The tokens that a model knows, and how a text is cut into them.
 
@@ -30,6 +30,9 @@ class Vocab:
 
     id2token: tuple[str, ...]
     split: str = "char"
+
+    def __repr__(self) -> str:
+        return f"Vocab({len(self):,} tokens, split={self.split!r})"
 
     def __post_init__(self) -> None:
         if self.split not in ("char", "word", "space"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -53,6 +54,10 @@ class RNNModel(nn.Module):
         tie_weights: bool = False,
     ) -> None:
         super().__init__()
+        # torch and run.json take no integer of numpy
+        sizes = map(operator.index, (vocab_size, embedding_size, hidden_size, num_hidden_layers))
+        vocab_size, embedding_size, hidden_size, num_hidden_layers = sizes
+        dropout = float(dropout)
         if tie_weights and embedding_size != hidden_size:
             raise ValueError(
                 "tied weights need equal sizes, not an embedding of "

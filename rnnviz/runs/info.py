@@ -13,14 +13,13 @@ from rnnviz.data.vocab import Vocab
 from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.nn.model_config import SIZES, ModelConfig, check_sizes
 from rnnviz.nn.parameter_count import parameters
+from rnnviz.training.config import NUMBERS, WHOLE
 
 MAX_JSON = 20 * 2**20  # bytes
 MODEL_KEYS = ("rnn_type", *SIZES, "dropout", "tie_weights")
 RECORD_KEYS = ("step", "loss", "grad_norm", "clipped")  # what figures need of each record
 LOSSES = ("valid_loss", "test_loss", "probe_loss", "accuracy")  # numbers or None
 TEXTS = {"corpus": 200, "fingerprint": 200, "spec": 5_000, "command": 100_000}  # longest of each
-WHOLE = ("batch_size", "sequence_length", "steps", "epochs", "seed", "log_every", "eval_every")
-NUMBERS = ("lr", "clip", "minutes")
 CONFIG: dict[str, tuple[type, ...]] = {"optimizer": (str,)}  # settings and their types
 CONFIG |= dict.fromkeys(WHOLE, (int,)) | dict.fromkeys(NUMBERS, (int, float))
 # Terminal controls, line ends, changes of writing direction, and halves of UTF-16 pairs.
@@ -46,7 +45,7 @@ class RunInfo:
     fingerprint: str
     spec: str = ""
     config: dict[str, Any] = field(default_factory=dict)
-    history: tuple[dict[str, Any], ...] = ()
+    history: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     cue: int | None = None
     valid_loss: float | None = None
     test_loss: float | None = None

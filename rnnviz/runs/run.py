@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rnnviz.data.vocab import Vocab
@@ -19,7 +19,7 @@ class Run:
     """A trained model with all that is known about it."""
 
     info: RunInfo
-    model: RNNModel
+    model: RNNModel = field(repr=False)
 
     @property
     def name(self) -> str:

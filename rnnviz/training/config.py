@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ DEFAULT_LR = {
     "sgd": {"LSTM": 20.0, "GRU": 10.0, "RNN_TANH": 5.0, "RNN_RELU": 5.0},
     "adamw": {"LSTM": 1e-2, "GRU": 1e-2, "RNN_TANH": 6e-3, "RNN_RELU": 4e-3},
 }
+WHOLE = ("batch_size", "sequence_length", "steps", "epochs", "seed", "log_every", "eval_every")
+NUMBERS = ("lr", "clip", "minutes")
 
 
 class TrainingError(ValueError):
@@ -48,6 +51,7 @@ class TrainConfig:
     eval_every: int | None = None
 
     def __post_init__(self) -> None:
+        self._use_plain_numbers()
         if self.optimizer not in DEFAULT_LR:
             raise ValueError(f"optimizer must be sgd or adamw, not {self.optimizer!r}")
         budgets = [b for b in (self.steps, self.epochs, self.minutes) if b is not None]
@@ -65,6 +69,16 @@ class TrainConfig:
         ):
             if not 0 < value < math.inf:
                 raise ValueError(f"{name} must be a number above 0, not {value}")
+
+    def _use_plain_numbers(self) -> None:
+        """Numbers of numpy as Python's, which run.json and torch take. Raises ValueError."""
+        for names, plain, kind in ((WHOLE, operator.index, "whole "), (NUMBERS, float, "")):
+            for name in names:
+                value = getattr(self, name)
+                try:
+                    object.__setattr__(self, name, None if value is None else plain(value))
+                except (TypeError, ValueError):
+                    raise ValueError(f"{name} must be a {kind}number, not {value!r}") from None
 
     def resolved(self, rnn_type: str) -> TrainConfig:
         """The same with the default learning rate of a cell type filled in. Raises ValueError."""
@@ -108,9 +122,9 @@ class TrainState:
     seconds: float = 0.0
     anneal: float = 1.0  # factor on sgd's learning rate: 1, 1/4, 1/16, ...
     best_valid: float = math.inf
-    best: dict[str, Tensor] = field(default_factory=dict)
-    last: dict[str, Tensor] = field(default_factory=dict)
-    moments: dict[str, Tensor] = field(default_factory=dict)
-    hidden: tuple[Tensor, ...] = ()
-    rng: Tensor | None = None
+    best: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    last: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    moments: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    hidden: tuple[Tensor, ...] = field(default=(), repr=False)
+    rng: Tensor | None = field(default=None, repr=False)
     done: bool = False
