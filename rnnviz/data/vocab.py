@@ -68,8 +68,10 @@ class Vocab:
         if self.split == "char":
             points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
             return self._char_ids[np.minimum(points, len(self._char_ids) - 1)]
-        ids, unk = self.token2id, self.token2id[UNK]
-        return np.array([ids.get(t, unk) for t in tokenize(text, self.split)], np.int64)
+        unk = self.token2id[UNK]
+        ids = self.token2id | {"\n": self.token2id.get(EOS, unk)}
+        found = PATTERNS[self.split].findall(text)
+        return np.array([ids.get(token, unk) for token in found], np.int64)
 
     def unknown(self, text: str) -> list[str]:
         """Tokens of a text that become `<unk>`, each once, sorted."""
