@@ -13,6 +13,8 @@ Memory is the peak of a fresh process above what it held before (Linux). It grow
 of the logits (T,V) a block is held at a time, beside the projection (V,H) in float64.
 """
 
+import contextlib
+import os
 import statistics
 import subprocess
 import sys
@@ -21,7 +23,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from rnnviz import RNNModel, influence
+from rnnviz import RNNModel, gradient_flow, influence
 from rnnviz.analysis.gradients import BLOCK
 
 HIDDEN, VOCAB = 256, 100
@@ -32,6 +34,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         for steps, rounds in ((256, 5), (512, 3)):
             yield from _rows(steps, rounds, device)
+    yield from _beside_others()
     for steps, vocab in MEMORY:
         megabytes = _growth(steps, vocab)
         # (T,T) norms and a turned copy; (T,H) slopes, gates, states, adjoints; logits; projection
@@ -65,6 +68,32 @@ def _rows(steps: int, rounds: int, device: str) -> Iterator[tuple[str, str, str]
     least = statistics.median(_floor(steps, device) for _ in range(rounds))
     yield "    floor: its products alone", f"{least * 1000:.0f} ms", ""
     yield "    ratio of the floor", f"{other / least:.1f}", ""
+
+
+def _beside_others() -> Iterator[tuple[str, str, str]]:
+    """`gradient_flow` alone, and while two other processes, or as many as cores, are busy: how long
+    its threads wait for each other. A fair share of two cores takes twice as long."""
+    busy_processes = max(2, os.cpu_count() or 1)
+    model = RNNModel("LSTM", VOCAB, HIDDEN, HIDDEN, 1).eval()
+    ids = torch.randint(VOCAB, (2001,))
+    alone = _median(lambda: gradient_flow(model, ids))
+    with contextlib.ExitStack() as stack:
+        for _ in range(busy_processes):
+            busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            stack.callback(busy.kill)
+        beside = _median(lambda: gradient_flow(model, ids))
+    yield "gradient_flow, T=2000, H=256", f"{alone * 1000:.0f} ms", ""
+    yield f"    beside {busy_processes} busy processes", f"{beside * 1000:.0f} ms", ""
+    yield "    ratio", f"{beside / alone:.1f}", "at most 4"
+
+
+def _median(work: Callable[[], object], rounds: int = 5) -> float:
+    taken = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
 
 
 def _floor(steps: int, device: str) -> float:

@@ -61,16 +61,21 @@ def compute_slot() -> Generator[None]:
 
 
 @contextlib.contextmanager
-def one_core_left() -> Generator[None]:
-    """In a training's thread: let torch use all cores but one, which is left to the pages."""
+def threads(count: int) -> Generator[None]:
+    """Let torch compute on so many threads, then on as many as before."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, cores() - 1))
+    torch.set_num_threads(count)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def one_core_left() -> contextlib.AbstractContextManager[None]:
+    """In a training's thread: let torch use all cores but one, which is left to the pages."""
+    return threads(max(1, cores() - 1))
 
 
 @contextlib.contextmanager

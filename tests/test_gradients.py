@@ -16,6 +16,7 @@ from torch import nn
 
 import rnnviz
 from rnnviz import RNN_TYPES, RNNModel, gradient_flow, influence, trace, trace_model
+from rnnviz.analysis import gradients
 
 
 def sigmoid(a):
@@ -370,3 +371,26 @@ def test_half_lives_of_gates_and_of_a_row_of_norms():
     assert fit(decay.flip(0)) == fit(torch.ones(9)) == math.inf
     assert all(math.isnan(fit(torch.tensor(norms))) for norms in ([], [2.0], [0.0, 3.0, 0.0]))
     assert isinstance(fit(decay), float)
+
+
+@pytest.mark.parametrize("function", [gradient_flow, influence])
+def test_gradients_use_one_thread_and_give_back_those_that_were_set(function, monkeypatch):
+    model, before, seen = RNNModel("LSTM", 9, 4, 4, 1).eval(), torch.get_num_threads(), []
+    true = gradients.cells.step_back
+    monkeypatch.setattr(
+        gradients.cells, "step_back", lambda *a: (seen.append(torch.get_num_threads()), true(*a))
+    )
+    torch.set_num_threads(3)
+    try:
+        function(model, [1, 2, 3])
+        assert set(seen) == {1}
+        assert torch.get_num_threads() == 3
+        with pytest.raises(ValueError, match="at least 2"):
+            function(model, [1])
+        assert torch.get_num_threads() == 3
+        seen.clear()
+        monkeypatch.setattr(gradients, "TEAM_FROM", 0)
+        influence(model, [1, 2, 3])
+        assert set(seen) == {3}  # large products are worth a team
+    finally:
+        torch.set_num_threads(before)

@@ -12,12 +12,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from rnnviz._process import threads
 from rnnviz.analysis.traces import LayerTrace, Trace
 from rnnviz.analysis.tracing import trace_model
 from rnnviz.nn import cells
@@ -25,6 +27,7 @@ from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.nn.model import RNNModel, checked_ids
 
 BLOCK = 1_000_000  # logits in memory at once
+TEAM_FROM = 100_000_000  # products of a step, from which more than one thread is worth waiting for
 RESCALE_EVERY = 8  # steps: with a factor of up to 1e19 each, squares still fit float64
 
 
@@ -81,6 +84,7 @@ class _Step(NamedTuple):
     log_scale: Tensor  # (R,)
 
 
+@threads(1)  # its products are small, see `_team`
 def gradient_flow(
     model: RNNModel, ids: Tensor | Sequence[int], target: int = -1, truncate: int | None = None
 ) -> GradientFlow:
@@ -129,12 +133,15 @@ def influence(
     if of == "c" and not CELL_TYPES[model.rnn_type].has_cell_state:
         raise ValueError(f"{model.rnn_type} has no cell state c")
     layer = _index("layer", layer, model.rnn.num_layers)
-    layers, direct = _recorded(model, ids)
+    with threads(1):
+        layers, direct = _recorded(model, ids)
     steps, size = direct.shape
     # (T,T): row s; columns are the losses from the last to the first
     log_norms = direct.new_full((steps, steps), -math.inf)
-    for step in _scan(layers, direct, range(steps - 1, -1, -1), 0):
-        if step.layer == layer:
+    with _team(steps * size * size):
+        for step in _scan(layers, direct, range(steps - 1, -1, -1), 0):
+            if step.layer != layer:
+                continue
             if of == "x":
                 adjoint = _into_x(layers[layer], step)
             else:
@@ -142,6 +149,15 @@ def influence(
             norms = torch.linalg.vector_norm(adjoint, dim=-1)
             log_norms[step.t, : len(norms)] = norms.log_().add_(step.log_scale)
     return log_norms.exp_().T.flip(0)
+
+
+def _team(products: int) -> AbstractContextManager[object]:
+    """One thread for a scan with steps of few products, else as many as are set.
+
+    The threads of a team wait for the slowest at the end of each step. Beside other busy processes
+    that is the one which has no core: up to a hundredth of a second a step.
+    """
+    return threads(1) if products < TEAM_FROM else nullcontext()
 
 
 def _recorded(
