@@ -1,8 +1,10 @@
 """What `record` leaves of a model's own forward passes."""
 
+import pickle
 import re
 import threading
 import warnings
+from copy import deepcopy
 
 import pytest
 import torch
@@ -420,3 +422,49 @@ def test_a_model_can_be_compiled_jitted_and_transformed_inside_record():
     assert torch.equal(by_compiled.layers[0].h_out, wanted)
     assert "torch.jit" in by_jit.reason
     assert by_other_weights.residual < 1e-6
+
+
+@pytest.mark.parametrize("dynamo", [False, True])
+def test_a_model_can_be_copied_and_saved_inside_record(dynamo, tmp_path):
+    rnn = nn.GRU(3, 4)
+    wanted = rnn(X)[0]
+    if dynamo:
+        torch.compile(rnn, backend="eager")(X)
+    with record(rnn) as traces:
+        copy = deepcopy(rnn)
+        assert torch.equal(copy(X)[0], wanted)
+        torch.save(rnn.state_dict(), tmp_path / "model.pt")
+    assert traces[""] == []
+
+
+def test_a_saved_module_does_not_take_its_records_along():
+    rnn = nn.GRU(3, 4)
+    with record(rnn) as traces:
+        loaded = pickle.loads(pickle.dumps(rnn))
+        assert torch.equal(loaded(X)[0], rnn(X)[0])
+    assert len(traces[""]) == 1
+
+
+@pytest.mark.parametrize("how", ["no_grad", "inference_mode", "vmap", "meta", "two contexts"])
+def test_a_call_is_as_outside_in_every_mode_of_torch(how):
+    torch.manual_seed(0)
+    rnn = nn.GRU(3, 4)
+    if how == "meta":
+        rnn = nn.GRU(3, 4, device="meta")
+        with pytest.warns(UserWarning, match="meta device"), record(rnn) as traces:
+            assert rnn(X.to("meta"))[0].is_meta
+        assert "no values" in traces[""][0].reason
+        return
+    with record(rnn) as traces:
+        if how == "two contexts":
+            with record(rnn) as inner:
+                rnn(X)
+            assert len(inner[""]) == 1
+        elif how == "vmap":
+            with pytest.raises(RuntimeError, match="Batching rule not implemented"):  # torch's own
+                torch.vmap(lambda x: rnn(x)[0])(X[None])
+            return
+        else:
+            with getattr(torch, how)():
+                assert not rnn(X)[0].requires_grad
+    assert traces[""][0].residual < 1e-6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +62,19 @@ def record(model: nn.Module) -> Generator[Traces]:
         recorder.end()
 
 
+@dataclass
+class _Hook:
+    """A forward hook; the copies that a copy of the model has, also by pickle, do nothing."""
+
+    call: Callable[..., None] = lambda *_: None
+
+    def __call__(self, *call: Any) -> None:
+        self.call(*call)
+
+    def __reduce__(self) -> tuple:
+        return _Hook, ()
+
+
 class _Recorder:
     """Forward hooks on the modules of one model. They raise nothing and change nothing."""
 
@@ -85,7 +98,7 @@ class _Recorder:
             else:
                 # First of all hooks: it sees what the module gave, not what others made of it.
                 hook = module.register_forward_hook(
-                    uncompiled(module, self._after), with_kwargs=True, prepend=True
+                    _Hook(uncompiled(module, self._after)), with_kwargs=True, prepend=True
                 )
                 self.hooks.append(hook)
 
