@@ -121,7 +121,8 @@ def show_table(found: pd.DataFrame) -> None:
     for name in found.columns:
         columns[name] = config.TextColumn(alignment="right")  # a setting, in words
         if name in numbers:
-            columns[name] = config.NumberColumn(LABELS.get(name), format=FORMATS.get(name, "%.4f"))
+            usual = page.decimals(found[name])
+            columns[name] = config.NumberColumn(LABELS.get(name), format=FORMATS.get(name, usual))
     width = min(24 + 7 * max(map(len, found["run"]), default=0), 250)  # a phone shows a loss beside
     columns["run"] = config.TextColumn(pinned=True, width=width)
     columns["cell type"] = config.TextColumn(width=90)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.column_config import NumberColumn
 
 from rnnviz.analysis import comparison
 from rnnviz.app import page, state, training_caches
@@ -24,10 +25,9 @@ _BLOCKS = [cell.blocks for cell in CELL_TYPES.values()]
 # Cell types whose weights have the same shapes: a file may not say which of them it is.
 ALIKE = [kind for kind, cell in CELL_TYPES.items() if _BLOCKS.count(cell.blocks) > 1]
 LEVELS = {"char": "characters", "word": "words"}
-LOSS = st.column_config.NumberColumn(format="%.4f")
+LOSSES = ("Validation, nats", "Perplexity", "Bits/character", "Test, nats")
 COLUMNS = {
-    **dict.fromkeys(("Validation, nats", "Perplexity", "Bits/character", "Test, nats"), LOSS),
-    "Parameters": st.column_config.NumberColumn(format="localized"),
+    "Parameters": NumberColumn(format="localized"),
     "Saved": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
 }
 
@@ -39,9 +39,11 @@ def own_runs(known: Mapping[str, RunInfo]) -> dict[str, RunInfo]:
 def show_table(own: Mapping[str, RunInfo], known: Mapping[str, RunInfo]) -> None:
     """A row for each run, one's own first."""
     rows = pd.DataFrame([_row(info, name in own) for name, info in {**own, **known}.items()])
+    there = [name for name in LOSSES if name in rows]
+    losses = {name: NumberColumn(format=page.decimals(rows[name])) for name in there}
     st.dataframe(
         rows.dropna(axis="columns", how="all"),
-        column_config=COLUMNS,
+        column_config=COLUMNS | losses,
         hide_index=True,
         placeholder="–",
     )

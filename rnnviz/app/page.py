@@ -6,7 +6,7 @@ import contextlib
 import html
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -14,8 +14,12 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from rnnviz.analysis.text_view import View, visible
 from rnnviz.app import state
+from rnnviz.nn.perplexity import LONG
 from rnnviz.runs.info import RunInfo
 from rnnviz.runs.names import run_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 T = TypeVar("T")
 
@@ -43,6 +47,11 @@ def label(info: RunInfo) -> str:
     loss = "" if info.valid_loss is None else f" {info.valid_loss:.2f} nats"
     usual = run_name(info.corpus, info.rnn_type)
     return f"{info.rnn_type}{loss} · {info.corpus if info.name == usual else info.name}"
+
+
+def decimals(column: pd.Series) -> str:
+    """The format of a column of losses or perplexities; powers of ten where one is very large."""
+    return "scientific" if (column.astype(float) >= LONG).any() else "%.4f"
 
 
 def places(view: View) -> list[str]:

@@ -11,7 +11,7 @@ import streamlit as st
 from rnnviz.app import navigation, page, sidebar, state, training_caches
 from rnnviz.figures import style, training
 from rnnviz.jobs.queue import SAMPLE_TEMPERATURE, Job, Progress
-from rnnviz.nn.perplexity import perplexity
+from rnnviz.nn.perplexity import perplexity_text
 
 MAX_POINTS = 400  # of a curve: a figure shows no more
 MAX_SAMPLES = 10
@@ -89,12 +89,8 @@ def _progress(job: Job) -> tuple[float, str]:
     return (place + last.progress) / total, (
         f"{now.run}{number}: {last.progress:.0%}, {left // 60}:{left % 60:02} left, "
         f"{last.tokens / last.seconds:,.0f} tokens/s on {now.device}, "
-        f"loss {last.loss:.3f} nats, perplexity {_perplexity(last.loss)}"
+        f"loss {last.loss:.3f} nats, perplexity {perplexity_text(last.loss, 1)}"
     )
-
-
-def _perplexity(nats: float) -> str:
-    return f"{perplexity(nats):.3g}"
 
 
 def _result(job: Job) -> None:
@@ -108,7 +104,7 @@ def _result(job: Job) -> None:
             losses = [r.valid_loss for r in progress.records if r.valid_loss is not None]
             known = "not evaluated"
             if losses:
-                known = f"{min(losses):.3f} nats, perplexity {_perplexity(min(losses))}"
+                known = f"{min(losses):.3f} nats, perplexity {perplexity_text(min(losses), 1)}"
             lines.append(f"{page.plain(progress.run)}: validation loss {known}.")
         st.markdown("  \n".join(lines))
         names = _one_of_each_first(job)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rnnviz import __version__
 from rnnviz._paths import component
+from rnnviz.nn.perplexity import LONG
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +123,7 @@ def _table(rows: pd.DataFrame) -> str:
         index=False,
         border=0,
         na_rep="–",
-        float_format=lambda x: f"{x:,.3f}",
+        float_format=lambda x: f"{x:,.3f}" if x < LONG else f"{x:.1e}",
         formatters=whole_numbers,
     )
 

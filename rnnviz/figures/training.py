@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from rnnviz.figures.style import MARKERS, log_axis, log_range
-from rnnviz.nn.perplexity import MAX_NATS, perplexity
+from rnnviz.nn.perplexity import MAX_NATS, perplexity_text
 
 USUAL_NATS = 12.0  # about ln of the largest vocabulary: the loss of uniform guessing
 
@@ -79,14 +79,14 @@ def _add_losses(figure: go.Figure, run: Learning) -> None:
         figure.add_scatter(
             x=x.astype(np.int32),
             y=y.astype(np.float32),
-            customdata=[perplexity(nats) for nats in y],
+            customdata=[perplexity_text(nats) for nats in y],
             name=run.label,
             mode=mode,
             line={"color": run.color, "dash": run.dash, "width": 1.4},
             marker={"color": run.color, "symbol": MARKERS[run.dash], "size": size},
             legendgroup=run.label,
             showlegend=what == "training",
-            hovertemplate=f"{what}, step %{{x}}: %{{y:.3f}} nats, perplexity %{{customdata:.3g}}",
+            hovertemplate=f"{what}, step %{{x}}: %{{y:.3f}} nats, perplexity %{{customdata}}",
         )
 
 
