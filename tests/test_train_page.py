@@ -58,8 +58,15 @@ def test_the_text_is_shown_with_its_size_vocabulary_and_share_of_unk():
     assert "Vocabulary: 4 tokens" in text
     app.number_input(key="train_min_count").set_value(1100).run()
     assert re.search(r"1[78]\.\d\d% of the training text is `<unk>`", said(app))
+    app.number_input(key="train_min_count").set_value(1).run()
     app.button_group(key="train_level").set_value("word").run()
     assert "words to train on" in said(app)
+
+
+def test_a_minimum_count_that_leaves_no_token_is_said():
+    app = pasted(LINE * 400, train_min_count=9_999)
+    assert not app.exception
+    assert "no token is there 9,999 times" in said(app).replace("\\", "")
 
 
 def test_what_to_expect_is_measured_before_the_start():

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rnnviz.nn.model import RNNModel, checked_ids
+from rnnviz.nn.seed import checked_seed, later_seed
 
 TOP = 10  # likeliest tokens that a sweep keeps for each step
 BLOCK = 4_000_000  # logits that a sweep has in memory at once
@@ -135,7 +136,7 @@ def generate(
 
 def first_token(vocab_size: int, seed: int) -> int:
     """The random first token of an empty prompt, drawn independently of the noise."""
-    rng = torch.Generator().manual_seed(seed + 2**32)
+    rng = torch.Generator().manual_seed(later_seed(seed, 2**32))
     return int(torch.randint(vocab_size, (1,), generator=rng))
 
 
@@ -220,7 +221,7 @@ def _walk(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields the logits (K,V), in float32 at least, and the chosen tokens (K,) of each step, on the
     CPU."""
-    seed, skip = operator.index(seed), operator.index(skip)  # torch takes no integer of numpy
+    seed, skip = checked_seed(seed), operator.index(skip)
     dtype = torch.promote_types(model.projection.weight.dtype, torch.float32)
     vocab_size, rows = model.projection.out_features, len(temperatures)
     ids = checked_ids(ids, vocab_size)

@@ -11,6 +11,7 @@ from rnnviz.analysis.text_view import visible
 from rnnviz.app import page, state, train_estimate, training_caches
 from rnnviz.app.state import KEEP
 from rnnviz.data.builtin import BUILT_IN
+from rnnviz.data.corpus import VocabularyError
 from rnnviz.data.source import CorpusError, Source, from_text
 from rnnviz.data.vocab import UNK
 from rnnviz.jobs.plan import Plan, Prepared, why_not
@@ -101,6 +102,9 @@ def pick_tokens(source: Source, spec: str) -> Prepared:
     )
     try:
         return training_caches.in_tokens(source, level, min_count, spec)
+    except VocabularyError as error:
+        st.error(page.plain(f"{error}."))
+        st.stop()
     except CorpusError:  # fewer than two tokens; the settings, not yet drawn, need more than that
         session = st.session_state
         rows = session.get(state.TRAIN_BATCH, 32)

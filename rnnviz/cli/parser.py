@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_train(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("train", help="train one or more models on a corpus")
-    parser.set_defaults(run=train)
+    parser.set_defaults(run=train, command_line="")
     _add_model_options(parser)
     parser.add_argument("--optimizer", choices=("adamw", "sgd"), default="adamw")
     parser.add_argument("--lr", type=float, help="default: by cell type and optimizer")
@@ -48,7 +48,11 @@ def _add_train(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ...")
     _add_out(parser)
     parser.add_argument("--half", action="store_true", help="store the weights as float16")
-    parser.add_argument("--resume", action="store_true", help="go on with what is in DIR")
+    parser.add_argument("--name", default="", help="default: by corpus and cell type")
+    begin = "go on with the run that this text and these settings made; a new budget may be given"
+    parser.add_argument("--resume", action="store_true", help=begin)
+    begin = "begin with the weights of another run, of the same vocabulary and shape"
+    parser.add_argument("--from", dest="origin", metavar="RUN", help=begin)
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +74,7 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
 
 def _add_import(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("import", help="make a run of another program's model")
-    parser.set_defaults(run=commands.import_file)
+    parser.set_defaults(run=commands.import_file, command_line="")
     parser.add_argument("file", type=Path, metavar="FILE", help="of torch.save, or .safetensors")
     parser.add_argument("--corpus", metavar="SPEC", help="what it was trained on: folder or name")
     parser.add_argument("--rnn-type", choices=rnnviz.RNN_TYPES, help="of a bare RNN: tanh or relu")
@@ -79,7 +83,7 @@ def _add_import(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _add_eval(subparsers: argparse._SubParsersAction) -> None:
-    parser = subparsers.add_parser("eval", help="loss of a run on its corpus or another")
+    parser = subparsers.add_parser("eval", help="loss of a run on its text or another")
     parser.set_defaults(run=commands.evaluate)
     parser.add_argument("name", metavar="RUN")
     parser.add_argument("--corpus", metavar="SPEC")

@@ -6,12 +6,13 @@ import argparse
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnviz.cli.terminal import STDERR
-from rnnviz.nn.perplexity import perplexity
+from rnnviz.nn.perplexity import perplexity_text
 
 if TYPE_CHECKING:
     from rnnviz import Corpus, Run, StepRecord, TrainConfig, TrainState
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
 def train(options: argparse.Namespace) -> int:
     """Train a run of every cell type asked for; its exit code is 130 after Ctrl-C."""
     from rnnviz import load_corpus
+    from rnnviz.cli.begin import Beginning
     from rnnviz.jobs.start import pick_device
     from rnnviz.runs.names import runs_folder
     from rnnviz.training.distributed import on_rank_zero, rows
 
-    config = _config(options)
+    has_budget = any(getattr(options, name) is not None for name in ("minutes", "epochs", "steps"))
+    config = _config(options, has_budget)
     rows(config.batch_size)  # raises ValueError where the processes cannot share a batch
     folder = options.out or runs_folder()
     device = pick_device(options.device)
@@ -33,9 +36,11 @@ def train(options: argparse.Namespace) -> int:
         f"{corpus.name}: {len(corpus.train):,} tokens to train on, {len(corpus.valid):,} for "
         f"validation, vocabulary {len(corpus.vocab):,}; device {device}"
     )
+    beginning = Beginning(options, corpus, folder, config, config if has_budget else None)
+    found = on_rank_zero(beginning.find)
     with _interruptible() as interrupted:
         for rnn_type in options.rnn_type:
-            run, state = on_rank_zero(_begin, options, corpus, config, rnn_type, folder)
+            run, state = on_rank_zero(beginning.begin, rnn_type, found[rnn_type])
             if run is None:
                 continue
             run.model.to(device)
@@ -47,22 +52,29 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _config(options: argparse.Namespace) -> TrainConfig:
+def _config(options: argparse.Namespace, has_budget: bool) -> TrainConfig:
     """The options as a configuration, of 3 minutes where no budget is given. Raises ValueError."""
     from rnnviz import TrainConfig
 
-    if options.minutes is options.epochs is options.steps is None:
-        options.minutes = 3.0
     fields = ("optimizer", "lr", "clip", "batch_size", "sequence_length")
     fields += ("minutes", "epochs", "steps", "seed")
-    return TrainConfig(**{name: getattr(options, name) for name in fields})
+    given = {name: getattr(options, name) for name in fields}
+    if not has_budget:
+        given["minutes"] = 3.0
+    return TrainConfig(**given)
 
 
 @contextlib.contextmanager
 def _interruptible() -> Generator[Callable[[], bool]]:
-    """Yields a function that tells whether Ctrl-C was pressed; a second one ends the process."""
+    """Yields a function that tells whether Ctrl-C was pressed; a second one ends the process.
+
+    Python tells the main thread alone about signals: in another thread nothing interrupts.
+    """
     from rnnviz.training.distributed import size
 
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
     interrupts: list[int] = []
 
     def on_interrupt(signum: int, frame: object) -> None:
@@ -76,35 +88,6 @@ def _interruptible() -> Generator[Callable[[], bool]]:
         yield lambda: bool(interrupts)
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _begin(
-    options: argparse.Namespace, corpus: Corpus, config: TrainConfig, rnn_type: str, folder: Path
-) -> tuple[Run | None, TrainState | None]:
-    """A new run and no state, one to go on with and its state, or neither if it is complete."""
-    from rnnviz.jobs.start import claimed, new_run, resumed_run
-    from rnnviz.runs.names import find_begun, run_name
-
-    name = run_name(corpus.name, rnn_type)
-    path = find_begun(name, folder) if options.resume else None
-    if path is None:
-        run = new_run(
-            name,
-            corpus,
-            config,
-            options.command_line,
-            rnn_type=rnn_type,
-            embedding_size=options.embedding_size or min(options.hidden_size, 128),
-            hidden_size=options.hidden_size,
-            num_hidden_layers=options.layers,
-            dropout=options.dropout,
-            tie_weights=options.tie_weights,
-        )
-        return claimed(run, folder), None
-    if not (path / "resume.safetensors").exists():
-        print(f"{path}: complete")
-        return None, None
-    return resumed_run(path, corpus)
 
 
 def _fit(
@@ -139,7 +122,8 @@ def show_progress(records: Iterable[StepRecord], name: str) -> None:
     ) as bar:
         for record in records:
             valid = valid if record.valid_loss is None else record.valid_loss
-            text = f"step {record.step} loss {record.loss:.3f} ppl {perplexity(record.loss):,.1f}"
+            text = f"step {record.step} loss {record.loss:.3f}"
+            text += f" ppl {perplexity_text(record.loss, 1)}"
             if valid is not None:
                 text += f" valid {valid:.3f}"
             text += f" lr {record.lr:.2g} {record.tokens / record.seconds:,.0f} tokens/s"

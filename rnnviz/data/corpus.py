@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 
 from rnnviz.data.builtin import BUILT_IN
 from rnnviz.data.source import CorpusError, Source, from_text, read_text, spaced_source
-from rnnviz.data.vocab import LEVELS, Vocab
+from rnnviz.data.vocab import EOS, LEVELS, UNK, Vocab
 
 if TYPE_CHECKING:
     import torch
+
+
+class VocabularyError(CorpusError):
+    """A text whose vocabulary is `<unk>` alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +25,8 @@ class Corpus:
     """Text as ids. `train`, `valid`, `test`: int64 (N,), `test` may be empty.
 
     `fingerprint` is a hash of the three texts, `spec` the argument with which `load_corpus`
-    finds them, "" for a text that was pasted or uploaded. With `cue`, only the token after each
-    cue counts in a loss (the recall task: all other tokens are random).
+    finds them from any folder, "" for a text that was pasted or uploaded. With `cue`, only the
+    token after each cue counts in a loss (the recall task: all other tokens are random).
     """
 
     name: str
@@ -76,11 +80,16 @@ def load_corpus(spec: str | Path, level: str = "char", min_count: int = 1) -> Co
     """
     if level not in LEVELS:
         raise CorpusError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
-    return make_corpus(read(str(spec)), level, min_count, str(spec))
+    return make_corpus(read(str(spec)), level, min_count, whole_spec(str(spec)))
+
+
+def whole_spec(spec: str) -> str:
+    """The argument of `load_corpus` that means the same text from any folder."""
+    return spec if spec in BUILT_IN else str(Path(spec).expanduser().resolve())
 
 
 def make_corpus(source: Source, level: str = "char", min_count: int = 1, spec: str = "") -> Corpus:
-    """Encode a source's three texts with a vocabulary of its training text."""
+    """Encode a source's three texts with a vocabulary of its training text. Raises CorpusError."""
     import torch
 
     split = "char" if level == "char" else ("space" if source.spaced else "word")
@@ -92,6 +101,11 @@ def make_corpus(source: Source, level: str = "char", min_count: int = 1, spec: s
         raise CorpusError(
             f"{source.name} is too short: tokens to train on: {len(train)}, to evaluate on: "
             f"{len(valid)}; at least 2 of each are needed"
+        )
+    if {UNK, EOS}.issuperset(vocab.id2token):
+        why = f": no token is there {min_count:,} times, lower the minimum count (--min-count)"
+        raise VocabularyError(
+            f"the vocabulary of {source.name} is {UNK} alone{why if min_count > 1 else ''}"
         )
     cue = None if source.cue is None else vocab.token2id[source.cue]
     return Corpus(source.name, vocab, train, valid, test, fingerprint(source), spec, cue)

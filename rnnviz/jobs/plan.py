@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rnnviz._process import blocks_kept, one_core_left
 from rnnviz.data.source import Source
-from rnnviz.nn.model_config import MAX_SIZE, ModelShape
+from rnnviz.nn.model_config import MAX_VOCABULARY, ModelShape
 
 if TYPE_CHECKING:
     from rnnviz.data.corpus import Corpus
@@ -68,10 +68,10 @@ def why_not(corpus: Corpus, models: Sequence[ModelShape], config: TrainConfig) -
             f"batch of {batch} rows by {length} steps needs {batch * length + 1:,}. Take a longer "
             "text, a smaller batch or a shorter BPTT length."
         )
-    if vocab > MAX_SIZE:
+    if vocab > MAX_VOCABULARY:
         return (
-            f"The vocabulary has {vocab:,} tokens, at most {MAX_SIZE:,} can be: raise the minimum "
-            "count or train on characters."
+            f"The vocabulary has {vocab:,} tokens, at most {MAX_VOCABULARY:,} can be: raise the "
+            "minimum count or train on characters."
         )
     hidden, layers = models[0]["hidden_size"], models[0]["num_hidden_layers"]
     weights = 2 * vocab * hidden + 8 * layers * hidden**2

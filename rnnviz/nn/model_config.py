@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 MAX_SIZE, MAX_LAYERS = 65_536, 64
+MAX_VOCABULARY = 1_000_000  # tokens; run.json, which lists them, is bounded too
+MOST = {"vocab_size": MAX_VOCABULARY, "num_hidden_layers": MAX_LAYERS}
 SIZES = ("vocab_size", "embedding_size", "hidden_size", "num_hidden_layers")
 
 
@@ -46,6 +48,6 @@ def with_vocabulary(shape: ModelShape, vocab_size: int) -> ModelConfig:
 def check_sizes(model: Mapping[str, Any]) -> None:
     """Raises ValueError for a size, among arguments of RNNModel, that no run may have."""
     for key in SIZES:
-        most = MAX_LAYERS if key == "num_hidden_layers" else MAX_SIZE
+        most = MOST.get(key, MAX_SIZE)
         if key in model and not (type(model[key]) is int and 0 < model[key] <= most):
             raise ValueError(f"{key} must be a whole number from 1 to {most:,}")

@@ -14,7 +14,7 @@ from rnnviz.data.corpus import fingerprint, make_corpus
 from rnnviz.data.source import Source
 from rnnviz.data.vocab import EOS, LEVELS, UNK, Vocab
 from rnnviz.nn.cell_types import CELL_TYPES
-from rnnviz.nn.model_config import MAX_LAYERS, MAX_SIZE, ModelConfig
+from rnnviz.nn.model_config import MAX_LAYERS, MAX_SIZE, MAX_VOCABULARY, ModelConfig
 from rnnviz.runs import archive, library
 from rnnviz.runs.info import RunError, RunInfo
 from rnnviz.runs.names import run_name
@@ -110,10 +110,11 @@ def describe(found: Found, file: str, rnn_type: str | None = None) -> ModelConfi
     (rows, hidden), (vocab, embedding) = recurrent, table
     layers = sum(re.fullmatch(r"rnn\.weight_hh_l\d+", name) is not None for name in shapes)
     told = _cell_type(found, file, rows, hidden, rnn_type)
-    if max(vocab, embedding, hidden) >= MAX_SIZE or layers > MAX_LAYERS:
+    too_wide = vocab >= MAX_VOCABULARY or max(embedding, hidden) > MAX_SIZE
+    if too_wide or layers > MAX_LAYERS:
         raise RunError(
             f"{file} is too large: a vocabulary of {vocab:,}, {hidden:,} units and {layers} "
-            f"layers, where {MAX_SIZE - 1:,} and {MAX_LAYERS} are the most"
+            f"layers, where {MAX_VOCABULARY - 1:,}, {MAX_SIZE:,} and {MAX_LAYERS} are the most"
         )
     config = ModelConfig(
         rnn_type=told,

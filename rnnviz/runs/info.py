@@ -19,7 +19,8 @@ MAX_JSON = 20 * 2**20  # bytes
 MODEL_KEYS = ("rnn_type", *SIZES, "dropout", "tie_weights")
 RECORD_KEYS = ("step", "loss", "grad_norm", "clipped")  # what figures need of each record
 LOSSES = ("valid_loss", "test_loss", "probe_loss", "accuracy")  # numbers or None
-TEXTS = {"corpus": 200, "fingerprint": 200, "spec": 5_000, "command": 100_000}  # longest of each
+# Texts and the longest of each.
+TEXTS = {"corpus": 200, "fingerprint": 200, "spec": 5_000, "command": 100_000, "origin": 200}
 CONFIG: dict[str, tuple[type, ...]] = {"optimizer": (str,)}  # settings and their types
 CONFIG |= dict.fromkeys(WHOLE, (int,)) | dict.fromkeys(NUMBERS, (int, float))
 # Terminal controls, line ends, changes of writing direction, and halves of UTF-16 pairs.
@@ -35,7 +36,10 @@ class RunInfo:
     """The content of run.json.
 
     `model`: the arguments of RNNModel. `config`: those of TrainConfig. `history`: one dict a
-    StepRecord. Losses are in nats a token; `accuracy` is known for tasks with a cue.
+    StepRecord. Losses are in nats a token; `accuracy` is known for tasks with a cue. `spec`: where
+    the text was, a whole path or the name of a corpus. `command`: what made the run; of a run that
+    went on with another budget, both commands. `origin`: the run whose weights it began with, "" if
+    they were random.
     """
 
     name: str
@@ -52,6 +56,7 @@ class RunInfo:
     probe_loss: float | None = None
     accuracy: float | None = None
     command: str = ""
+    origin: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     path: Path | None = None
 
@@ -99,6 +104,7 @@ def read_info(path: Path | str) -> RunInfo:
 
 def _info(raw: Any, path: Path) -> RunInfo:
     """run.json's content as a RunInfo; raises ValueError, KeyError or TypeError."""
+    raw = dict({"origin": ""} | raw)  # older runs have none
     model, tokens = raw["model"], raw["vocab"]["tokens"]
     _check_model(model)
     check(type(tokens) is list and all(type(token) is str for token in tokens), "vocab")
@@ -141,7 +147,7 @@ def _check_model(model: dict[str, Any]) -> None:
 def _check_record(record: dict[str, Any]) -> None:
     check(all(v is None or is_number(v) for v in record.values()), "history")
     check(None not in map(record.get, RECORD_KEYS), "history")
-    check(type(record["step"]) is int and record["step"] >= 0, "history")
+    check(type(record["step"]) is int and 0 <= record["step"] < 2**53, "history")
 
 
 def _check_setting(key: str, value: Any) -> None:
@@ -180,7 +186,10 @@ def described(info: RunInfo) -> tuple[RunInfo, str]:
         if len(text) <= MAX_JSON:
             return info, text
         if len(info.history) < 3:
-            raise RunError(f"{info.name} has a description of more than {MAX_JSON >> 20} MB")
+            raise RunError(
+                f"{info.name} has a description of more than {MAX_JSON >> 20} MB, for a vocabulary "
+                f"of {len(info.vocab):,} tokens: raise --min-count or train on characters"
+            )
         info = replace(info, history=_thinned(info.history))
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from rnnviz import _paths
 from rnnviz.runs.info import RunError
 
+MAX_NUMBERED = 70  # characters of a name that gets a number
+
 
 def runs_folder() -> Path:
     """Where runs of this user are kept: RNNVIZ_RUNS, else runs/ in the current folder."""
@@ -47,7 +49,7 @@ def take_free_name(name: str, folder: Path, take: Callable[[Path], object]) -> P
     number = 0
     while True:
         number += 1
-        path = folder / (name if number == 1 else f"{name[:70]}-{number}")
+        path = folder / (name if number == 1 else f"{name[:MAX_NUMBERED]}-{number}")
         if folder == runs_folder() and is_shipped(path.name):
             continue
         with contextlib.suppress(FileExistsError):
@@ -64,12 +66,8 @@ def claim(name: str, folder: Path) -> Path:
         raise RunError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def find_begun(name: str, folder: Path) -> Path | None:
-    """The run that `claim` made for this name: one that can be resumed first, else the last."""
-    made = [path.parent for path in folder.glob(f"{name}*/run.json")]
-    made = [path for path in made if re.fullmatch(r"(-\d+)?", path.name.removeprefix(name))]
-    return max(
-        made,
-        key=lambda path: ((path / "resume.safetensors").exists(), path.stat().st_mtime),
-        default=None,
-    )
+def named(name: str, folder: Path) -> list[Path]:
+    """The runs below a folder that `claim` may have made for a name: name, name-2, name-3, ..."""
+    pattern = re.compile(f"{re.escape(name)}|{re.escape(name[:MAX_NUMBERED])}-[0-9]+")
+    runs = (file.parent for file in folder.glob("*/run.json"))
+    return [path for path in runs if pattern.fullmatch(path.name)]

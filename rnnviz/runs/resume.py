@@ -71,6 +71,8 @@ def _check_state(model: RNNModel, groups: dict, scalars: dict, hidden: list) -> 
         floats = all(tensor.dtype == torch.float32 for tensor in groups[group].values())
         check(floats, f"the type of {group}")
     check(all(tensor.isfinite().all() for tensor in groups["hidden"].values()), "hidden")
+    seen = [tensor for name, tensor in groups["moments"].items() if name.startswith("step.")]
+    check(all(0 <= steps < 2**53 for steps in seen), "the steps of moments")
     rng = groups["rng"]["state"]
     check(rng.dtype == torch.uint8 and rng.dim() == 1, "rng")
     check(type(scalars["step"]) is int and 0 <= scalars["step"] < 2**53, "step")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rnnviz.nn.cell_types import required
+from rnnviz.nn.seed import checked_seed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +21,8 @@ DEFAULT_LR = {
 }
 WHOLE = ("batch_size", "sequence_length", "steps", "epochs", "seed", "log_every", "eval_every")
 NUMBERS = ("lr", "clip", "minutes")
+BUDGETS = ("steps", "epochs", "minutes")
+MOST_BUDGET = 2**53  # up to which floats count
 
 
 class TrainingError(ValueError):
@@ -54,9 +57,10 @@ class TrainConfig:
         self._use_plain_numbers()
         if self.optimizer not in DEFAULT_LR:
             raise ValueError(f"optimizer must be sgd or adamw, not {self.optimizer!r}")
-        budgets = [b for b in (self.steps, self.epochs, self.minutes) if b is not None]
-        if len(budgets) != 1 or not budgets[0] > 0:
-            raise ValueError("give one budget above 0: steps, epochs or minutes")
+        budgets = [b for b in map(vars(self).get, BUDGETS) if b is not None]
+        if len(budgets) != 1 or not 0 < budgets[0] <= MOST_BUDGET:
+            raise ValueError("give one budget above 0, no endless one: steps, epochs or minutes")
+        object.__setattr__(self, "seed", checked_seed(self.seed))
         for name in ("batch_size", "sequence_length", "log_every", "eval_every"):
             value = getattr(self, name)
             if value is None and name.endswith("_every"):
@@ -80,6 +84,11 @@ class TrainConfig:
                 except (TypeError, ValueError):
                     raise ValueError(f"{name} must be a {kind}number, not {value!r}") from None
 
+    @property
+    def budget(self) -> str:
+        """The budget in words: 3 minutes."""
+        return next(f"{vars(self)[name]:,.15g} {name}" for name in BUDGETS if vars(self)[name])
+
     def resolved(self, rnn_type: str) -> TrainConfig:
         """The same with the default learning rate of a cell type filled in. Raises ValueError."""
         if self.lr is not None:
@@ -93,7 +102,7 @@ class StepRecord:
 
     `grad_norm` is taken before clipping, `clipped` is the share of clipped steps,
     `seconds` the training time so far, `tokens` the tokens seen so far, `progress` the
-    share of the budget that is spent.
+    share of the budget that is spent. All of them count on when a training is resumed.
     """
 
     step: int
@@ -116,6 +125,9 @@ class TrainState:
     known to give a finite loss. `last`: the weights to go on from, the model's own tensors while
     it trains. `moments`: AdamW's averages by name. `hidden`: h and c (L,B,H). `rng`: torch's
     random state. The place in the data follows from `step`.
+
+    A state without `moments` but with a `step` goes on from weights alone: the averages of AdamW
+    begin anew, and so does the warm-up.
     """
 
     step: int = 0

@@ -13,9 +13,10 @@ from torch import Tensor
 from rnnviz.data.corpus import Corpus, bptt_batchify
 from rnnviz.nn.evaluation import evaluate
 from rnnviz.nn.model import RNNModel
+from rnnviz.nn.seed import later_seed
 from rnnviz.training import distributed
 from rnnviz.training.config import StepRecord, TrainConfig, TrainingError, TrainState
-from rnnviz.training.optimizers import adamw_of, moments_of, schedule
+from rnnviz.training.optimizers import adamw_of, moments_of, schedule, steps_seen
 from rnnviz.training.record_schedule import RecordSchedule
 from rnnviz.training.step import TrainStep
 
@@ -31,7 +32,8 @@ def train(
 
     At the end (of the budget or of the iterator) the model holds the weights of the best
     validation loss. `state` is brought up to date before each record: save it to go on later,
-    pass it again to do so. `stop` is asked between two steps.
+    pass it again to do so; a state whose budget is spent is done, and nothing is trained. `stop` is
+    asked between two steps.
     Raises ValueError for a corpus shorter than one batch, and TrainingError when the loss is no
     longer finite, after the last good weights were put back. Under torchrun all processes call
     it alike (see `distributed`); `stop` and the clock are those of rank 0.
@@ -78,6 +80,7 @@ class _Training:
         self.per_epoch = len(self.windows.counts)
         adamw = adamw_of(model, state.moments) if config.optimizer == "adamw" else None
         self.adamw = adamw
+        self.averaged_from = state.step - steps_seen(state.moments)  # 0 unless they began anew
         state.last = model.state_dict()
         state.best = state.best or _copy(model)
         _restore_rng(config.seed, state)
@@ -97,6 +100,7 @@ class _Training:
 
     def run(self, stop: Callable[[], bool]) -> Iterator[StepRecord]:
         progress, stopping, recording = self.look_ahead(stop)
+        self.state.done = progress == 1.0
         while progress < 1.0 and not stopping:
             self.step(progress, recording)
             due = recording
@@ -118,7 +122,8 @@ class _Training:
         window = state.step % self.per_epoch
         if window == 0:
             self.train_step.reset_hidden()
-        factor = state.anneal if self.adamw is None else schedule(state.step, progress)
+        seen = state.step - self.averaged_from
+        factor = state.anneal if self.adamw is None else schedule(seen, progress)
         self.lr = self.top_lr * factor
         loss = self.train_step.gradients(
             windows.inputs[window], windows.targets[window], windows.counts[window]
@@ -208,7 +213,7 @@ def _restore_rng(seed: int, state: TrainState) -> None:
     if state.rng is not None and len(state.rng) == ranks * len(torch.get_rng_state()):
         torch.set_rng_state(state.rng.chunk(ranks)[rank].clone())  # torch crashes on a view
     else:
-        torch.manual_seed(seed + state.step + rank)
+        torch.manual_seed(later_seed(seed, state.step + rank))
 
 
 def _copy(model: RNNModel, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:

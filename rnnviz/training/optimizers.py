@@ -26,7 +26,12 @@ def sgd_step(parameters: list[nn.Parameter], lr: float | Tensor) -> None:
 
 
 def schedule(step: int, progress: float) -> float:
-    """Factor on the learning rate: a warm-up over WARMUP_STEPS, times a cosine over the budget."""
+    """Factor on the learning rate: a warm-up over WARMUP_STEPS, times a cosine over the budget.
+
+    `step`: how many steps AdamW's averages have seen, since the warm-up is there to let them
+    form. `progress`: the share of the budget that is spent. When a training goes on with another
+    budget, the rate goes on at the share of that one, and so it may rise.
+    """
     cosine = 0.5 * (1 + math.cos(math.pi * progress))
     return min(1.0, (step + 1) / WARMUP_STEPS) * (LAST_LR + (1 - LAST_LR) * cosine)
 
@@ -50,6 +55,12 @@ def adamw_of(model: RNNModel, moments: dict[str, Tensor]) -> torch.optim.AdamW:
         if entry:
             optimizer.state[parameter] = entry
     return optimizer
+
+
+def steps_seen(moments: dict[str, Tensor]) -> int:
+    """How many steps the averages in `moments` (see `moments_of`) have seen; 0 for {}."""
+    steps = [int(value) for name, value in moments.items() if name.startswith("step.")]
+    return max(steps, default=0)
 
 
 def moments_of(model: RNNModel, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:

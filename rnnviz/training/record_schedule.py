@@ -13,6 +13,18 @@ EVALUATIONS, LEAST = 20, 3  # evaluations over a budget, and the fewest, even if
 EVAL_SHARE, EVAL_SECONDS = 0.1, 6.0  # most of the time or tokens spent on them; seconds between two
 
 
+def steps_per_epoch(config: TrainConfig, tokens: int) -> int:
+    """Windows of a batch in a text of so many tokens, each of which has a next one."""
+    return (tokens - 1) // config.batch_size // config.sequence_length
+
+
+def spent_share(config: TrainConfig, per_epoch: int, step: int, seconds: float) -> float:
+    """Share of the budget, up to 1, that is spent after so many steps and seconds."""
+    if config.minutes:
+        return min(1.0, seconds / 60 / config.minutes)
+    return min(1.0, step / (config.steps or (config.epochs or 0) * per_epoch))
+
+
 class RecordSchedule:
     """What is due after each step of a training; it reads the training's `state`.
 
@@ -23,11 +35,11 @@ class RecordSchedule:
 
     def __init__(self, config: TrainConfig, per_epoch: int, valid: int, state: TrainState) -> None:
         self.config, self.per_epoch, self.state = config, per_epoch, state
-        self.last_step = config.steps or (config.epochs or 0) * per_epoch
         self.eval_every = None if config.eval_every is None else min(config.eval_every, per_epoch)
         self.evaluations = EVALUATIONS
         if not config.minutes:
-            tokens = self.last_step * config.batch_size * config.sequence_length
+            last_step = config.steps or (config.epochs or 0) * per_epoch
+            tokens = last_step * config.batch_size * config.sequence_length
             self.evaluations = min(
                 EVALUATIONS, max(LEAST, int(EVAL_SHARE * tokens / max(1, valid)))
             )
@@ -38,9 +50,8 @@ class RecordSchedule:
     def spent(self, ahead: int = 0) -> float:
         """Share of the budget that is spent, up to 1; with `ahead`, after so many more steps (not
         known for a budget of minutes, where it is the share of now)."""
-        if self.config.minutes:
-            return min(1.0, self.state.seconds / 60 / self.config.minutes)
-        return min(1.0, (self.state.step + ahead) / self.last_step)
+        state = self.state
+        return spent_share(self.config, self.per_epoch, state.step + ahead, state.seconds)
 
     def records_next(self) -> bool:
         """Whether the next step makes a record. Must be asked exactly once before each step."""

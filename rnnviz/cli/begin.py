@@ -1,0 +1,103 @@
+"""With which runs a command of training begins: new ones, or those that it goes on with."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnnviz import load_run
+from rnnviz.jobs.start import SpentError, begun_from, claimed, new_run, resumed_run
+from rnnviz.runs.identity import find_begun, is_interrupted, usual_embedding
+from rnnviz.runs.info import read_info
+from rnnviz.runs.names import run_name, safe_name
+
+if TYPE_CHECKING:
+    from rnnviz import Corpus, Run, RunInfo, TrainConfig, TrainState
+
+
+@dataclass(frozen=True, eq=False)
+class Beginning:
+    """What a command asks for. `config` has the budget of a new run, `budget` is None where the
+    command gives none: a run that goes on then keeps its own."""
+
+    options: argparse.Namespace
+    corpus: Corpus
+    folder: Path
+    config: TrainConfig
+    budget: TrainConfig | None
+
+    def find(self) -> dict[str, Path | None]:
+        """The run to go on with of each cell type, None for a new one. What cannot be begun is an
+        error here, before anything is trained. Raises ValueError."""
+        return {rnn_type: self._find(rnn_type) for rnn_type in self.options.rnn_type}
+
+    def _find(self, rnn_type: str) -> Path | None:
+        run, origin = self._new(rnn_type), self.options.origin
+        if self.options.resume:
+            wanted = replace(run.info, origin=Path(origin).name if origin else "")
+            if found := find_begun(wanted, self.folder):
+                return found.path
+        if origin:
+            begun_from(run, load_run(origin))
+        return None
+
+    def begin(self, rnn_type: str, path: Path | None) -> tuple[Run | None, TrainState | None]:
+        """A new run and no state, the run at `path` and its state, or neither if it is complete.
+        Says which."""
+        if path is None:
+            return self._begin_new(rnn_type), None
+        before = read_info(path)
+        command = self.options.command_line
+        try:
+            run, state = resumed_run(path, self.corpus, self.budget, command)
+        except SpentError as error:
+            print(error)
+            return None, None
+        print(_going_on(before, run.info, state))
+        return run, state
+
+    def _begin_new(self, rnn_type: str) -> Run:
+        run = self._new(rnn_type)
+        if self.options.resume:
+            print(f"{self.folder} has no run {run.name} to go on with: a new one begins")
+        if self.options.origin:
+            run = begun_from(run, load_run(self.options.origin))
+            print(f"{run.name}: begins with the weights of {self.options.origin}")
+        return claimed(run, self.folder)
+
+    def _new(self, rnn_type: str) -> Run:
+        options = self.options
+        return new_run(
+            safe_name(self._name(rnn_type)),
+            self.corpus,
+            self.config,
+            options.command_line,
+            rnn_type=rnn_type,
+            embedding_size=options.embedding_size or usual_embedding(options.hidden_size),
+            hidden_size=options.hidden_size,
+            num_hidden_layers=options.layers,
+            dropout=options.dropout,
+            tie_weights=options.tie_weights,
+        )
+
+    def _name(self, rnn_type: str) -> str:
+        """The name given, with the cell type where there are several; else the usual one."""
+        name = self.options.name
+        if not name:
+            return run_name(self.corpus.name, rnn_type)
+        kind = rnn_type.lower().replace("_", "-")
+        return f"{name}-{kind}" if len(self.options.rnn_type) > 1 else name
+
+
+def _going_on(before: RunInfo, info: RunInfo, state: TrainState) -> str:
+    """At which step and how a run goes on."""
+    from rnnviz import TrainConfig
+
+    text = f"{before.path}: goes on at step {state.step:,}"
+    if not is_interrupted(before):
+        text += " from its weights"
+        text += ", with new averages and a new warm-up" * (info.config["optimizer"] == "adamw")
+    was, now = (TrainConfig(**of.config).budget for of in (before, info))
+    return text if was == now else f"{text}; its budget is {now}, it was {was}"
