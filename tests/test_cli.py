@@ -1,5 +1,6 @@
 """The command line: what it writes, what it says, and how it is interrupted."""
 
+import json
 import os
 import re
 import shlex
@@ -81,12 +82,67 @@ def test_eval_says_the_loss_of_the_saved_run(place, capsys):
     assert capsys.readouterr().out.splitlines() == [valid, tested]
 
 
+OTHER = "(another text than it was trained on; "
+
+
+def test_eval_says_when_the_text_is_another_one(place, capsys, monkeypatch):
+    train("--steps", "2")
+    (place / "elsewhere").mkdir()
+    (place / "elsewhere" / "notes.txt").write_text("a dog sat on the ma\n" * 60, encoding="utf-8")
+    monkeypatch.chdir("elsewhere")
+    capsys.readouterr()
+
+    def said(*arguments):
+        assert call("eval", "notes-lstm", *arguments) == 0
+        return capsys.readouterr().out.splitlines()
+
+    own = said()  # the text it was trained on, wherever the command is given
+    assert not any(OTHER in line for line in own)
+    other = said("--corpus", "notes.txt")
+    assert [line.partition(OTHER)[2] for line in other] == ["10.0% of it is <unk>)"] * 2
+    raw = json.loads((place / "runs" / "notes-lstm" / "run.json").read_text())
+    assert raw["spec"] == str(place / "notes.txt")
+    raw["spec"] = "notes.txt"  # as older runs have it
+    (place / "runs" / "notes-lstm" / "run.json").write_text(json.dumps(raw))
+    assert said() == other
+    monkeypatch.chdir(place)
+    assert said() == own
+    (place / "notes.txt").write_text("the cat sat on the hat.\n" * 60, encoding="utf-8")
+    assert all(OTHER in line for line in said())
+
+
+def test_eval_of_a_text_that_is_too_short_or_gone_is_one_sentence(place, capsys):
+    train("--steps", "2")
+    (place / "short.txt").write_text("the cat sat on the", encoding="utf-8")
+    (place / "parts").mkdir()
+    for part, text in (("train", "the cat"), ("valid", "the cat"), ("test", "")):
+        (place / "parts" / f"{part}.txt").write_text(text, encoding="utf-8")
+    capsys.readouterr()
+    assert call("eval", "notes-lstm", "--corpus", "short.txt") == 2
+    assert "short is too short: 0 tokens for validation, 0 for the test" in capsys.readouterr().err
+    assert call("eval", "notes-lstm", "--corpus", "parts") == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("valid: ")
+    (place / "parts" / "valid.txt").write_text("", encoding="utf-8")
+    (place / "parts" / "test.txt").write_text("the cat", encoding="utf-8")
+    assert call("eval", "notes-lstm", "--corpus", "parts") == 0
+    valid, tested = capsys.readouterr().out.splitlines()
+    assert valid == "valid: too short to be evaluated, tokens: 0"
+    assert tested.startswith("test: ")
+    (place / "notes.txt").unlink()
+    assert call("eval", "notes-lstm") == 2
+    assert re.search(r"text of notes-lstm is not there .*give --corpus", capsys.readouterr().err)
+
+
 def test_eval_of_a_built_in_corpus_needs_no_name(capsys):
     assert call("train", "--corpus", "counting", *TINY, "--steps", "2") == 0
     capsys.readouterr()
     assert call("eval", "counting-lstm") == 0
     loss = load_run("counting-lstm").info.valid_loss
-    assert f"valid: {loss:.4f} nats" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"valid: {loss:.4f} nats" in said
+    assert OTHER not in said
+    assert load_run("counting-lstm").info.spec == "counting"
 
 
 def test_sample_writes_as_much_as_was_asked_for_and_the_same_for_a_seed(place, capsys):
@@ -108,6 +164,38 @@ def test_sample_writes_as_much_as_was_asked_for_and_the_same_for_a_seed(place, c
     assert (place / "out.txt").read_text(encoding="utf-8") == text
     assert sample("--tokens", "50", "-o", os.devnull) == ""
     assert Path(os.devnull).is_char_device()
+
+
+def test_sample_says_its_seed_and_what_it_cannot_read_beside_the_text(capsys):
+    train("--steps", "2")
+    capsys.readouterr()
+    assert call("sample", "notes-lstm", "--tokens", "30", "--prompt", "the ☃ZZ") == 0
+    first = capsys.readouterr()
+    seed, unknown = first.err.splitlines()
+    assert unknown == "not in the vocabulary, read as <unk>: 'Z', '☃'"
+    again = ("--tokens", "30", "--prompt", "the ☃ZZ", "--seed", seed.removeprefix("seed "))
+    assert call("sample", "notes-lstm", *again) == 0
+    assert capsys.readouterr() == first
+    assert call("sample", "notes-lstm", "--words", "3", "--seed", "-7") == 0
+    assert capsys.readouterr().err == "seed -7\n"
+    assert call("trace", "notes-lstm", "--text", "the Z") == 0
+    assert capsys.readouterr().err == "not in the vocabulary, read as <unk>: 'Z'\n"
+
+
+@pytest.mark.parametrize("length", ["--tokens", "--words"])
+def test_sample_cuts_to_the_top_k_or_the_top_p(capsys, length):
+    train("--steps", "30")
+    capsys.readouterr()
+
+    def sample(*arguments):
+        arguments = ("--prompt", "the ", length, "40", *arguments)
+        assert call("sample", "notes-lstm", *arguments) == 0
+        return capsys.readouterr().out
+
+    coldest = sample("--temperature", "0")
+    assert sample("--top-k", "1", "--temperature", "2") == coldest
+    assert sample("--top-p", "1e-9", "--temperature", "2") == coldest
+    assert sample("--top-k", "3", "--seed", "1") != sample("--seed", "1") != coldest
 
 
 def test_sample_of_words_gives_that_many_with_eos_as_a_new_line(capsys):
@@ -143,7 +231,27 @@ WRONG = {
     "no layers": ["train", "--corpus", "notes.txt", "--steps", "1", "--layers", "0"],
     "sizes to tie": ["train", "--corpus", "notes.txt", "--tie-weights", "--embedding-size", "3"],
     "dropout": ["train", "--corpus", "notes.txt", "--steps", "1", "--dropout", "7"],
+    "no dropout": ["train", "--corpus", "notes.txt", "--steps", "1", "--dropout", "1"],
+    "dropout of nan": ["train", "--corpus", "notes.txt", "--steps", "1", "--dropout", "nan"],
+    "endless": ["train", "--corpus", "notes.txt", "--minutes", "inf"],
+    "endless steps": ["train", "--corpus", "notes.txt", "--steps", str(10**400)],
+    "unk alone": ["train", "--corpus", "notes.txt", "--steps", "1", "--min-count", "99999"],
+    "unk and lines": [
+        "train",
+        "--corpus",
+        "notes.txt",
+        "--level",
+        "word",
+        "--steps",
+        "1",
+        "--min-count",
+        "9999",
+    ],
     "seed": ["train", "--corpus", "notes.txt", "--steps", "1", "--seed", str(10**30)],
+    "seed of a sample": ["sample", "made", "--tokens", "3", "--seed", str(2**64)],
+    "seed of words": ["sample", "made", "--seed", str(-(2**63) - 1)],
+    "top-k": ["sample", "made", "--top-k", "0"],
+    "top-p": ["sample", "made", "--tokens", "3", "--top-p", "1.5"],
     "memory": ["train", "--corpus", "notes.txt", "--steps", "1", "--hidden-size", str(10**9)],
     "out is a file": [
         "train",

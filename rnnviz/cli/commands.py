@@ -11,17 +11,19 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from rnnviz import _paths
-from rnnviz.nn.perplexity import perplexity
+from rnnviz.cli.terminal import STDERR
+from rnnviz.nn.perplexity import perplexity_text
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from rnnviz import RNNModel
+    from rnnviz import RNNModel, Run
+    from rnnviz.data.source import Source
 
 
 def import_file(options: argparse.Namespace) -> None:
-    from rnnviz.data.corpus import read
+    from rnnviz.data.corpus import read, whole_spec
     from rnnviz.runs.importing import import_file
     from rnnviz.runs.names import runs_folder
 
@@ -30,7 +32,7 @@ def import_file(options: argparse.Namespace) -> None:
         options.file.name,
         options.out or runs_folder(),
         read(options.corpus) if options.corpus else None,
-        spec=options.corpus or "",
+        spec=whole_spec(options.corpus) if options.corpus else "",
         rnn_type=options.rnn_type,
         name=options.name,
         command=options.command_line,
@@ -42,43 +44,85 @@ def import_file(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     from rnnviz import load_run
-    from rnnviz.data.corpus import read
-    from rnnviz.nn.evaluation import score
+    from rnnviz.data.corpus import fingerprint
 
     run = load_run(options.name)
-    if not (options.corpus or run.info.spec):
-        raise ValueError(f"{run.name} does not say where its corpus is: give --corpus")
-    source = read(options.corpus or run.info.spec)
-    for part, text in zip(("valid", "test"), source.texts[1:], strict=True):
-        ids = run.ids(text)
+    source = _text_of(run, options.corpus)
+    parts = [run.ids(text) for text in source.texts[1:]]  # to read them all takes longer
+    if max(map(len, parts)) < 2:
+        raise ValueError(
+            f"{source.name} is too short: {len(parts[0])} tokens for validation, {len(parts[1])} "
+            "for the test; at least 2 of either are needed"
+        )
+    is_other = fingerprint(source) != run.info.fingerprint
+    for part, ids in zip(("valid", "test"), parts, strict=True):
         if len(ids) > 1:
-            loss, accuracy = score(run.model, ids, run.info.cue)
-            print(
-                f"{part}: {loss:.4f} nats a token, perplexity {perplexity(loss):,.2f}, "
-                f"accuracy {accuracy:.3f}"
-            )
+            print(f"{part}: {_measured(run, ids)}{_other_text(run, ids) if is_other else ''}")
+        elif part == "valid" or len(ids):
+            print(f"{part}: too short to be evaluated, tokens: {len(ids)}")
+
+
+def _text_of(run: Run, spec: str | None) -> Source:
+    """The text given, or that of the run, where it was. Raises ValueError."""
+    from rnnviz.data.corpus import read
+    from rnnviz.data.source import CorpusError
+
+    if spec:
+        return read(spec)
+    if not run.info.spec:
+        raise ValueError(f"{run.name} does not say where its corpus is: give --corpus")
+    try:
+        return read(run.info.spec)
+    except CorpusError as error:
+        raise ValueError(f"the text of {run.name} is not there ({error}): give --corpus") from None
+
+
+def _measured(run: Run, ids: Tensor) -> str:
+    from rnnviz.nn.evaluation import score
+
+    loss, accuracy = score(run.model, ids, run.info.cue)
+    return f"{loss:.4f} nats a token, perplexity {perplexity_text(loss)}, accuracy {accuracy:.3f}"
+
+
+def _other_text(run: Run, ids: Tensor) -> str:
+    """What is said beside a number that is not of the run's own text."""
+    from rnnviz.data.vocab import UNK
+
+    unknown = (ids == run.vocab.token2id[UNK]).double().mean().item()
+    return f" (another text than it was trained on; {unknown:.1%} of it is <unk>)"
 
 
 def sample(options: argparse.Namespace) -> None:
+    """Write a text; what is said of it goes to stderr, after it."""
     from rnnviz import generate, load_run
     from rnnviz._files import write
     from rnnviz.analysis import sweeps
 
     run = load_run(options.name)
     seed = secrets.randbits(32) if options.seed is None else options.seed
+    cuts = options.top_k, options.top_p
     if options.tokens is None:
         words = 1000 if options.words is None else options.words
-        text = sweeps.words(
-            run, options.prompt, words, options.temperature, sweeps.SamplingOptions(seed)
-        )
+        sampling = sweeps.SamplingOptions(seed, *cuts)
+        text = sweeps.words(run, options.prompt, words, options.temperature, sampling)
     else:
         ids = run.ids(options.prompt)
-        tokens = generate(run.model, ids, options.tokens, options.temperature, seed=seed)
+        tokens = generate(run.model, ids, options.tokens, options.temperature, *cuts, seed)
         text = run.vocab.decode(tokens.tolist())
     if options.output:
         write(options.output, f"{text}\n".encode())
     else:
         print(text)
+    print(f"seed {seed}", file=STDERR)
+    _say_unknown(run, options.prompt)
+
+
+def _say_unknown(run: Run, text: str) -> None:
+    """Say which tokens of a text the run reads as `<unk>`."""
+    if unknown := run.vocab.unknown(text):
+        some = ", ".join(repr(token[:20]) for token in unknown[:8])
+        more = f" and {len(unknown) - 8:,} more" if len(unknown) > 8 else ""
+        print(f"not in the vocabulary, read as <unk>: {some}{more}", file=STDERR)
 
 
 def trace(options: argparse.Namespace) -> None:
@@ -91,6 +135,7 @@ def trace(options: argparse.Namespace) -> None:
     more = _gradients(run.model, ids) if options.gradients else {}
     trace_model(run.model, ids).save(options.output, more)
     print(f"saved: {options.output}")
+    _say_unknown(run, options.text)
 
 
 def _gradients(model: RNNModel, ids: Tensor) -> dict[str, np.ndarray]:

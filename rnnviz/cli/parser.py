@@ -97,7 +97,9 @@ def _add_sample(subparsers: argparse._SubParsersAction) -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--words", type=int, help="default: 1000")
     length.add_argument("--tokens", type=int)
-    parser.add_argument("--seed", type=int)
+    parser.add_argument("--top-k", type=int, help="of the likeliest K tokens alone")
+    parser.add_argument("--top-p", type=float, help="of the fewest that reach this probability")
+    parser.add_argument("--seed", type=int, help="default: another one each time, which is said")
     parser.add_argument("--prompt", default="")
     parser.add_argument("-o", "--output", type=Path)
 
