@@ -141,6 +141,10 @@ def test_the_nearest_run_is_told_of(place, train_until, capsys):
     said = capsys.readouterr().err
     assert f"on another text than {place / 'notes.txt'} is now: leave --resume out" in said
     assert names(place) == ["notes-lstm", "notes-lstm-2"]
+    assert train(*STEPS, "--seed", "3", "--clip", "0.5") == 0  # of this text, two settings away
+    assert train(*STEPS, "--resume", "--seed", "2") == 2
+    said = capsys.readouterr().err
+    assert "notes-lstm-3 was trained with --clip 0.5 (not 0.25), --seed 3 (not 2): give" in said
 
 
 def test_of_runs_of_the_same_settings_the_interrupted_one_goes_on(place, train_until):
