@@ -60,7 +60,6 @@ class TrainConfig:
         budgets = [b for b in map(vars(self).get, BUDGETS) if b is not None]
         if len(budgets) != 1 or not 0 < budgets[0] <= MOST_BUDGET:
             raise ValueError("give one budget above 0, no endless one: steps, epochs or minutes")
-        object.__setattr__(self, "seed", checked_seed(self.seed))
         for name in ("batch_size", "sequence_length", "log_every", "eval_every"):
             value = getattr(self, name)
             if value is None and name.endswith("_every"):
@@ -76,6 +75,7 @@ class TrainConfig:
 
     def _use_plain_numbers(self) -> None:
         """Numbers of numpy as Python's, which run.json and torch take. Raises ValueError."""
+        object.__setattr__(self, "seed", checked_seed(self.seed))
         for names, plain, kind in ((WHOLE, operator.index, "whole "), (NUMBERS, float, "")):
             for name in names:
                 value = getattr(self, name)
