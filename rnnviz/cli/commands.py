@@ -27,6 +27,8 @@ def import_file(options: argparse.Namespace) -> None:
     from rnnviz.runs.importing import import_file
     from rnnviz.runs.names import runs_folder
 
+    if options.file.is_dir():
+        raise ValueError(f"{options.file} is a folder: give the file of the model in it")
     info = import_file(
         options.file.read_bytes(),
         options.file.name,
@@ -34,6 +36,7 @@ def import_file(options: argparse.Namespace) -> None:
         read(options.corpus) if options.corpus else None,
         spec=whole_spec(options.corpus) if options.corpus else "",
         rnn_type=options.rnn_type,
+        parts=options.map,
         name=options.name,
         command=options.command_line,
     )

@@ -78,6 +78,13 @@ def _add_import(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="of torch.save, or .safetensors")
     parser.add_argument("--corpus", metavar="SPEC", help="what it was trained on: folder or name")
     parser.add_argument("--rnn-type", choices=rnnviz.RNN_TYPES, help="of a bare RNN: tanh or relu")
+    parser.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="PART=NAME",
+        help="what the file calls embedding, rnn or projection, if it is asked for; repeatable",
+    )
     parser.add_argument("--name", default="", help="default: by corpus and cell type")
     _add_out(parser)
 

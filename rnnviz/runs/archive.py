@@ -41,13 +41,15 @@ def header(raw: bytes) -> dict:
         found = json.loads(raw[8 : 8 + size])
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) and len(found) <= MAX_TENSORS + 1 else {}
+    return found if isinstance(found, dict) else {}
 
 
 def metadata(raw: bytes) -> dict:
     """What `pack` put beside the weights, {} for any other file."""
-    found = header(raw).get("__metadata__")
-    return found if isinstance(found, dict) and "run" in found else {}
+    entries = header(raw)
+    found = entries.get("__metadata__")
+    is_run = isinstance(found, dict) and "run" in found and len(entries) <= MAX_TENSORS + 1
+    return found if is_run else {}
 
 
 def unpack(raw: bytes, folder: Path, name: str = "") -> RunInfo:

@@ -1,32 +1,41 @@
 """Files that become runs: downloaded runs, and models that were trained elsewhere.
 
-Read are models of pytorch/examples' word_language_model and RNNModel's own state_dict.
+A model's way: `other_files` says what cannot be read, `torch_file` and safetensors give what a file
+holds, `checkpoint` finds the model in it, `folding`, `recurrent` and `ends` name its parts,
+`vocabularies` its tokens.
 """
 
 from __future__ import annotations
 
-import io
-import re
+import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rnnviz.data.corpus import fingerprint, make_corpus
+from rnnviz.data.corpus import fingerprint
 from rnnviz.data.source import Source
-from rnnviz.data.vocab import EOS, LEVELS, UNK, Vocab
-from rnnviz.nn.cell_types import CELL_TYPES
-from rnnviz.nn.model_config import MAX_LAYERS, MAX_SIZE, MAX_VOCABULARY, ModelConfig
-from rnnviz.runs import archive, library
+from rnnviz.data.vocab import Vocab
+from rnnviz.nn.model_config import ModelConfig, shape_of, with_vocabulary
+from rnnviz.runs import archive, library, vocabularies
+from rnnviz.runs.checkpoint import weights
+from rnnviz.runs.described import describe, told_types
 from rnnviz.runs.info import RunError, RunInfo
 from rnnviz.runs.names import run_name
+from rnnviz.runs.other_files import refuse_other, refuse_part
+from rnnviz.runs.parts import Found, find_parts, read_map
 from rnnviz.runs.run import Run
 from rnnviz.runs.store import versions
-from rnnviz.runs.unpickle import Found, read_model
+from rnnviz.runs.torch_file import Contents, damaged, is_torch_file, read_torch
 from rnnviz.runs.weights import fill
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from rnnviz.nn.model import RNNModel
+
 NEVER = -1e4  # bias of a token that is never written: exp of it is exactly 0 in float32
+FEW = 2_000  # tokens on which orders of a vocabulary are compared
+LEARNED = 0.8  # of the loss of chance: what a trained model has where its tokens are the right ones
 
 
 def is_archive(raw: bytes) -> bool:
@@ -51,165 +60,101 @@ def import_model(
     *,
     spec: str = "",
     rnn_type: str | None = None,
+    parts: Iterable[str] = (),
     name: str = "",
     command: str = "",
 ) -> Run:
-    """A model in a file as a run that is not saved yet; its corpus gives the vocabulary.
+    """A model in a file as a run that is not saved yet.
 
-    Raises RunError or CorpusError with one sentence.
+    Its vocabulary is in the file, or that of the corpus it was trained on. `parts`: what the file
+    calls those that shapes and names do not tell, such as `embedding=embed.weight`. Raises
+    RunError or CorpusError with one sentence.
     """
-    from rnnviz.nn.evaluation import evaluate
-    from rnnviz.nn.model import RNNModel
-
-    found = read_model(raw, file)
-    options = describe(found, file, rnn_type)
-    if source is None:
-        raise RunError(
-            f"{file} has no vocabulary: give the corpus that it was trained on, "
-            "a folder with train.txt, valid.txt and test.txt or the name of a corpus"
-        )
-    vocab, cue = _vocabulary(found, source)
-    tensors = found.tensors
-    if len(vocab) > options["vocab_size"]:
-        tensors, options["vocab_size"] = _with_unknown(tensors), len(vocab)
-    model = RNNModel(**options)
-    fill(model, tensors, Path(file))
-    model.eval()
-    valid = _ids(vocab, source.texts[1])
+    contents = read_contents(raw, file)
+    found = find_parts(weights(contents, file), file, read_map(parts))
+    config = describe(found, file, told_types(contents.held), rnn_type)
+    vocab, cue = _vocabulary(found, contents.held, config, source, file)
+    model = _model(found, config, vocab, file)
+    corpus = source.name if source else Path(file).stem
     info = RunInfo(
-        name=name or run_name(source.name, model.rnn_type),
-        model=options,
+        name=name or run_name(corpus, model.rnn_type),
+        model=model.config,
         vocab=vocab,
-        corpus=source.name,
-        fingerprint=fingerprint(source),
+        corpus=corpus,
+        fingerprint=fingerprint(source) if source else "",
         spec=spec,
         cue=cue,
-        valid_loss=evaluate(model, valid, cue) if len(valid) > 1 else None,
+        valid_loss=_loss(model, vocab, cue, source.texts[1]) if source else None,
         command=command,
         versions=versions(),
     )
     return Run(info, model)
 
 
-def describe(found: Found, file: str, rnn_type: str | None = None) -> ModelConfig:
-    """The arguments of RNNModel, read off the tensors' shapes. Raises RunError.
+def read_contents(raw: bytes, file: str) -> Contents:
+    """What a .safetensors file or one of torch.save holds. Raises RunError for anything else."""
+    refuse_part(file)
+    if is_torch_file(raw):
+        return read_torch(raw, file)
+    if not archive.header(raw):
+        raise refuse_other(raw, file)
+    from safetensors import SafetensorError
+    from safetensors.torch import load
 
-    `rnn_type` is needed for an RNN alone, whose tanh or relu no tensor shows.
-    """
-    import torch
+    try:
+        beside = archive.header(raw).get("__metadata__", {})
+        return Contents([load(raw), beside])
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise damaged(file, error) from None
 
-    tensors = found.tensors
-    _check_plain(found, file)
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    table, recurrent = shapes.get("embedding.weight", ()), shapes.get("rnn.weight_hh_l0", ())
-    if len(table) != 2 or len(recurrent) != 2 or 0 in table + recurrent:
+
+def _vocabulary(
+    found: Found, held: Any, config: ModelConfig, source: Source | None, file: str
+) -> vocabularies.Choice:
+    """The vocabulary in the file, else that of the corpus. Raises RunError."""
+    rows = config["vocab_size"]
+    if vocab := vocabularies.in_file(held, rows, file):
+        if source and len(vocab) > rows:
+            _check_known(vocab, source, file)
+        return vocab, None
+    if source is None:
         raise RunError(
-            f"{file} is no recurrent language model: it lacks encoder.weight and "
-            "rnn.weight_hh_l0 (or embedding.weight), each with two dimensions"
+            f"{file} has no vocabulary: give the corpus that it was trained on, a folder with "
+            "train.txt, valid.txt and test.txt or the name of a corpus, or save the list of its "
+            f"{rows:,} tokens with it: {vocabularies.WITH_VOCABULARY}"
         )
-    (rows, hidden), (vocab, embedding) = recurrent, table
-    layers = sum(re.fullmatch(r"rnn\.weight_hh_l\d+", name) is not None for name in shapes)
-    told = _cell_type(found, file, rows, hidden, rnn_type)
-    too_wide = vocab >= MAX_VOCABULARY or max(embedding, hidden) > MAX_SIZE
-    if too_wide or layers > MAX_LAYERS:
+    choices = vocabularies.of_source(source, rows, words_first=found.examples)
+    usual = choices[0]
+    alike = [choice for choice in choices if choice[0].split == usual[0].split]
+    if len(alike) == 1:
+        return usual
+    losses = [
+        _loss(_model(found, config, vocab, file), vocab, cue, source.texts[1], FEW) or 0.0
+        for vocab, cue in alike
+    ]
+    best = min(range(len(alike)), key=losses.__getitem__)
+    chance = math.log(rows)
+    return alike[best] if losses[best] < LEARNED * chance and chance < losses[0] else usual
+
+
+def _check_known(vocab: Vocab, source: Source, file: str) -> None:
+    """Raises RunError where a model without `<unk>` is to be measured on a text that needs it."""
+    unknown = vocab.unknown(vocabularies.text_for(vocab, source.texts[1]))
+    if unknown:
         raise RunError(
-            f"{file} is too large: a vocabulary of {vocab:,}, {hidden:,} units and {layers} "
-            f"layers, where {MAX_VOCABULARY - 1:,}, {MAX_SIZE:,} and {MAX_LAYERS} are the most"
+            f"the vocabulary in {file} lacks {', '.join(repr(t[:20]) for t in unknown[:5])} of "
+            f"{source.name}: give the text it was trained on, or no corpus"
         )
-    config = ModelConfig(
-        rnn_type=told,
-        vocab_size=vocab,
-        embedding_size=embedding,
-        hidden_size=hidden,
-        num_hidden_layers=layers,
-        dropout=0.0,
-        tie_weights=(vocab, hidden) == table == shapes.get("projection.weight")
-        and torch.equal(tensors["embedding.weight"], tensors["projection.weight"]),
-    )
-    _check_shapes(found, file, config)
-    return config
 
 
-def _check_plain(found: Found, file: str) -> None:
-    """Raises RunError for anything but dense numbers on the CPU, all of them in the file."""
-    import torch
-
-    for name, tensor in found.tensors.items():
-        plain = isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided
-        plain = plain and tensor.device.type == "cpu" and not tensor.is_quantized
-        if not plain or tensor.nbytes > tensor.untyped_storage().nbytes():  # expanded
-            raise RunError(f"{file} has no plain numbers at {_theirs(found, name)}")
-
-
-def _cell_type(found: Found, file: str, rows: int, hidden: int, wanted: str | None) -> str:
-    """The cell type whose weight_hh has so many rows; of several the one that is `wanted` or that
-    the file names. Raises RunError."""
-    fitting = [name for name, cell in CELL_TYPES.items() if cell.blocks * hidden == rows]
-    told = wanted or found.rnn_type or (fitting[0] if len(fitting) == 1 else None)
-    if not fitting:
-        raise RunError(
-            f"{file} is no LSTM, GRU or RNN: its rnn.weight_hh_l0 is {rows:,} by {hidden:,}"
-        )
-    if told is None:
-        raise RunError(
-            f"{file} is an RNN, and its tensors do not show whether its nonlinearity is tanh or "
-            "relu: say RNN_TANH or RNN_RELU (--rnn-type)"
-        )
-    if told not in fitting or found.rnn_type not in (None, told):
-        raise RunError(f"{file} is no {told} but {found.rnn_type or ' or '.join(fitting)}")
-    return told
-
-
-def _check_shapes(found: Found, file: str, config: ModelConfig) -> None:
-    """Raises RunError unless the tensors are those of RNNModel by name and shape."""
-    import torch
-
+def _model(found: Found, config: ModelConfig, vocab: Vocab, file: str) -> RNNModel:
+    """The model of a file, in eval mode, with `<unk>` where its vocabulary has none."""
     from rnnviz.nn.model import RNNModel
 
-    with torch.device("meta"):
-        wanted = {n: tuple(t.shape) for n, t in RNNModel(**config).state_dict().items()}
-    shapes = {name: tuple(tensor.shape) for name, tensor in found.tensors.items()}
-    if shapes != wanted:
-        odd = sorted(set(wanted.items()) ^ set(shapes.items()))[0][0]
-        raise RunError(
-            f"{file}: {_theirs(found, odd)} is {shapes.get(odd, 'not there')}, "
-            f"{wanted.get(odd, 'nothing')} was expected"
-        )
-
-
-def _theirs(found: Found, name: str) -> str:
-    """A tensor's name as it stands in the file."""
-    if found.examples:
-        name = name.replace("embedding.", "encoder.").replace("projection.", "decoder.")
-    return repr(name[:80])
-
-
-def _vocabulary(found: Found, source: Source) -> tuple[Vocab, int | None]:
-    """The tokens of a model, from the texts that it was trained on, and the cue of its task."""
-    rows = len(found.tensors["embedding.weight"])
-    if found.examples:
-        tokens = dictionary(source.texts)
-        if len(tokens) == rows:
-            return Vocab(tokens if UNK in tokens else (*tokens, UNK), "space"), None
-        sizes = f"{len(tokens):,} words"
-    else:
-        sizes = ""
-        for level in LEVELS:
-            corpus = make_corpus(source, level)
-            if len(corpus.vocab) == rows:
-                return corpus.vocab, corpus.cue
-            sizes += f"{' or ' if sizes else ''}{len(corpus.vocab):,} by {level}"
-    raise RunError(
-        f"the model has a vocabulary of {rows:,}, and {source.name} has {sizes}: "
-        "it was trained on another text"
-    )
-
-
-def dictionary(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """The words of train, valid and test text in the order of first appearance, `<eos>` after
-    each line: this is how word_language_model numbers them."""
-    lines = (line for text in texts for line in io.StringIO(text))
-    return tuple(dict.fromkeys(word for line in lines for word in (*line.split(), EOS)))
+    more = len(vocab) > config["vocab_size"]
+    model = RNNModel(**with_vocabulary(shape_of(config), len(vocab)))
+    fill(model, _with_unknown(found.tensors) if more else found.tensors, Path(file))
+    return model.eval()
 
 
 def _with_unknown(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -228,7 +173,13 @@ def _with_unknown(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _ids(vocab: Vocab, text: str) -> Tensor:
+def _loss(
+    model: RNNModel, vocab: Vocab, cue: int | None, text: str, most: int | None = None
+) -> float | None:
+    """Nats a token of a text, or of its first tokens; None for a text too short to predict."""
     import torch
 
-    return torch.from_numpy(vocab.encode(text))
+    from rnnviz.nn.evaluation import evaluate
+
+    ids = torch.from_numpy(vocab.encode(vocabularies.text_for(vocab, text))[:most])
+    return evaluate(model, ids, cue) if len(ids) > 1 else None

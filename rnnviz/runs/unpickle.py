@@ -1,162 +1,183 @@
-"""The tensors, by name, in a .pt or .safetensors file of others. Nothing in the file is run.
+"""What a pickle says, as plain data: nothing that it names is imported, called or made.
 
-Only tensors and stand-ins for a few module classes are unpickled, and every name in the pickle is
-checked before torch reads it.
+Each class and function becomes a `Stand`, which holds what the pickle would have given it. A name
+that is not on the list is refused before anything is made of the pickle, so that a person hears of
+it: nobody can know what its class would have done to the weights.
 """
 
 from __future__ import annotations
 
-import io
+import pickle
 import pickletools
-import threading
-import zipfile
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, BinaryIO
 
-from rnnviz.nn.cell_types import RNN_TYPES
-from rnnviz.runs import archive
 from rnnviz.runs.info import RunError
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 CONVERT = 'torch.save(model.state_dict(), "model.pt")'
-MAX_PICKLE = 2**20  # bytes; that of a model holds a few names and sizes
-PARTS = {"embedding": "embedding", "rnn": "rnn", "projection": "projection"}
-PARTS |= {"encoder": "embedding", "decoder": "projection"}  # word_language_model's names
-MODULES = ("sparse.Embedding", "rnn.LSTM", "rnn.GRU", "rnn.RNN", "linear.Linear", "dropout.Dropout")
-SHELLS = ("model.RNNModel", "__main__.RNNModel")  # of word_language_model
-SHELLS += ("rnnviz.nn.model.RNNModel", "rnnviz.model.RNNModel")  # ours, and where it was before
-SHELLS += tuple(f"torch.nn.modules.{name}" for name in MODULES)
-PLAIN = {f"torch.{kind}Storage" for kind in ("Float", "Double", "Half", "BFloat16")}
-PLAIN |= {"torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter"}
-PLAIN |= {"collections.OrderedDict", "__builtin__.set", "builtins.set"}
-TIED = ("embedding.weight", "projection.weight")
-_loading = threading.Lock()  # torch keeps what may be unpickled in one global set
+FLOATS = 'torch.save(model.float().state_dict(), "model.pt")'
+MAX_STEPS = 2**20  # instructions of a pickle; each may take a few hundred bytes of memory
+
+STORAGES = {
+    f"torch.{name}Storage": dtype
+    for name, dtype in {
+        "Float": "float32",
+        "Double": "float64",
+        "Half": "float16",
+        "BFloat16": "bfloat16",
+        "Long": "int64",
+        "Int": "int32",
+        "Short": "int16",
+        "Char": "int8",
+        "Byte": "uint8",
+        "Bool": "bool",
+        "ComplexFloat": "complex64",
+        "ComplexDouble": "complex128",
+    }.items()
+}
+VIEWS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
+WRAPPED = ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state")
+TYPED = "torch._tensor._rebuild_from_type_v2"
+TENSORS = {*VIEWS, *WRAPPED, TYPED}
+MODULES = {
+    *("sparse.Embedding", "rnn.LSTM", "rnn.GRU", "rnn.RNN", "linear.Linear", "dropout.Dropout"),
+    *("rnn.LSTMCell", "rnn.GRUCell", "rnn.RNNCell", "activation.LogSoftmax", "activation.Softmax"),
+    *("container.Sequential", "container.ModuleList", "container.ModuleDict"),
+    *("loss.CrossEntropyLoss", "loss.NLLLoss"),
+}
+MODULES = {f"torch.nn.modules.{name}" for name in MODULES}
+MODULES |= {"torch.nn.parallel.data_parallel.DataParallel"}
+MODULES |= {"model.RNNModel", "__main__.RNNModel"}  # of word_language_model
+MODULES |= {"rnnviz.nn.model.RNNModel", "rnnviz.model.RNNModel"}  # ours, and where it was before
+BUILTINS = ("set", "frozenset", "list", "dict", "int", "float", "str", "bool", "complex", "object")
+PLAIN = {f"{module}.{name}" for module in ("builtins", "__builtin__") for name in BUILTINS}
+PLAIN |= {f"collections.{name}" for name in ("OrderedDict", "defaultdict", "Counter", "deque")}
+PLAIN |= {"argparse.Namespace", "types.SimpleNamespace", "datetime.datetime", "typing.Any"}
+PLAIN |= {
+    f"{module}.{name}"
+    for module in ("pathlib", "pathlib._local")
+    for name in ("Path", "PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath")
+}
+PLAIN |= {"torch.Size", "torch.device", "torch.Tensor", "torch.nn.parameter.Parameter"}
+PLAIN |= {"torch.nn.parameter.Buffer"}
+PLAIN |= {f"torch.{dtype}" for dtype in STORAGES.values()}
+PLAIN |= {"numpy.dtype", "numpy.ndarray", "_codecs.encode"}
+PLAIN |= {
+    f"numpy.{module}.multiarray.{name}"
+    for module in ("core", "_core")
+    for name in ("scalar", "_reconstruct")
+}
+# What programs keep beside the weights.
+PACKAGES = ("lightning.", "pytorch_lightning.", "lightning_fabric.", "torch.optim.")
+PACKAGES += ("omegaconf.", "torchtext.")
+REASONS = {  # a part of a name that is not on the list -> what such a file holds, what to do
+    "Transformer": "holds a transformer: an LSTM, GRU or RNN is read",
+    **dict.fromkeys(
+        ("quantiz", "qtensor", ".QInt", ".QUInt", ".per_", "ScriptObject", "PackedParams", "qint8"),
+        f"holds quantized weights; take the model as it was before that: {CONVERT}",
+    ),
+    "sparse": "holds a sparse tensor: save each of these as tensor.to_dense()",
+    "_meta_": f"holds tensors without numbers (device meta): save the trained model: {CONVERT}",
+    "UntypedStorage": f"holds numbers of a kind that is not read, such as float8: {FLOATS}",
+    "torch.distributed": "holds weights that are divided among processes: gather them in one, then "
+    f"{CONVERT}",
+    "__torch__": "is TorchScript",
+}
 
 
-class _Shell:
-    """Stands in for a module class: takes the attributes in the file, does nothing."""
+class Stand(dict):
+    """Stands in for an object of a pickle: `args` that made it, its items, its attributes."""
+
+    __slots__ = ("args", "attributes", "listed")
+    path = ""  # the name in the pickle
+
+    def __new__(cls, *args: Any, **_: Any):
+        made = super().__new__(cls)
+        made.args, made.attributes, made.listed = args, {}, []
+        return made
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        """The arguments of a dict-like class are no items of this dict."""
+
+    def __setstate__(self, state: Any) -> None:
+        state = state[0] if isinstance(state, tuple) and len(state) == 2 else state
+        self.attributes = state if isinstance(state, dict) else {}
+
+    def append(self, item: Any) -> None:
+        self.listed.append(item)
+
+    add = append
+
+    __hash__ = object.__hash__  # it may be an item of a set
+    __eq__ = object.__eq__
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
-    """A model in a file: tensors under the names of RNNModel.
+@dataclass(frozen=True)
+class Stored:
+    """Numbers that lie beside the pickle: torch's name of their type, their key, how many."""
 
-    `examples`: whether it is word_language_model's; `rnn_type`: None when the file does not say.
+    dtype: str
+    key: str
+    count: int
+
+
+class _Outline(pickle.Unpickler):
+    """Reads a pickle with stand-ins for whatever it names."""
+
+    def __init__(self, stream: BinaryIO, file: str) -> None:
+        super().__init__(stream, encoding="utf-8", errors="replace")
+        self.file = file
+        self.stands: dict[str, type[Stand]] = {}
+        self.stored: dict[str, Stored] = {}
+
+    def find_class(self, module: str, name: str) -> type[Stand]:
+        path = f"{module}.{name}"
+        if path not in self.stands:
+            _check_name(path, self.file)
+            self.stands[path] = type("Stand", (Stand,), {"path": path, "__slots__": ()})
+        return self.stands[path]
+
+    def persistent_load(self, pid: Any) -> Any:
+        kind, what, *more = pid
+        if kind == "module":  # of a file of before PyTorch 1.6: its class and that one's source
+            return what
+        key, _, count, *view = more
+        if kind != "storage" or view not in ([], [None]) or what.path not in STORAGES:
+            raise ValueError("numbers that are stored in an unknown way")
+        stored = Stored(STORAGES[what.path], str(key), int(count))
+        return self.stored.setdefault(stored.key, stored)
+
+
+def _check_name(path: str, file: str) -> None:
+    known = {*STORAGES, *TENSORS, *MODULES, *PLAIN}
+    if path in known or path.startswith(PACKAGES):
+        return
+    for part, reason in REASONS.items():
+        if part in path:
+            raise RunError(f"{file} {reason}")
+    raise RunError(
+        f"{file} needs {path[:80]!r}, which is not read here; convert the file where it was made: "
+        f"{CONVERT}"
+    )
+
+
+def outline(stream: BinaryIO, file: str) -> tuple[Any, dict[str, Stored]]:
+    """The next pickle of a stream, with a `Stand` for each object, and all `Stored` in it by key.
+
+    Raises RunError for a name that is not on the list, ValueError for a pickle that is too large,
+    and whatever a damaged one makes Python raise.
     """
-
-    tensors: dict[str, Tensor]
-    examples: bool
-    rnn_type: str | None = None
-
-
-def read_model(raw: bytes, file: str) -> Found:
-    """The tensors in a .pt or .safetensors file. Raises RunError for anything else."""
-    if raw[:2] == b"PK":
-        held = _unpickle(raw, file)
-    elif archive.header(raw):
-        held = _safetensors(raw, file)
-    else:
-        raise RunError(
-            f"{file} is no model: a .safetensors file, or a .pt file that torch.save of "
-            "PyTorch 1.6 or newer wrote, is read"
-        )
-    rnn_type = None
-    if isinstance(held, _Shell):
-        held, rnn_type = _flat(held)
-    tensors: dict[str, Tensor] = {}
-    examples = False
-    for key, tensor in _items(held):
-        key = key if isinstance(key, str) else ""
-        part, _, rest = key.partition(".")
-        if part not in PARTS or not rest:
-            what = repr(key[:80]) if key else "more than tensors by name"
-            what = "a transformer" if part in ("input_emb", "pos_encoder") else what
-            raise RunError(
-                f"{file} holds {what}: an LSTM, GRU or RNN with encoder and decoder, or "
-                "embedding and projection, is read"
-            )
-        tensors[f"{PARTS[part]}.{rest}"] = tensor
-        examples |= part in ("encoder", "decoder")
-    for here, there in (TIED, TIED[::-1]):  # a tied matrix may be stored once, under either name
-        if here in tensors:
-            tensors.setdefault(there, tensors[here])
-    return Found(tensors, examples, rnn_type)
+    start = stream.tell()
+    for step, (code, what, _) in enumerate(pickletools.genops(stream)):
+        # What is kept at place n of the memo makes Python reserve n places.
+        far = code.name in ("PUT", "LONG_BINPUT") and (what or 0) > MAX_STEPS
+        if step > MAX_STEPS or far:
+            raise ValueError("its pickle is too large")
+    stream.seek(start)
+    reader = _Outline(stream, file)
+    return reader.load(), reader.stored
 
 
-def _safetensors(raw: bytes, file: str) -> dict[str, Any]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        return load(raw)
-    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise RunError(f"{file} is damaged ({error})"[:300]) from None
-
-
-def _unpickle(raw: bytes, file: str) -> Any:
-    """What torch.save wrote: tensors and shells. Refuses any other name before torch reads."""
-    import torch
-
-    _look(raw, file)
-    shells: list[Any] = [(_Shell, name) for name in SHELLS]
-    try:
-        with _loading, torch.serialization.safe_globals(shells):
-            return torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a damaged pickle makes torch raise
-        reason = " ".join(str(error).split())[:150] or type(error).__name__
-        raise RunError(f"{file} is damaged, or torch.save did not write it ({reason})") from None
-
-
-def _look(raw: bytes, file: str) -> None:
-    """Refuse a zip that grows when it is read, and a pickle that names what is not known."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as parts:
-            entries = parts.infolist()
-            if sum(entry.file_size for entry in entries) > len(raw):
-                raise RunError(f"{file} grows when it is read, which no file of torch.save does")
-            pickles = [e for e in entries if e.filename.rpartition("/")[2] == "data.pkl"]
-            if len(pickles) != 1 or pickles[0].file_size > MAX_PICKLE:
-                raise RunError(f"{file} is a zip file, but none that torch.save wrote")
-            held = parts.read(pickles[0])
-        names = [_named(code.name, what) for code, what, _ in pickletools.genops(held)]
-    except RunError:
-        raise
-    except Exception as error:  # whatever a damaged zip file makes zipfile raise
-        raise RunError(f"{file} is damaged ({error})"[:300]) from None
-    for name in filter(None, names):
-        if "Transformer" in name:
-            raise RunError(f"{file} holds a transformer: an LSTM, GRU or RNN is read")
-        if name not in PLAIN and name not in SHELLS:
-            raise RunError(
-                f"{file} needs {name[:80]!r}, which is not read here; convert the file where "
-                f"it was made: {CONVERT}"
-            )
-
-
-def _named(code: str, what: Any) -> str | None:
-    """What a pickle's instruction imports."""
-    if code in ("GLOBAL", "INST"):
-        return what.replace(" ", ".", 1)
-    return "a name put together at run time" if code == "STACK_GLOBAL" else None
-
-
-def _flat(shell: _Shell) -> tuple[dict[str, Any], str | None]:
-    """Tensors of a whole module by name, and its cell type as its own attributes give it."""
-    modules = dict(_items(vars(shell).get("_modules")))
-    parts = {part: vars(modules[part]) for part in PARTS if isinstance(modules.get(part), _Shell)}
-    flat = {
-        f"{part}.{name}": tensor
-        for part, attributes in parts.items()
-        for name, tensor in _items(attributes.get("_parameters"))
-        if isinstance(name, str)
-    }
-    mode = parts.get("rnn", {}).get("mode")
-    return flat, mode if isinstance(mode, str) and mode in RNN_TYPES else None
-
-
-def _items(held: Any) -> Iterable[tuple[Any, Any]]:
-    """Of a dict its items, whatever methods a pickle has hidden by attributes; else nothing."""
-    return dict.items(held) if isinstance(held, dict) else ()
+def is_tensor(value: Any) -> bool:
+    """Whether a stand-in is that of a tensor."""
+    return isinstance(value, Stand) and type(value).path in TENSORS

@@ -1,0 +1,153 @@
+"""Where in a file a model's tensors lie: at the top, inside a checkpoint, in a whole module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rnnviz.runs.info import RunError
+from rnnviz.runs.recurrent import is_recurrent
+from rnnviz.runs.torch_file import Contents, tensor
+from rnnviz.runs.unpickle import Stand, is_tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+DEPTH, MOST = 8, 100_000  # of what is looked through: levels, and things on them
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """What lies at one place of a file: names and what they stand for."""
+
+    path: Path
+    entries: dict[str, Any]
+    is_module: bool = False
+
+    @property
+    def is_optimizer(self) -> bool:
+        return any(isinstance(key, str) and key.startswith("optim") for key in self.path)
+
+
+def groups(held: Any) -> list[Group]:
+    """Every dict with names, every object with attributes and every module of a file, once each."""
+    return list(_groups(held, (), set()))
+
+
+def _groups(held: Any, path: Path, seen: set[int]) -> Iterator[Group]:
+    if id(held) in seen or len(path) > DEPTH or len(seen) > MOST:
+        return
+    seen.add(id(held))
+    if isinstance(held, (list, tuple)):
+        children: list[tuple[str | int, Any]] = list(enumerate(held[:DEPTH]))
+    elif is_module(held):
+        yield Group(path, _flat(held, "", seen), is_module=True)
+        children = []
+    elif isinstance(held, dict) and not is_tensor(held):
+        entries = _named(held) | (_named(held.attributes) if isinstance(held, Stand) else {})
+        yield Group(path, entries)
+        children = list(entries.items())
+    else:
+        return
+    for key, child in children:
+        if isinstance(child, (dict, list, tuple)):
+            yield from _groups(child, (*path, key), seen)
+
+
+def _named(held: Any) -> dict[str, Any]:
+    """Items of a dict that have a name; of anything else none."""
+    items = held.items() if isinstance(held, dict) else ()
+    return {key: value for key, value in items if isinstance(key, str)}
+
+
+def is_module(held: Any) -> bool:
+    return isinstance(held, Stand) and "_modules" in held.attributes
+
+
+def _flat(module: Stand, prefix: str, seen: set[int]) -> dict[str, Any]:
+    """The state_dict of a whole module, and its own attributes by name; a module that is there
+    twice once."""
+    seen.add(id(module))
+    if prefix.count(".") > DEPTH:
+        return {}
+    told = module.attributes
+    flat = {f"{prefix}{k}": v for k, v in _named(told).items() if not k.startswith("_")}
+    for part in ("_parameters", "_buffers"):
+        flat |= {f"{prefix}{k}": v for k, v in _named(told.get(part)).items() if is_tensor(v)}
+    for name, child in _named(told.get("_modules")).items():
+        if is_module(child) and id(child) not in seen:
+            flat |= _flat(child, f"{prefix}{name}.", seen)
+    return flat
+
+
+def weights(contents: Contents, file: str) -> dict[str, Tensor]:
+    """The tensors of the model in a file, by name. Raises RunError where there is none, or where
+    there are several."""
+    found = [group for group in _with_tensors(contents.held) if not group.is_optimizer]
+    recurrent = [group for group in found if any(map(is_recurrent, group.entries))]
+    if not recurrent:
+        raise RunError(f"{file} {_what_else(found)}")
+    if all(is_recurrent(name) for group in recurrent for name in group.entries):
+        recurrent = [_joined(recurrent[0], found)]  # each part was saved for itself
+    if len(recurrent) > 1:
+        raise RunError(_several(recurrent, file))
+    return {name: tensor(value, contents, file) for name, value in recurrent[0].entries.items()}
+
+
+def _with_tensors(held: Any) -> Iterator[Group]:
+    """The groups of a file that hold tensors, with nothing but these."""
+    import torch
+
+    for group in groups(held):
+        tensors = {
+            name: value
+            for name, value in group.entries.items()
+            if is_tensor(value) or isinstance(value, torch.Tensor)
+        }
+        if tensors:
+            yield Group(group.path, tensors, group.is_module)
+
+
+def _joined(one: Group, found: list[Group]) -> Group:
+    """The group and those beside it as one, each name with the key of its group before it."""
+    above = one.path[:-1]
+    beside = [group for group in found if group.path and group.path[:-1] == above]
+    if not one.path:
+        return one
+    return Group(
+        above,
+        {f"{group.path[-1]}.{k}": value for group in beside for k, value in group.entries.items()},
+    )
+
+
+def _several(found: list[Group], file: str) -> str:
+    places = ["".join(f"[{key!r}]" for key in group.path)[:60] for group in found]
+    state = ".state_dict()" * found[0].is_module
+    return (
+        f"{file} holds several models, at {' and '.join(places[:4])}; save the one that you mean: "
+        f'torch.save(torch.load({file[:80]!r}, weights_only=False){places[0]}{state}, "model.pt")'
+    )
+
+
+def _what_else(found: list[Group]) -> str:
+    """What a file without recurrent weights holds."""
+    names = [name for group in found for name in group.entries]
+    if not names:
+        return (
+            "is no recurrent language model: it holds no tensors by name; save the model as "
+            'torch.save(model.state_dict(), "model.pt")'
+        )
+    text = " ".join(names).lower()
+    kinds = {"attn": "transformer", "attention": "transformer", "transformer": "transformer"}
+    kinds |= {"in_proj": "transformer", "input_emb": "transformer", "pos_encoder": "transformer"}
+    kinds |= {"conv": "convolutional net"}
+    kind = next((kind for part, kind in kinds.items() if part in text), "")
+    what = f"holds a {kind}" if kind else "holds no LSTM, GRU or RNN of PyTorch"
+    some = ", ".join(name[:40] for name in names[:4])
+    more = f" and {len(names) - 4:,} more" if len(names) > 4 else ""
+    return (
+        f"{what} (its tensors are {some}{more}): an LSTM, GRU or RNN with weight_ih_l0 and "
+        "weight_hh_l0 between an embedding and a projection is read"
+    )

@@ -1,0 +1,98 @@
+"""Weights as their module computes them in eval mode, of those that training keeps in pieces.
+
+AWD-LSTM keeps `weight_hh_l0_raw`, weight norm a length and a direction, spectral norm two vectors,
+pruning a mask; torch keeps the same under `parametrizations` since 1.9. Wrappers (DataParallel,
+torch.compile, FSDP) put words of their own into names.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WRAPPERS = {
+    *("module", "_orig_mod", "_forward_module"),
+    *("_fsdp_wrapped_module", "_checkpoint_wrapped_module"),
+}
+# Names under `parametrizations` -> those of the older ways to the same.
+PIECES = {"original": "orig", "original0": "g", "original1": "v", "0._u": "u", "0._v": "v"}
+PIECE = re.compile(r"(.*)_(raw|orig|mask|g|v|u)")
+
+
+@dataclass(frozen=True, eq=False)
+class Folded:
+    """Whole weights by name without wrappers, and the name of each as it stands in the file."""
+
+    tensors: dict[str, Tensor]
+    names: dict[str, str]
+
+
+def fold(tensors: dict[str, Tensor]) -> Folded:
+    """The weights of a model, put together where the file has them in pieces."""
+    pieces: dict[str, dict[str, str]] = {}
+    plain: dict[str, str] = {}
+    for name in tensors:
+        bare = bare_name(name)
+        found = PIECE.fullmatch(bare)
+        if found:
+            pieces.setdefault(found[1], {})[found[2]] = name
+        elif bare in plain:  # a name that only wrappers told apart
+            plain[name] = name
+        else:
+            plain[bare] = name
+    whole = {bare: tensors[name] for bare, name in plain.items()}
+    names = dict(plain)
+    for stem, parts in pieces.items():
+        made = _made({piece: tensors[name] for piece, name in parts.items()})
+        if made is None:  # a name that only looks like that of a piece
+            whole |= {f"{stem}_{piece}": tensors[name] for piece, name in parts.items()}
+            names |= {f"{stem}_{piece}": name for piece, name in parts.items()}
+        else:
+            whole[stem], names[stem] = made, next(iter(parts.values()))
+    return Folded(whole, names)
+
+
+def bare_name(name: str) -> str:
+    """A name without wrappers, and in the older form where it is that of a parametrization."""
+    name = ".".join(part for part in name.split(".") if part not in WRAPPERS)
+    found = re.fullmatch(r"(.*?)parametrizations\.(\w+)\.(.+)", name)
+    if found and found[3] in PIECES:
+        return f"{found[1]}{found[2]}_{PIECES[found[3]]}"
+    return name
+
+
+def _made(pieces: dict[str, Tensor]) -> Tensor | None:
+    """The weight of which these are all pieces, None if they are none of one weight."""
+    import torch
+
+    if not all(piece.is_floating_point() or piece.dtype == torch.bool for piece in pieces.values()):
+        return None
+    get = {name: piece.float() for name, piece in pieces.items()}
+    kinds = set(get)
+    if kinds == {"raw"}:
+        return pieces["raw"]
+    if kinds == {"orig"}:
+        return pieces["orig"]
+    if kinds == {"orig", "mask"} and get["orig"].shape == get["mask"].shape:
+        return get["orig"] * get["mask"]
+    if kinds == {"g", "v"}:
+        return _of_length(get["g"], get["v"])
+    if kinds == {"orig", "u", "v"} and get["orig"].shape == (*get["u"].shape, *get["v"].shape):
+        return get["orig"] / (get["u"] @ (get["orig"] @ get["v"]))  # by its largest singular value
+    return None
+
+
+def _of_length(length: Tensor, direction: Tensor) -> Tensor | None:
+    """The weight of weight norm: g v / |v|, where each slice of v along one dimension, or all of
+    v, has a length g."""
+    if not length.dim():
+        return direction * (length / direction.norm())
+    sizes = zip(length.shape, direction.shape, strict=False)
+    if length.dim() != direction.dim() or any(n not in (1, whole) for n, whole in sizes):
+        return None
+    across = [dim for dim, n in enumerate(length.shape) if n == 1]
+    return direction * (length / direction.norm(dim=across, keepdim=True)) if across else None

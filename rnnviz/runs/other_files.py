@@ -1,0 +1,101 @@
+"""Files that are no state_dict: what each is, told by its first bytes or its parts, and what to
+run to get one that is read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from rnnviz.runs.info import RunError
+from rnnviz.runs.unpickle import CONVERT
+
+ACCEPTED = (
+    f"a .safetensors file is read, or what torch.save of PyTorch wrote (.pt, .pth, .ckpt, .bin), "
+    f"such as {CONVERT}"
+)
+BEGINNINGS = {
+    b"\x89HDF": "is an HDF5 file, as Keras writes them",
+    b"GGUF": "is a GGUF file",
+    b"\x89PNG": "is a picture",
+    b"\x93NUMPY": "is an array of numpy",
+    b"%PDF": "is a PDF",
+}
+PACKED = (b"\x1f\x8b", b"BZh", b"7z\xbc\xaf", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"Rar!")
+SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})(\.\w+)")
+
+
+def refuse_other(raw: bytes, file: str) -> RunError:
+    """The error for a file that neither torch.save nor safetensors wrote."""
+    start = raw[:200].lstrip().lower()
+    if not raw:
+        return RunError(f"{file} is no model: it is empty; {ACCEPTED}")
+    for beginning, what in BEGINNINGS.items():
+        if raw.startswith(beginning):
+            return RunError(f"{file} is no model that is read: it {what}; {ACCEPTED}")
+    if raw.startswith(PACKED) or raw[257:262] == b"ustar":
+        return RunError(f"{file} is compressed: unpack it and give the model in it")
+    if start.startswith(b"version https://git-lfs"):
+        return RunError(
+            f"{file} is no model but what Git LFS puts in its place: run `git lfs pull` where it "
+            "is, or download it anew"
+        )
+    if start.startswith((b"<!doctype", b"<html")):
+        return RunError(f"{file} is a web page: download the model itself")
+    if start.startswith(b"{") and (index := _index(raw)):
+        return RunError(f"{file} lists the {len(index)} parts of a model: join them: {join(index)}")
+    if raw.startswith(b"\x80"):
+        return RunError(
+            f"{file} is no model: it is a pickle, but none that torch.save wrote; save the model "
+            f"as {CONVERT}"
+        )
+    return RunError(f"{file} is no model: {ACCEPTED}")
+
+
+def _index(raw: bytes) -> list[str]:
+    """The files that an index of a model in parts names."""
+    try:
+        found = json.loads(raw)["weight_map"]
+        return sorted({str(part) for part in dict.values(found)})
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+
+
+def join(parts: Sequence[str]) -> str:
+    """A line of Python that makes one file of the parts of a model."""
+    kind = "safetensors.torch.load_file" if parts[0].endswith(".safetensors") else "torch.load"
+    module = kind.rpartition(".")[0]
+    pattern = SHARD.sub(r"\1-*-of-\2\3", parts[0])
+    return (
+        f"import glob, torch, {module}; torch.save({{k: v for f in glob.glob({pattern!r}) "
+        f'for k, v in {kind}(f).items()}}, "model.pt")'
+    ).replace("torch, torch;", "torch;")
+
+
+def refuse_part(file: str) -> None:
+    """Raises RunError for one of several parts of a model, which its name tells."""
+    found = SHARD.fullmatch(file)
+    if found and int(found[2]) > 1:
+        raise RunError(
+            f"{file} is one of {int(found[2])} parts of a model: join them: {join([file])}"
+        )
+
+
+def refuse_zip(names: Sequence[str], file: str) -> None:
+    """Raises RunError for a zip file that others than torch.save write, as far as it is known."""
+    inner = [name.rpartition("/")[2] for name in names]
+    if "constants.pkl" in inner:
+        raise RunError(
+            f"{file} is TorchScript, a program with weights; save the weights alone: "
+            f'torch.save(torch.jit.load({file[:80]!r}).state_dict(), "model.pt")'
+        )
+    if any("/models/" in name and name.endswith(".json") for name in names):
+        raise RunError(
+            f"{file} is a program of torch.export; save its weights alone: "
+            f'torch.save(torch.export.load({file[:80]!r}).state_dict, "model.pt")'
+        )
+    models = [name for name in inner if re.search(r"\.(pt|pth|ckpt|bin|safetensors)$", name)]
+    if models and "data.pkl" not in inner:
+        raise RunError(f"{file} is compressed: unpack it and give {models[0][:80]!r}")
+    if any(name.endswith((".npy", ".weights.h5")) for name in inner):
+        raise RunError(f"{file} holds arrays of numpy or Keras: {ACCEPTED}")

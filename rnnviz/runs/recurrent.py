@@ -1,0 +1,153 @@
+"""The recurrent module among the tensors of a file: its layers under the names of one nn.LSTM.
+
+Read are one module of any name, one nn.LSTMCell a layer, and a list of modules one upon another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rnnviz.runs.info import RunError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NAME = re.compile(r"(?:(.*)\.)?((?:weight|bias)_(?:ih|hh|hr))(?:_l(\d+))?(_reverse)?")
+BIASES = ("bias_ih", "bias_hh")
+
+
+class Ambiguous(RunError):
+    """Several tensors or modules could be one part of the model; the message says `--map`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recurrent:
+    """Layers as RNNModel names them (`rnn.weight_ih_l0`, ...), and the names they had before.
+
+    Biases that the file lacks are zeros. `place`: the name of the module, or of a list of modules.
+    """
+
+    tensors: dict[str, Tensor]
+    names: dict[str, str]
+    place: str
+
+    @property
+    def input_size(self) -> int:
+        return self.tensors["rnn.weight_ih_l0"].shape[1]
+
+    @property
+    def hidden_size(self) -> int:
+        return self.tensors["rnn.weight_hh_l0"].shape[1]
+
+
+def is_recurrent(name: str) -> bool:
+    """Whether a tensor of this name is one of an nn.LSTM, nn.GRU, nn.RNN or a cell of these."""
+    last = re.sub(r"parametrizations\.(\w+)\..*", r"\1", name)
+    return NAME.fullmatch(re.sub(r"_(raw|orig|mask|g|v|u)$", "", last)) is not None
+
+
+def find_recurrent(tensors: Mapping[str, Tensor], file: str, chosen: str | None) -> Recurrent:
+    """The recurrent module of a model; of several the one that was `chosen`. Raises RunError."""
+    modules: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if found := NAME.fullmatch(name):
+            modules.setdefault(found[1] or "", {})[name] = tensor
+    if chosen is not None:
+        modules = _chosen(modules, file, chosen)
+    if not modules:
+        raise RunError(f"{file} holds no LSTM, GRU or RNN of PyTorch: none of weight_hh_l0")
+    for name in (name for module in modules.values() for name in module):
+        _check_name(name, file)
+    stack = sorted(modules, key=_numbers)
+    if len({re.sub(r"\d+", "", name) for name in stack}) > 1:
+        raise Ambiguous(
+            f"{file} has {len(stack)} recurrent modules, {_listed(stack)}, where one is read: say "
+            f"which, if one of them alone is the language model: --map rnn={stack[-1]}"
+        )
+    layers = [layer for name in stack for layer in _layers(modules[name], file)]
+    _check_stack(layers, file)
+    found, names = {}, {}
+    for number, layer in enumerate(layers):
+        for kind, (name, tensor) in layer.items():
+            found[f"rnn.{kind}_l{number}"], names[f"rnn.{kind}_l{number}"] = tensor, name
+        for kind in BIASES:
+            zeros = layer["weight_hh"][1].new_zeros(len(layer["weight_hh"][1]))
+            found.setdefault(f"rnn.{kind}_l{number}", zeros)
+    return Recurrent(found, names, _place(stack))
+
+
+def _chosen(modules: dict, file: str, chosen: str) -> dict:
+    kept = {name: m for name, m in modules.items() if name == chosen or chosen in m}
+    # A name above several is that of a list of modules.
+    kept = kept or {name: m for name, m in modules.items() if name.startswith(f"{chosen}.")}
+    if not kept:
+        raise RunError(
+            f"{file} has no recurrent module {chosen[:80]!r}: it has {_listed(sorted(modules))}"
+        )
+    return kept
+
+
+def _check_name(name: str, file: str) -> None:
+    """Raises RunError for what RNNModel has not: a second direction, a projection of h."""
+    what = ""
+    if name.endswith("_reverse"):
+        what = "is bidirectional, where a language model reads from left to right alone"
+    elif "_hr" in name:
+        what = "projects its states (proj_size), which no model here does"
+    if what:
+        raise RunError(
+            f"{file} {what} ({name!r}): look at its gates where it was made: "
+            "rnnviz.trace(module, inputs)"
+        )
+
+
+def _place(stack: list[str]) -> str:
+    """What names a module, or all of a list of modules."""
+    return stack[0] if len(stack) == 1 else stack[0].rpartition(".")[0]
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", name)]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(repr(name[:60]) for name in names[:6])
+
+
+def _layers(module: dict[str, Tensor], file: str) -> list[dict[str, tuple[str, Tensor]]]:
+    """A module's layers in turn: kind -> (name, tensor). Raises RunError for one with gaps."""
+    found: dict[int, dict[str, tuple[str, Tensor]]] = {}
+    for name, tensor in module.items():
+        parts = NAME.fullmatch(name)
+        assert parts is not None
+        found.setdefault(int(parts[3] or 0), {})[parts[2]] = (name, tensor)
+    for number in range(max(found) + 1):
+        for kind in ("weight_ih", "weight_hh"):
+            held = found.get(number, {}).get(kind)
+            if held is None:
+                raise RunError(
+                    f"{file} is no whole model: layer {number} of its recurrent module has no "
+                    f"{kind} beside {next(iter(module))!r}; save all of it"
+                )
+            if held[1].dim() != 2 or 0 in held[1].shape:
+                raise RunError(
+                    f"{file} is no recurrent language model: {held[0]!r} is "
+                    f"{tuple(held[1].shape)}, two dimensions were expected"
+                )
+    return [found[number] for number in sorted(found)]
+
+
+def _check_stack(layers: list[dict[str, tuple[str, Tensor]]], file: str) -> None:
+    """Raises RunError unless each layer has the sizes of the first."""
+    first = layers[0]["weight_hh"]
+    for layer in layers[1:]:
+        name, tensor = layer["weight_hh"]
+        if tensor.shape != first[1].shape:
+            raise RunError(
+                f"{file} has layers of different sizes, {first[0]!r} {tuple(first[1].shape)} and "
+                f"{name!r} {tuple(tensor.shape)}, where all layers of a model here are alike: look "
+                "at its gates where it was made: rnnviz.record(model)"
+            )
