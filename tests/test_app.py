@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -349,7 +350,10 @@ def test_deleting_asks_first(own_folder):
     assert [b.label for b in asked] == ["Keep it", "Delete it"]
 
 
-TRUE = test_imports.example().state_dict
+def weights(**sizes):
+    return test_imports.example(**sizes).state_dict()
+
+
 TEXTS = dict(zip(("train.txt", "valid.txt", "test.txt"), test_imports.TEXTS, strict=True))
 
 
@@ -365,11 +369,39 @@ def brought(file: str, raw: bytes, corpus: str | None = None, texts: dict | None
 
 
 def test_a_model_of_the_example_is_brought_with_its_texts(own_folder):
-    app = brought("m.pt", test_imports.saved(TRUE()), "Texts of your own", TEXTS)
+    app = brought("m.pt", test_imports.saved(weights()), "Texts of your own", TEXTS)
     assert is_fine(app)
     assert app.selectbox(key="own_run").value == "uploaded-lstm"
     assert load_run("uploaded-lstm").info.valid_loss > 0
     assert is_fine(opened("pages/gates.py", runs=["uploaded-lstm"], text="the cat sat"))
+
+
+def test_where_names_leave_a_choice_the_page_asks_for_it(own_folder):
+    state = {f"module.{name}": tensor for name, tensor in weights(d=7).items()}
+    names = {"encoder": "a", "decoder": "b"}
+    state = {re.sub("encoder|decoder", lambda m: names[m[0]], k): v for k, v in state.items()}
+    del state["module.b.bias"]
+    raw = test_imports.saved({"epoch": 1, "state_dict": state})
+    app = brought("m.ckpt", raw, "Texts of your own", TEXTS)
+    assert "--map embedding=a.weight" in app.error[0].value.replace("\\", "")
+    app.text_input(key="parts").set_value("--map embedding=nothing").run()
+    app = button(app, "Add to your models").click().run()
+    assert "has no 'nothing'" in app.error[0].value.replace("\\", "")
+    app.text_input(key="parts").set_value("embedding=a.weight, projection=b").run()
+    app = button(app, "Add to your models").click().run()
+    assert is_fine(app)
+    assert load_run("uploaded-lstm").info.valid_loss > 0
+    assert not [field for field in app.text_input if field.key == "parts"]
+
+
+def test_a_file_with_its_vocabulary_is_brought_without_a_corpus(own_folder):
+    words, _ = test_imports.example_ids(test_imports.TEXTS)
+    raw = test_imports.saved({"model": weights(), "itos": words})
+    app = brought("pets.bin", raw)
+    assert is_fine(app)
+    assert load_run("pets-lstm").info.valid_loss is None
+    for page in ("pages/models.py", "pages/gates.py", "pages/compare.py", "pages/home.py"):
+        assert is_fine(opened(page, runs=["pets-lstm"], text="the cat sat"))
 
 
 def test_a_downloaded_run_is_brought_back_without_a_question(own_folder):
@@ -383,10 +415,10 @@ def test_a_downloaded_run_is_brought_back_without_a_question(own_folder):
     ("raw", "corpus", "texts", "sentence"),
     [
         (b"no model", None, None, "is no model"),
-        (test_imports.saved(TRUE()), None, None, "no vocabulary"),
-        (test_imports.saved(TRUE()), "counting", None, "trained on another text"),
-        (test_imports.saved(TRUE()), "Texts of your own", {"a.txt": "b", "c.txt": "d"}, "named"),
-        (test_imports.saved(TRUE()), "Texts of your own", None, "named"),
+        (test_imports.saved(weights()), None, None, "no vocabulary"),
+        (test_imports.saved(weights()), "counting", None, "trained on another text"),
+        (test_imports.saved(weights()), "Texts of your own", {"a.txt": "b", "c.txt": "d"}, "named"),
+        (test_imports.saved(weights()), "Texts of your own", None, "named"),
     ],
 )
 def test_what_cannot_be_brought_is_one_sentence(own_folder, raw, corpus, texts, sentence):

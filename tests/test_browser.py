@@ -239,7 +239,7 @@ def test_a_model_is_taken_along_brought_back_renamed_and_deleted(fresh_server, p
     file = tmp_path / download.value.suggested_filename
     assert file.name == "mine.safetensors"
     download.value.save_as(file)
-    upload(page, "A model: .safetensors or .pt", file)
+    upload(page, "A model: .safetensors, .pt, .pth, .ckpt or .bin", file)
     page.get_by_role("button", name="Add to your models").click()
     chosen = page.get_by_role("combobox", name="Model", exact=True)
     expect(chosen).to_have_value("mine-2")
@@ -285,7 +285,7 @@ def test_the_models_page_fits_its_width_with_all_its_parts(fresh_server, page, w
     page.set_viewport_size({"width": width, "height": 900})
     open_page(page, f"{fresh_server.url}/models")
     model = {"name": "m.pt", "mimeType": "", "buffer": b"no model"}
-    upload(page, "A model: .safetensors or .pt", model)
+    upload(page, "A model: .safetensors, .pt, .pth, .ckpt or .bin", model)
     expect(page.get_by_role("button", name="Add to your models")).to_be_visible()
     for _ in range(10):  # what is drawn again while the list is open closes it
         page.get_by_role("combobox", name="Trained on").press("ArrowDown")

@@ -18,8 +18,11 @@ from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.runs import archive, importing, library
 from rnnviz.runs.info import RunInfo
 from rnnviz.runs.names import runs_folder
+from rnnviz.runs.recurrent import Ambiguous
 
 MAX_UPLOAD = 500  # MB
+FILE_TYPES = ["safetensors", "pt", "pth", "ckpt", "bin", "pkl", "tar", "net", "model"]
+FILE_TYPES += ["json", "zip", "npz", "h5", "hdf5", "t7", "pt2"]  # are told what to do instead
 OWN_TEXTS = "Texts of your own"
 _BLOCKS = [cell.blocks for cell in CELL_TYPES.values()]
 # Cell types whose weights have the same shapes: a file may not say which of them it is.
@@ -126,36 +129,51 @@ def bring() -> None:
     count = session.setdefault(state.BROUGHT_COUNT, 0)
     left, right = st.columns(2)
     file = left.file_uploader(
-        "A model: .safetensors or .pt",
-        ["safetensors", "pt", "pth"],
+        "A model: .safetensors, .pt, .pth, .ckpt or .bin",
+        FILE_TYPES,
         key=state.model_file(count),
         max_upload_size=MAX_UPLOAD,
     )
     left.caption(
-        "A file downloaded here, or a model of pytorch/examples' word_language_model: its "
-        "state_dict, or what its main.py saves. Nothing in the file is run."
+        "A file downloaded here, or a PyTorch language model of an embedding, an LSTM, GRU or RNN "
+        "and a projection, under any names: its state_dict, or a checkpoint with that in it. "
+        "Nothing in the file is run."
     )
     if file is None:
         return
     raw, corpus, texts, options = file.getvalue(), None, {}, {}
+    asked = session.get(state.PARTS_ASKED) == file.file_id
     if not importing.is_archive(raw):
         with right:
             corpus, texts, options = _pick_origin()
+            options["parts"] = _pick_parts() if asked else []
     if not st.button("Add to your models", type="primary", icon=":material/add:"):
         return
     with page.sentences(), st.spinner("Reading the model and measuring its loss ..."):
         source = _read(corpus, texts)
-        info = importing.import_file(raw, file.name, runs_folder(), source, **options)
+        try:
+            info = importing.import_file(raw, file.name, runs_folder(), source, **options)
+        except Ambiguous:
+            session[state.PARTS_ASKED] = file.file_id
+            raise
         session[state.BROUGHT], session[state.BROUGHT_COUNT] = info.name, count + 1
         st.toast(f"Added: {page.plain(info.name)}")
         st.rerun()
+    if not asked and session.get(state.PARTS_ASKED) == file.file_id:
+        st.rerun()  # with a field for the names
     page.show_sentence()
 
 
 def _pick_origin() -> tuple[str | None, dict[str, bytes], dict[str, Any]]:
     """What a model's file does not say: its corpus, texts of one's own by file name, and options
     of `import_model`."""
-    corpus = st.selectbox("Trained on", [OWN_TEXTS, *BUILT_IN], index=None, key=state.TRAINED_ON)
+    corpus = st.selectbox(
+        "Trained on",
+        [OWN_TEXTS, *BUILT_IN],
+        index=None,
+        placeholder="not needed if the file has its vocabulary",
+        key=state.TRAINED_ON,
+    )
     files = []
     if corpus == OWN_TEXTS:
         label = "train.txt, valid.txt and test.txt"
@@ -168,6 +186,16 @@ def _pick_origin() -> tuple[str | None, dict[str, bytes], dict[str, Any]]:
     name = st.text_input("Name", placeholder="by corpus and cell type").strip()
     options = {"rnn_type": rnn_type, "name": name, "spec": corpus if corpus in BUILT_IN else ""}
     return corpus, {file.name: file.getvalue() for file in files}, options
+
+
+def _pick_parts() -> list[str]:
+    """Which tensor is which part of the model, as the command takes it with --map."""
+    text = st.text_input(
+        "Names in the file, as --map takes them",
+        placeholder="embedding=embed.weight projection=fc.weight",
+        key=state.PARTS,
+    )
+    return [part for part in text.replace(",", " ").split() if part != "--map"]
 
 
 def _read(corpus: str | None, texts: dict[str, bytes]) -> Source | None:

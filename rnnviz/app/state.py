@@ -146,6 +146,8 @@ NAMED = "named"  # the run whose name NEW_NAME began with
 BROUGHT = "brought"  # the run that was imported last
 BROUGHT_COUNT = "brought_count"
 TRAINED_ON = "trained_on"
+PARTS_ASKED = "parts_asked"  # the file of which it was asked which tensor is which
+PARTS = "parts"
 
 
 def told(name: str) -> str:
