@@ -379,6 +379,16 @@ def test_the_order_of_the_vocabulary_is_the_one_that_the_model_learned(order):
     assert imported(saved(model.state_dict())).vocab.id2token[:-1] == tuple(chars)
 
 
+def test_a_parametrization_that_is_not_known_is_taken_out_by_the_advice():
+    model = Model()
+    parametrizations.orthogonal(model.linear)
+    expected, sentence = loss(model), refused(saved(model.state_dict()))
+    assert "'linear.parametrizations.weight.0.base'" in sentence
+    exec(re.search(r"from torch.*", sentence)[0], {"torch": torch, "model": model})
+    run = imported(Path("model.pt").read_bytes())
+    assert run.info.valid_loss == pytest.approx(expected, abs=1e-5)
+
+
 def numbered(tokens):
     return {token: n for n, token in enumerate(tokens)}
 
@@ -525,6 +535,12 @@ class Settings:
     """A class of somebody's program."""
 
 
+def saved_arrays():
+    file = io.BytesIO()
+    np.savez(file, embedding=np.zeros(3))
+    return file.getvalue()
+
+
 ADVISED = {
     "TorchScript": scripted,
     "torch.export": exported,
@@ -543,6 +559,8 @@ ADVISED = {
             for k, v in model.state_dict().items()
         }
     ),
+    "sparse": lambda model: saved({"x": model.embed.weight.data.to_sparse()}),
+    "another program's": lambda model: saved_arrays(),
     "meta": lambda model: saved({k: v.to("meta") for k, v in model.state_dict().items()}),
     "a table of another program": lambda model: b"\x89HDF\r\n\x1a\n" + bytes(100),
     "nothing": lambda model: b"",

@@ -127,8 +127,8 @@ def _pair(rest: _Rest) -> tuple[str | None, str]:
     what = "no embedding" if outs else "no projection"
     width = rest.input_size if outs else rest.hidden_size
     raise RunError(
-        f"{rest.file} has {what}, (vocabulary, {width}), beside its recurrent module, but "
-        f"{rest.listed()}"
+        f"{rest.file} is no language model: it has {what}, (vocabulary, {width}), beside its "
+        f"recurrent module, but {rest.listed()}; rnnviz.trace(module, inputs) shows its gates"
     )
 
 
@@ -223,8 +223,9 @@ def _check_nothing_else(rest: _Rest, names: dict[str, str]) -> None:
         flags = " ".join(f"--map {part}={name}" for part, name in parts.items())
         raise Ambiguous(
             f"{rest.file} has more than an embedding, a recurrent module and a projection: "
-            f"{', '.join(repr(name[:60]) for name in more[:4])}; if its outputs do not depend on "
-            f"that, name the parts: {flags}"
+            f"{', '.join(repr(name[:60]) for name in more[:4])}; rnnviz.record(model) shows the "
+            "gates of such a model; if its outputs do not depend on that, name the parts: "
+            f"{flags}"
         )
 
 

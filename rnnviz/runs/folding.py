@@ -11,8 +11,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rnnviz.runs.info import RunError
+from rnnviz.runs.unpickle import CONVERT
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+BAKE = (
+    "from torch.nn.utils import parametrize as p; [p.remove_parametrizations(m, n) for m in "
+    "list(model.modules()) if p.is_parametrized(m) for n in list(m.parametrizations)]; " + CONVERT
+)
 
 WRAPPERS = {
     *("module", "_orig_mod", "_forward_module"),
@@ -31,12 +39,21 @@ class Folded:
     names: dict[str, str]
 
 
-def fold(tensors: dict[str, Tensor]) -> Folded:
-    """The weights of a model, put together where the file has them in pieces."""
+def fold(tensors: dict[str, Tensor], file: str) -> Folded:
+    """The weights of a model, put together where the file has them in pieces.
+
+    A parametrization without numbers of its own is taken as one of training alone, such as a
+    dropout of weights. Raises RunError for one with numbers that are not known here.
+    """
     pieces: dict[str, dict[str, str]] = {}
     plain: dict[str, str] = {}
     for name in tensors:
         bare = bare_name(name)
+        if "parametrizations." in bare:
+            raise RunError(
+                f"{file} has a weight that is computed from others ({name[:80]!r}); save it as it "
+                f"is computed: {BAKE}"
+            )
         found = PIECE.fullmatch(bare)
         if found:
             pieces.setdefault(found[1], {})[found[2]] = name

@@ -15,12 +15,17 @@ ACCEPTED = (
     f"such as {CONVERT}"
 )
 BEGINNINGS = {
-    b"\x89HDF": "is an HDF5 file, as Keras writes them",
-    b"GGUF": "is a GGUF file",
-    b"\x89PNG": "is a picture",
-    b"\x93NUMPY": "is an array of numpy",
-    b"%PDF": "is a PDF",
+    b"\x89PNG": "a picture",
+    b"%PDF": "a PDF",
+    b"\x93NUMPY": "an array of numpy",
+    b"\x89HDF": "an HDF5 file, as Keras writes them",
+    b"GGUF": "a GGUF file",
 }
+OTHERS = (".t7", ".h5", ".hdf5", ".keras", ".onnx", ".tflite", ".pb", ".msgpack", ".gguf")
+COPY = (
+    "copy its weights into an nn.Embedding, an nn.LSTM and an nn.Linear of a PyTorch module, then "
+    + CONVERT
+)
 PACKED = (b"\x1f\x8b", b"BZh", b"7z\xbc\xaf", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"Rar!")
 SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})(\.\w+)")
 
@@ -30,9 +35,11 @@ def refuse_other(raw: bytes, file: str) -> RunError:
     start = raw[:200].lstrip().lower()
     if not raw:
         return RunError(f"{file} is no model: it is empty; {ACCEPTED}")
+    if file.lower().endswith(OTHERS):
+        return RunError(f"{file} is a model of another program than PyTorch: {COPY}")
     for beginning, what in BEGINNINGS.items():
         if raw.startswith(beginning):
-            return RunError(f"{file} is no model that is read: it {what}; {ACCEPTED}")
+            return RunError(f"{file} is no model that is read but {what}: {ACCEPTED}")
     if raw.startswith(PACKED) or raw[257:262] == b"ustar":
         return RunError(f"{file} is compressed: unpack it and give the model in it")
     if start.startswith(b"version https://git-lfs"):
@@ -98,4 +105,4 @@ def refuse_zip(names: Sequence[str], file: str) -> None:
     if models and "data.pkl" not in inner:
         raise RunError(f"{file} is compressed: unpack it and give {models[0][:80]!r}")
     if any(name.endswith((".npy", ".weights.h5")) for name in inner):
-        raise RunError(f"{file} holds arrays of numpy or Keras: {ACCEPTED}")
+        raise RunError(f"{file} holds arrays of numpy or Keras: {COPY}")

@@ -55,7 +55,7 @@ def find_parts(tensors: dict[str, Tensor], file: str, mapping: Mapping[str, str]
     Raises RunError, where there is a choice the kind Ambiguous.
     """
     _check_dense(tensors, file)
-    folded = fold(tensors)
+    folded = fold(tensors, file)
     bare = {theirs: bare for bare, theirs in folded.names.items()}
     chosen = {part: bare.get(name) or bare_name(name) for part, name in mapping.items()}
     rnn = find_recurrent(folded.tensors, file, chosen.get("rnn"))
@@ -72,6 +72,11 @@ def find_parts(tensors: dict[str, Tensor], file: str, mapping: Mapping[str, str]
             raise RunError(
                 f"{file} holds {tensor.dtype} numbers at {found.theirs(name)}, where weights are "
                 f"float16, bfloat16, float32 or float64: {FLOATS}"
+            )
+        if not tensor.isfinite().all():
+            raise RunError(
+                f"{file} holds numbers that are not finite at {found.theirs(name)}: its training "
+                "went wrong, import an earlier checkpoint of it"
             )
     return found
 

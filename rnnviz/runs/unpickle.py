@@ -76,7 +76,8 @@ REASONS = {  # a part of a name that is not on the list -> what such a file hold
         ("quantiz", "qtensor", ".QInt", ".QUInt", ".per_", "ScriptObject", "PackedParams", "qint8"),
         f"holds quantized weights; take the model as it was before that: {CONVERT}",
     ),
-    "sparse": "holds a sparse tensor: save each of these as tensor.to_dense()",
+    "sparse": "holds a sparse tensor: torch.save({k: v.to_dense() for k, v in "
+    'model.state_dict().items()}, "model.pt")',
     "_meta_": f"holds tensors without numbers (device meta): save the trained model: {CONVERT}",
     "UntypedStorage": f"holds numbers of a kind that is not read, such as float8: {FLOATS}",
     "torch.distributed": "holds weights that are divided among processes: gather them in one, then "
