@@ -8,7 +8,7 @@ import pickle
 import re
 import sys
 import zipfile
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from itertools import accumulate, pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,6 +67,15 @@ def loss(model, level="char"):
     return F.cross_entropy(model.eval()(ids[:-1]), ids[1:]).item()
 
 
+class Vocabulary:
+    """As torchtext's."""
+
+    __module__, __qualname__ = "torchtext.vocab", "Vocab"
+
+    def __init__(self, tokens):
+        self.itos, self.stoi = tokens, defaultdict(int, numbered(tokens))
+
+
 class Whole(Model):
     """A module of a class whose name is known."""
 
@@ -80,7 +89,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "pets").mkdir()
     for part, text in zip(("train", "valid", "test"), SOURCE.texts, strict=True):
         (tmp_path / "pets" / f"{part}.txt").write_text(text, encoding="utf-8")
-    for kind in (AttributeDict, Whole):
+    for kind in (AttributeDict, Vocabulary, Whole):
         module = SimpleNamespace(**{kind.__qualname__: kind})
         for name in accumulate(kind.__module__.split("."), "{}.{}".format):
             monkeypatch.setitem(sys.modules, name, module)
@@ -222,6 +231,12 @@ def test_names_and_biases_are_ones_own(names, kind, more):
     told = f"RNN_{more.get('nonlinearity', 'tanh').upper()}" if kind == "RNN" else None
     run = imported(saved(model.state_dict()), rnn_type=told)
     assert run.info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+
+
+def test_a_module_that_is_itself_the_lstm_has_names_without_a_module():
+    model = Model()
+    state = {name.removeprefix("lstm."): tensor for name, tensor in model.state_dict().items()}
+    assert imported(saved(state)).info.valid_loss == pytest.approx(loss(model), abs=1e-5)
 
 
 def test_one_bias_of_two_and_the_nonlinearity_from_the_settings():
@@ -401,6 +416,7 @@ HELD = {
     "both": lambda tokens: {"char2int": numbered(tokens), "int2char": dict(enumerate(tokens))},
     "settings": lambda tokens: {"hyper_parameters": AttributeDict(lr=1, idx2word=tokens)},
     "a namespace": lambda tokens: {"args": argparse.Namespace(chars=tokens)},
+    "an object": lambda tokens: {"field": Vocabulary(tokens)},
     "a dictionary": lambda tokens: {"dictionary": {"word2idx": numbered(tokens), "total": 5}},
 }
 
@@ -481,11 +497,13 @@ def test_a_choice_is_told_with_map_and_ends_in_a_run(place, capsys):
         assert len(error.splitlines()) == 1
 
 
-def test_more_than_a_language_model_is_told_and_left_out_if_a_person_says_so():
-    model = Model()
-    state = model.state_dict() | {"aux.weight": torch.zeros(3, 7)}
+@pytest.mark.parametrize("name", ["aux.weight", "norm.bias", "criterion.weight"])
+def test_more_than_a_language_model_is_told_and_left_out_if_a_person_says_so(name):
+    model = Model(bias=False)
+    more = torch.zeros(3, 7) if name.startswith("a") else torch.ones(len(CHARS) - (name[0] == "n"))
+    state = model.state_dict() | {name: more}
     sentence = refused(saved(state), kind=Ambiguous)
-    assert "'aux.weight'" in sentence
+    assert repr(name) in sentence
     parts = re.findall(r"--map (\S+)", sentence)
     assert imported(saved(state), parts=parts).info.valid_loss == pytest.approx(
         loss(model), abs=1e-5
@@ -577,10 +595,13 @@ def test_what_a_refusal_says_to_run_makes_a_file_that_is_read(how):
     assert run.info.valid_loss == pytest.approx(loss(model), abs=1e-5)
 
 
+@pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("kind", ["RNN", "LSTM"])
-def test_a_whole_module_inside_data_parallel_is_read(kind):
+@pytest.mark.filterwarnings("ignore")
+def test_a_whole_module_inside_data_parallel_is_read(kind, zipped):
     model = Whole(kind=kind)
-    run = imported(saved({"net": nn.DataParallel(model)}))
+    held = {"net": nn.DataParallel(model)}
+    run = imported(saved(held, _use_new_zipfile_serialization=zipped))
     assert run.info.valid_loss == pytest.approx(loss(model), abs=1e-5)
 
 

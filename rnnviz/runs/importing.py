@@ -1,8 +1,8 @@
 """Files that become runs: downloaded runs, and models that were trained elsewhere.
 
-A model's way: `other_files` says what cannot be read, `torch_file` and safetensors give what a file
-holds, `checkpoint` finds the model in it, `folding`, `recurrent` and `ends` name its parts,
-`vocabularies` its tokens.
+A model's way: `torch_file` and safetensors give what a file holds (`other_files` says what cannot
+be read), `checkpoint` finds the model in it, `folding`, `recurrent`, `candidates` and `ends` name
+its parts, `described` its sizes, `vocabularies` its tokens.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rnnviz.runs.ends import find_ends, module_name
+from rnnviz.runs.candidates import module_name
+from rnnviz.runs.ends import find_ends
 from rnnviz.runs.folding import bare_name, fold
 from rnnviz.runs.info import RunError
 from rnnviz.runs.recurrent import find_recurrent

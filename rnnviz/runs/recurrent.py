@@ -63,9 +63,10 @@ def find_recurrent(tensors: Mapping[str, Tensor], file: str, chosen: str | None)
         _check_name(name, file)
     stack = sorted(modules, key=_numbers)
     if len({re.sub(r"\d+", "", name) for name in stack}) > 1:
+        example = stack[-1] or next(iter(modules[""]))
         raise Ambiguous(
             f"{file} has {len(stack)} recurrent modules, {_listed(stack)}, where one is read: say "
-            f"which, if one of them alone is the language model: --map rnn={stack[-1]}"
+            f"which, if one of them alone is the language model: --map rnn={example}"
         )
     layers = [layer for name in stack for layer in _layers(modules[name], file)]
     _check_stack(layers, file)

@@ -135,7 +135,7 @@ def _own(source: Source, rows: int) -> list[Choice]:
 def _others(source: Source, rows: int) -> Iterator[Choice]:
     for texts in dict.fromkeys((source.texts, source.texts[:1])):
         for split, counts in _counted(texts):
-            for tokens in _orders(counts, split) if 0 <= rows - len(counts) <= 1 else ():
+            for tokens in _orders(counts) if 0 <= rows - len(counts) <= 1 else ():
                 if len(counts) == rows:
                     yield _vocab(tokens, split), None
                 elif UNK not in tokens:  # one token more than the text has
@@ -154,11 +154,12 @@ def _counted(texts: tuple[str, ...]) -> Iterator[tuple[str, Counter[str]]]:
     yield "char", Counter("".join(texts))
 
 
-def _orders(counts: Counter[str], split: str) -> Iterator[tuple[str, ...]]:
-    """Tokens as they appear, by the alphabet, by falling count: the likeliest order first."""
-    orders = [tuple(counts), tuple(sorted(counts)), tuple(t for t, _ in counts.most_common())]
-    yield from orders[1::-1] if split == "char" else orders[:2]
-    yield orders[2]
+def _orders(counts: Counter[str]) -> Iterator[tuple[str, ...]]:
+    """Tokens by the alphabet, as they appear, by falling count: the likeliest order first, which is
+    that of appearance where line ends count."""
+    by_alphabet, by_appearance = tuple(sorted(counts)), tuple(counts)
+    yield from (by_appearance, by_alphabet) if EOS in counts else (by_alphabet, by_appearance)
+    yield tuple(token for token, _ in counts.most_common())
 
 
 def _sizes(source: Source) -> str:

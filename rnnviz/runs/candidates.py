@@ -1,0 +1,144 @@
+"""Which matrices could be embedding and projection: by shapes, then by names.
+
+The recurrent module says how wide its input (D) and its state (H) are: an embedding is (V,D), a
+projection (V,H). A matrix with a bias is no embedding. Names are asked only where this leaves a
+choice, and a person where names do too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rnnviz.runs.info import RunError
+from rnnviz.runs.recurrent import Ambiguous
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Pair = tuple[str | None, str]  # names of embedding and projection; none of one-hot inputs
+# What the last word of a module's name says: `decoder.embedding` is an embedding.
+EMBEDDING = re.compile(r"emb|enc|lookup|wte|word|tok|input|glove|vec", re.IGNORECASE)
+PROJECTION = re.compile(
+    r"proj|dec|out|fc|lin|head|logit|softmax|dense|pred|class|hidden", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Rest:
+    """What a model has beside its recurrent module, and what a person said of it."""
+
+    tensors: Mapping[str, Tensor]
+    input_size: int
+    hidden_size: int
+    rnn: str
+    chosen: Mapping[str, str]
+    file: str
+
+    def matrices(self, part: str, width: int) -> list[str]:
+        """Matrices that could be a part; of those named by a person, the one. Raises RunError."""
+        if part not in self.chosen:
+            return [n for n, t in self.tensors.items() if t.dim() == 2 and t.shape[1] == width]
+        name = self.chosen[part]
+        name = name if name in self.tensors else f"{name}.weight"
+        if name not in self.tensors:
+            raise RunError(f"{self.file} has no {self.chosen[part][:80]!r}: it has {self.listed()}")
+        if self.tensors[name].dim() != 2 or self.tensors[name].shape[1] != width:
+            raise RunError(
+                f"{self.file}: {name[:80]!r} is {tuple(self.tensors[name].shape)}, which is no "
+                f"{part}: (vocabulary, {width}) was expected"
+            )
+        return [name]
+
+    def bias_of(self, name: str) -> str | None:
+        bias = f"{name.removesuffix('weight')}bias"
+        return bias if bias in self.tensors and bias != name else None
+
+    def listed(self) -> str:
+        shapes = [f"{n[:60]!r} {tuple(t.shape)}" for n, t in self.tensors.items()]
+        more = f" and {len(shapes) - 5:,} more" if len(shapes) > 5 else ""
+        return (", ".join(shapes[:5]) or "nothing else") + more
+
+
+def find_pair(rest: Rest) -> Pair:
+    """The names of embedding and projection; no embedding for one-hot inputs. Raises RunError."""
+    tables = rest.matrices("embedding", rest.input_size)
+    outs = rest.matrices("projection", rest.hidden_size)
+    rows = {name: len(rest.tensors[name]) for name in (*tables, *outs)}
+    plain = [name for name in tables if "embedding" in rest.chosen or rest.bias_of(name) is None]
+    pairs = [(e, p) for e in plain for p in outs if e != p and rows[e] == rows[p]]
+    if pairs:
+        return _best(pairs, rest)
+    one_hot = [(None, p) for p in outs if rows[p] == rest.input_size and not plain]
+    alone = [(name, name) for name in tables if name in outs]  # tied, and stored once
+    if one_hot or alone:
+        return _best(one_hot or alone, rest)
+    if len(plain) == len(outs) == 1:
+        raise RunError(
+            f"{rest.file}: {outs[0][:80]!r} is {tuple(rest.tensors[outs[0]].shape)}, "
+            f"{(rows[plain[0]], rest.hidden_size)} was expected: a language model predicts the "
+            f"{rows[plain[0]]:,} tokens that it reads"
+        )
+    what = "no embedding" if outs else "no projection"
+    width = rest.input_size if outs else rest.hidden_size
+    raise RunError(
+        f"{rest.file} is no language model: it has {what}, (vocabulary, {width}), beside its "
+        f"recurrent module, but {rest.listed()}; rnnviz.trace(module, inputs) shows its gates"
+    )
+
+
+def _best(pairs: list[Pair], rest: Rest) -> Pair:
+    """The pair whose names say most, of those that differ in their numbers. Raises Ambiguous."""
+    scores = {pair: _score(pair) for pair in pairs}
+    most = max(scores.values())
+    best = [pair for pair in pairs if scores[pair] == most]
+    first = _first_copies({name for pair in best for name in pair if name}, rest.tensors)
+    different: dict[tuple, Pair] = {}
+    for pair in best:
+        different.setdefault(tuple(map(first.get, pair)), pair)
+    if len(different) == 1:
+        return best[0]
+    part = 0 if len({table for table, _ in different}) > 1 else 1
+    names = list(dict.fromkeys(str(pair[part]) for pair in different.values()))
+    shapes = " and ".join(f"{n[:60]!r} {tuple(rest.tensors[n].shape)}" for n in names[:4])
+    key = ("embedding", "projection")[part]
+    raise Ambiguous(
+        f"{rest.file} has {len(names)} matrices that could be the {key}, {shapes}: say which: "
+        f"--map {key}={names[0]}"
+    )
+
+
+def _score(pair: Pair) -> int:
+    table, out = (module_name(name or "") for name in pair)
+    tells = [EMBEDDING.search(table), PROJECTION.search(out)]
+    denies = [PROJECTION.search(table), EMBEDDING.search(out)]
+    return sum(map(bool, tells)) - sum(map(bool, denies))
+
+
+def module_name(name: str) -> str:
+    """The last word of a tensor's path that is no number, before `weight` or `bias`."""
+    words = re.sub(r"\.?(weight|bias)$", "", name).split(".")
+    return next((word for word in reversed(words) if not word.isdigit()), "")
+
+
+def _first_copies(names: set[str], tensors: Mapping[str, Tensor]) -> dict[str | None, str]:
+    """Of each matrix, the first one with the same numbers."""
+    import torch
+
+    first: dict[str | None, str] = {}
+    alike: dict[tuple, list[str]] = {}  # by what is quick to compare
+    for name in (name for name in tensors if name in names):
+        total = tensors[name].sum(dtype=torch.float64).item()
+        near = alike.setdefault((tensors[name].shape, total), [])
+        equal = [other for other in near if is_same(tensors[name], tensors[other])]
+        first[name] = equal[0] if equal else name
+        near += [] if equal else [name]
+    return first
+
+
+def is_same(one: Tensor, other: Tensor) -> bool:
+    import torch
+
+    return one.shape == other.shape and torch.equal(one, other)
