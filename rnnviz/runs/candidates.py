@@ -8,7 +8,7 @@ choice, and a person where names do too.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,7 +89,7 @@ def find_pair(rest: Rest) -> Pair:
     )
 
 
-def _best(pairs: list[Pair], rest: Rest) -> Pair:
+def _best(pairs: Sequence[Pair], rest: Rest) -> Pair:
     """The pair whose names say most, of those that differ in their numbers. Raises Ambiguous."""
     scores = {pair: _score(pair) for pair in pairs}
     most = max(scores.values())
