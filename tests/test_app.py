@@ -254,6 +254,7 @@ def test_sampling_of_a_model_with_a_tiny_and_a_huge_vocabulary(size, tmp_path, m
             "num_hidden_layers": 1,
             "dropout": 0.0,
             "tie_weights": False,
+            "forget_bias": None,
         },
         vocab=Vocab(tokens, "char" if size == 2 else "word"),
         corpus="mine",

@@ -33,6 +33,7 @@ MODEL = {
     "num_hidden_layers": 1,
     "dropout": 0.0,
     "tie_weights": False,
+    "forget_bias": None,
 }
 
 
@@ -56,7 +57,7 @@ sizes = st.integers(1, 12)
 @given(st.sampled_from(RNN_TYPES), sizes, sizes, sizes, st.integers(1, 3), st.booleans())
 def test_parameters_are_those_of_the_model_and_of_their_formulas(kind, v, d, h, layers, tied):
     d = h if tied else d
-    model = dict(zip(MODEL, (kind, v, d, h, layers, 0.0, tied), strict=True))
+    model = dict(zip(MODEL, (kind, v, d, h, layers, 0.0, tied, None), strict=True))
     found = parameters(model)
     counted = count_parameters(RNNModel(**model))
     assert found.embedding == counted["embedding"]

@@ -137,6 +137,7 @@ def test_the_loss_is_that_of_the_examples_own_forward(rnn_type, kind, tied):
         "num_hidden_layers": 2,
         "dropout": 0.0,
         "tie_weights": tied,
+        "forget_bias": None,
     }
     assert run.info.parameters == sum(p.numel() for p in model.parameters())
     assert (run.info.history, run.info.config) == ((), {})

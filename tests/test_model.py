@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from rnnviz import RNN_TYPES, RNNModel, count_parameters
+from rnnviz import RNN_TYPES, RNNModel, count_parameters, trace_model
 
 
 @pytest.mark.parametrize("rnn_type", RNN_TYPES)
@@ -53,3 +53,34 @@ def test_errors_name_what_is_accepted():
         RNNModel("lstm", 5)
     with pytest.raises(ValueError, match="100 and 200"):
         RNNModel("LSTM", 5, embedding_size=100, tie_weights=True)
+
+
+@pytest.mark.parametrize(("rnn_type", "gate"), [("LSTM", 1), ("GRU", 1)])
+def test_a_forget_bias_is_the_sum_of_both_biases_of_the_gate_that_keeps(rnn_type, gate):
+    torch.manual_seed(0)
+    usual = RNNModel(rnn_type, 7, 5, 6, 2)
+    torch.manual_seed(0)
+    model = RNNModel(rnn_type, 7, 5, 6, 2, forget_bias=3)
+    assert model.config["forget_bias"] == 3.0
+    assert usual.config["forget_bias"] is None
+    of_gate = torch.arange(6) + 6 * gate
+    for name, weight in usual.named_parameters():
+        mine, its = model.get_parameter(name).detach().clone(), weight.detach().clone()
+        if "bias" in name and name.startswith("rnn"):
+            assert mine[of_gate].tolist() == [3.0 if "bias_ih" in name else 0.0] * 6
+            its[of_gate] = mine[of_gate]
+        assert torch.equal(mine, its)
+    keep = trace_model(model, [1, 2, 3]).layers[1].gates["f" if rnn_type == "LSTM" else "z"]
+    assert keep.mean() > 0.9
+
+
+@pytest.mark.parametrize("rnn_type", ["RNN_TANH", "RNN_RELU"])
+def test_a_type_without_a_gate_that_keeps_takes_no_forget_bias(rnn_type):
+    with pytest.raises(ValueError, match=f"{rnn_type} has no gate"):
+        RNNModel(rnn_type, 7, 5, 6, 2, forget_bias=1.0)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_forget_bias_that_is_not_finite_is_refused(wrong):
+    with pytest.raises(ValueError, match="finite"):
+        RNNModel("LSTM", 7, 5, 6, 2, forget_bias=wrong)

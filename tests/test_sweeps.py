@@ -130,7 +130,13 @@ def test_a_vocabulary_of_two_and_one_of_30000():
         torch.manual_seed(0)
         sizes = {"embedding_size": 8, "hidden_size": 8, "num_hidden_layers": 1, "dropout": 0.0}
         model = RNNModel("GRU", len(vocab), **sizes).eval()
-        described = {"rnn_type": "GRU", "vocab_size": len(vocab), "tie_weights": False, **sizes}
+        described = {
+            "rnn_type": "GRU",
+            "vocab_size": len(vocab),
+            "tie_weights": False,
+            "forget_bias": None,
+            **sizes,
+        }
         told = []
         run = replace(small, info=replace(small.info, vocab=vocab, model=described), model=model)
         said = sweeps.sweep_run(run, "a 7", 8, SamplingOptions(), on_progress=told.append)

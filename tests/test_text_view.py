@@ -29,6 +29,7 @@ def some_run(rnn_type="LSTM", split="char", name="made") -> Run:
         "num_hidden_layers": 2,
         "dropout": 0.5,
         "tie_weights": False,
+        "forget_bias": None,
     }
     torch.manual_seed(0)
     info = RunInfo(name, model, Vocab(tokens, split), corpus="c", fingerprint="f")

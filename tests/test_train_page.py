@@ -97,7 +97,7 @@ def test_while_a_training_runs_parameters_are_known_and_an_earlier_speed_stays(m
 
 def test_the_first_models_that_a_training_shows_are_one_of_each_type():
     model = {"embedding_size": 4, "hidden_size": 4, "num_hidden_layers": 1}
-    model |= {"dropout": 0.0, "tie_weights": False}
+    model |= {"dropout": 0.0, "tie_weights": False, "forget_bias": None}
     config = TrainConfig(steps=2, batch_size=2, sequence_length=8)
     plans = [
         Plan(

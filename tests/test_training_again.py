@@ -103,6 +103,7 @@ OTHER = {
     "--level": "word",
     "--min-count": "61",
     "--rnn-type": "GRU",
+    "--forget-bias": "3",
 }
 
 
@@ -386,3 +387,14 @@ def test_weights_are_refused_by_the_library_too():
     one, two = (new_run("x", corpus, TrainConfig(steps=1), hidden_size=h, **shape) for h in (3, 4))
     with pytest.raises(RunError, match="--hidden-size 3"):
         begun_from(two, one)
+
+
+def test_a_forget_bias_is_kept_and_ignored_aloud_by_types_without_the_gate(place, capsys):
+    (place / "input.txt").write_text("the cat sat.\n" * 80)
+    types = "LSTM", "RNN_TANH"
+    assert train("--corpus", "input.txt", *STEPS, "--rnn-type", *types, "--forget-bias", "3") == 0
+    assert "RNN_TANH has no gate that keeps its state: --forget-bias is ignored" in (
+        capsys.readouterr().out
+    )
+    found = [info(f"input-{kind}").model["forget_bias"] for kind in ("lstm", "rnn-tanh")]
+    assert found == [3.0, None]

@@ -44,6 +44,7 @@ def settings(info: RunInfo) -> dict[str, Hashable]:
         "layers": model["num_hidden_layers"],
         "dropout": model["dropout"],
         "tied weights": model["tie_weights"],
+        "forget bias": model["forget_bias"],
         "learning rate": config.get("lr"),
         "optimizer": config.get("optimizer"),
         "batch": config.get("batch_size"),
@@ -55,7 +56,7 @@ def settings(info: RunInfo) -> dict[str, Hashable]:
 def setting_text(name: str, value: Any) -> str:
     """The value of a setting as text."""
     if value is None:
-        return "not recorded"
+        return "PyTorch's" if name == "forget bias" else "not recorded"
     if name == "data":
         return f"{value[0]} ({value[1][:6] or 'no fingerprint'})"
     if name == "vocabulary":

@@ -113,6 +113,7 @@ TRAIN_CLIP = "train_clip"
 TRAIN_RECIPE = "train_recipe"
 TRAIN_LR = "train_lr"
 TRAIN_TIED = "train_tied"
+TRAIN_FORGET_BIAS = "train_forget_bias"
 TRAIN_BEGIN = "train_begin"
 
 # Compare

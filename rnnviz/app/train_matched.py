@@ -41,6 +41,7 @@ def train_all() -> None:
         num_hidden_layers=1,
         dropout=0.0,
         tie_weights=False,
+        forget_bias=None,
     )
     sizes = matched.models(lstm, equal)
     config = TrainConfig(steps=int(spent)) if budget == "steps" else TrainConfig(minutes=spent)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rnnviz import load_run
 from rnnviz.jobs.start import SpentError, begun_from, claimed, new_run, resumed_run
+from rnnviz.nn.model_config import usable_forget_bias
 from rnnviz.runs.identity import find_begun, is_interrupted, usual_embedding
 from rnnviz.runs.info import read_info
 from rnnviz.runs.names import run_name, safe_name
@@ -46,6 +47,9 @@ class Beginning:
     def begin(self, rnn_type: str, path: Path | None) -> tuple[Run | None, TrainState | None]:
         """A new run and no state, the run at `path` and its state, or neither if it is complete.
         Says which."""
+        bias = self.options.forget_bias
+        if usable_forget_bias(rnn_type, bias) != bias:
+            print(f"{rnn_type} has no gate that keeps its state: --forget-bias is ignored")
         if path is None:
             return self._begin_new(rnn_type), None
         before = read_info(path)
@@ -80,6 +84,7 @@ class Beginning:
             num_hidden_layers=options.layers,
             dropout=options.dropout,
             tie_weights=options.tie_weights,
+            forget_bias=usable_forget_bias(rnn_type, options.forget_bias),
         )
 
     def _name(self, rnn_type: str) -> str:

@@ -66,6 +66,8 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--tie-weights", action="store_true")
+    keeps = "initial bias of the LSTM's forget gate, the GRU's update gate; default: PyTorch's"
+    parser.add_argument("--forget-bias", type=float, help=keeps)
 
 
 def _add_out(parser: argparse.ArgumentParser) -> None:

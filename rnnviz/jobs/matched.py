@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rnnviz.data.source import Source
 from rnnviz.jobs.plan import Plan
 from rnnviz.nn.cell_types import RNN_TYPES
-from rnnviz.nn.model_config import MAX_SIZE, ModelConfig, shape_of
+from rnnviz.nn.model_config import MAX_SIZE, ModelConfig, shape_of, usable_forget_bias
 from rnnviz.nn.parameter_count import parameters
 from rnnviz.runs.names import run_name
 
@@ -34,7 +34,11 @@ def models(lstm: ModelConfig, equal: str) -> dict[str, ModelConfig]:
 
     `equal`: "width" for the same hidden size, "parameters" for about as many parameters.
     """
-    sizes: dict[str, ModelConfig] = {kind: {**lstm, "rnn_type": kind} for kind in RNN_TYPES}
+    bias = lstm["forget_bias"]
+    sizes: dict[str, ModelConfig] = {
+        kind: {**lstm, "rnn_type": kind, "forget_bias": usable_forget_bias(kind, bias)}
+        for kind in RNN_TYPES
+    }
     if equal == "parameters":
         target = parameters(sizes["LSTM"]).total
         for rnn_type, of in sizes.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from rnnviz.nn.cell_types import CELL_TYPES
+
 MAX_SIZE, MAX_LAYERS = 65_536, 64
 MAX_VOCABULARY = 1_000_000  # tokens; run.json, which lists them, is bounded too
 MOST = {"vocab_size": MAX_VOCABULARY, "num_hidden_layers": MAX_LAYERS}
@@ -20,6 +22,7 @@ class ModelShape(TypedDict):
     num_hidden_layers: int
     dropout: float
     tie_weights: bool
+    forget_bias: float | None
 
 
 class ModelConfig(ModelShape):
@@ -37,12 +40,18 @@ def shape_of(model: ModelConfig) -> ModelShape:
         num_hidden_layers=model["num_hidden_layers"],
         dropout=model["dropout"],
         tie_weights=model["tie_weights"],
+        forget_bias=model["forget_bias"],
     )
 
 
 def with_vocabulary(shape: ModelShape, vocab_size: int) -> ModelConfig:
     """All arguments, once the vocabulary is known."""
     return ModelConfig(**shape, vocab_size=vocab_size)
+
+
+def usable_forget_bias(rnn_type: str, forget_bias: float | None) -> float | None:
+    """The forget bias for models of a cell type: None for one that has no gate which keeps."""
+    return forget_bias if CELL_TYPES[rnn_type].keep_gate else None
 
 
 def check_sizes(model: Mapping[str, Any]) -> None:

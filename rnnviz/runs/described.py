@@ -38,6 +38,7 @@ def describe(found: Found, file: str, told: set[str], wanted: str | None = None)
         hidden_size=hidden,
         num_hidden_layers=layers,
         dropout=0.0,
+        forget_bias=None,
         tie_weights=(vocab, hidden) == table == shapes.get("projection.weight")
         and torch.equal(tensors["embedding.weight"], tensors["projection.weight"]),
     )

@@ -39,6 +39,7 @@ def _model_settings(model: ModelConfig) -> dict[str, Any]:
         "--layers": model["num_hidden_layers"],
         "--dropout": model["dropout"],
         "--tie-weights": model["tie_weights"],
+        "--forget-bias": model["forget_bias"],
     }
 
 
@@ -80,7 +81,9 @@ def _said(name: str, theirs: Any, ours: Any) -> str:
     if type(theirs) is bool or "" in (theirs, ours):
         shown = f"{name} {theirs}" if type(theirs) is str else name
         return shown if theirs else f"no {name}"
-    return f"{name} {theirs} (not {ours})"
+    if theirs is None:
+        return f"no {name}"
+    return f"{name} {theirs}" + (f" (not {ours})" if ours is not None else "")
 
 
 def find_begun(wanted: RunInfo, folder: Path) -> RunInfo | None:

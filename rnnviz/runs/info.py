@@ -11,12 +11,12 @@ from typing import Any, cast
 
 from rnnviz.data.vocab import Vocab
 from rnnviz.nn.cell_types import RNN_TYPES
-from rnnviz.nn.model_config import SIZES, ModelConfig, check_sizes
+from rnnviz.nn.model_config import SIZES, ModelConfig, check_sizes, usable_forget_bias
 from rnnviz.nn.parameter_count import parameters
 from rnnviz.training.config import NUMBERS, WHOLE
 
 MAX_JSON = 20 * 2**20  # bytes
-MODEL_KEYS = ("rnn_type", *SIZES, "dropout", "tie_weights")
+MODEL_KEYS = ("rnn_type", *SIZES, "dropout", "tie_weights", "forget_bias")
 RECORD_KEYS = ("step", "loss", "grad_norm", "clipped")  # what figures need of each record
 LOSSES = ("valid_loss", "test_loss", "probe_loss", "accuracy")  # numbers or None
 # Texts and the longest of each.
@@ -105,7 +105,8 @@ def read_info(path: Path | str) -> RunInfo:
 def _info(raw: Any, path: Path) -> RunInfo:
     """run.json's content as a RunInfo; raises ValueError, KeyError or TypeError."""
     raw = dict({"origin": ""} | raw)  # older runs have none
-    model, tokens = raw["model"], raw["vocab"]["tokens"]
+    model = dict({"forget_bias": None} | raw["model"])  # older runs have none
+    tokens = raw["vocab"]["tokens"]
     _check_model(model)
     check(type(tokens) is list and all(type(token) is str for token in tokens), "vocab")
     check(model["vocab_size"] == len(tokens), "vocab_size")
@@ -141,6 +142,9 @@ def _check_model(model: dict[str, Any]) -> None:
     check(type(model["tie_weights"]) is bool, "tie_weights")
     tied = model["tie_weights"]
     check(not tied or model["embedding_size"] == model["hidden_size"], "tie_weights")
+    bias = model["forget_bias"]
+    check(bias is None or is_number(bias), "forget_bias")
+    check(usable_forget_bias(model["rnn_type"], bias) == bias, "forget_bias")
     check(is_number(model["dropout"]) and 0 <= model["dropout"] <= 1, "dropout")
 
 
