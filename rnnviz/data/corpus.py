@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnviz.data.builtin import BUILT_IN
-from rnnviz.data.source import CorpusError, Source, from_text, read_text, spaced_source
+from rnnviz.data.source import (
+    CorpusError,
+    Source,
+    from_text,
+    part_names,
+    read_bytes,
+    read_text,
+    spaced_source,
+)
 from rnnviz.data.vocab import EOS, LEVELS, UNK, Vocab
 
 if TYPE_CHECKING:
@@ -48,7 +56,8 @@ def read(spec: str) -> Source:
     if spec in BUILT_IN:
         return BUILT_IN[spec].make()
     try:
-        path = Path(spec).expanduser()
+        path = Path(spec)
+        path = path if path.exists() else path.expanduser()  # a name may begin with ~
         is_folder, is_file = path.is_dir(), path.is_file()
     except (RuntimeError, OSError) as error:  # ~somebody without a home, a name too long
         raise CorpusError(f"{spec[:80]} cannot be looked up: {error}"[:300]) from None
@@ -62,12 +71,17 @@ def read(spec: str) -> Source:
 
 
 def _read_folder(path: Path) -> Source:
-    train, valid, test = (path / f"{part}.txt" for part in ("train", "valid", "test"))
-    for part in (train, valid):
-        if not part.exists():
-            raise CorpusError(f"{path} has no {part.name}; a folder needs train.txt, valid.txt")
-    held_out = read_text(test) if test.exists() else ""
-    return spaced_source(path.resolve().name, read_text(train), read_text(valid), held_out)
+    try:
+        names = part_names([file.name for file in path.iterdir() if file.is_file()])
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}") from None
+    if names is None:
+        raise CorpusError(
+            f"{path} has no train.txt and valid.txt, nor one pair like wiki.train.tokens and "
+            "wiki.valid.tokens: a folder needs them"
+        )
+    files = {name: read_bytes(path / name) for name in names if name}
+    return spaced_source(path.resolve().name, files)
 
 
 def load_corpus(spec: str | Path, level: str = "char", min_count: int = 1) -> Corpus:
@@ -75,7 +89,8 @@ def load_corpus(spec: str | Path, level: str = "char", min_count: int = 1) -> Co
 
     `spec`: python-source, python-docs, recall, brackets, counting, tiny-shakespeare,
     wikitext-2, a text file (cut 90/5/5 in order) or a folder with train.txt, valid.txt
-    and perhaps test.txt. `min_count`: rarer tokens become `<unk>`.
+    and perhaps test.txt, or with wiki.train.tokens and so on. `min_count`: rarer tokens
+    become `<unk>`.
     Raises CorpusError (a ValueError) for what cannot be read or is too short.
     """
     if level not in LEVELS:

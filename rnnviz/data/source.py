@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rnnviz.data.vocab import BOM
+
 MAX_HELD_OUT = 100_000  # characters of a validation or test part: two digits of a loss are right
+TRAINING = re.compile(r"((?:.*[._ -])?)train((?:[._ -].*)?\.(?:txt|tokens|raw))")
+HELD_OUT = (("valid", "validation", "val", "dev"), ("test",))  # what stands for train in a name
 
 
 class CorpusError(ValueError):
@@ -17,12 +22,22 @@ class CorpusError(ValueError):
 @dataclass(frozen=True)
 class Source:
     """`texts`: train, valid, test. `spaced`: spaces already separate all tokens (WikiText).
-    `cue`: of a made task, the token after which the answer stands."""
+    `cue`: of a made task, the token after which the answer stands. `marked`: whether the file of
+    each text began with a byte order mark, which is not in the text."""
 
     name: str
     texts: tuple[str, str, str] = field(repr=False)
     spaced: bool = False
     cue: str | None = None
+    marked: tuple[bool, bool, bool] = (False, False, False)
+
+    @property
+    def marked_texts(self) -> tuple[str, str, str]:
+        """The texts as a program reads them that takes a byte order mark for a character."""
+        train, valid, test = (
+            BOM * marked + text for marked, text in zip(self.marked, self.texts, strict=True)
+        )
+        return train, valid, test
 
 
 def from_text(text: str, name: str) -> Source:
@@ -31,6 +46,7 @@ def from_text(text: str, name: str) -> Source:
     Raises CorpusError.
     """
     _check(text, name)
+    text = text.lstrip(BOM)
     held_out = min(len(text) // 20, MAX_HELD_OUT)
     first, second = len(text) - 2 * held_out, len(text) - held_out
     return Source(name, (text[:first], text[first:second], text[second:]))
@@ -41,31 +57,72 @@ def from_files(files: Mapping[str, bytes]) -> Source:
 
     Raises CorpusError.
     """
-    texts = {name: decode(raw, name) for name, raw in files.items()}
-    if len(texts) == 1:
-        name, text = texts.popitem()
-        return from_text(text, Path(name).stem)
-    train, valid, test = (texts.pop(f"{part}.txt", None) for part in ("train", "valid", "test"))
-    if texts or train is None or valid is None:
+    if len(files) == 1:
+        ((name, raw),) = files.items()
+        return from_text(decode(raw, name), Path(name).stem)
+    names = part_names(files)
+    if names is None or set(files) - set(names):
         raise CorpusError("give one text, or files named train.txt, valid.txt and test.txt")
-    return spaced_source("uploaded", train, valid, test or "")
+    return spaced_source("uploaded", {name: files[name] for name in names if name})
 
 
-def spaced_source(name: str, train: str, valid: str, test: str) -> Source:
-    """A source whose tokens stand between spaces."""
-    return Source(name, (_end_line(train), _end_line(valid), _end_line(test)), spaced=True)
+def part_names(names: Collection[str]) -> tuple[str, str, str] | None:
+    """Among names of files, those of the training, validation and test text, the last "" where
+    there is none; None where there is no such pair, or more than one and no train.txt.
+
+    They are alike but for the part: train.txt, wiki.train.tokens, ptb.train.txt, train.raw, ...
+    """
+    found = {}
+    for train in sorted(names):
+        if match := TRAINING.fullmatch(train):
+            before, after = match.groups()
+            valid, test = (
+                next((n for part in parts if (n := f"{before}{part}{after}") in names), "")
+                for parts in HELD_OUT
+            )
+            if valid:
+                found[train] = train, valid, test
+    return found.get("train.txt") or (found.popitem()[1] if len(found) == 1 else None)
+
+
+def spaced_source(name: str, files: Mapping[str, bytes]) -> Source:
+    """A source whose tokens stand between spaces, of two or three files: training, validation and
+    perhaps test text. Raises CorpusError."""
+    parts = [(_end_line(decode(raw, file)), _has_mark(raw)) for file, raw in files.items()]
+    (train, valid, test), marked = zip(*parts, *[("", False)] * (3 - len(parts)), strict=True)
+    return Source(name, (train, valid, test), spaced=True, marked=marked)
 
 
 def decode(raw: bytes, name: str) -> str:
-    """Bytes of a text file as text with `\\n` line ends. Raises CorpusError."""
+    """Bytes of a text file as text with `\\n` line ends, without a byte order mark. Raises
+    CorpusError."""
+    if other := _looks_like(raw):
+        raise CorpusError(
+            f"{name} is not UTF-8 text, it looks like {other}: save it as UTF-8 and try again"
+        )
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-8").lstrip(BOM)
     except UnicodeDecodeError as error:
         raise CorpusError(
             f"{name} is not UTF-8 text (byte {error.start}); save it as UTF-8 and try again"
         ) from None
     _check(text, name)
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _has_mark(raw: bytes) -> bool:
+    return raw.startswith(codecs.BOM_UTF8)
+
+
+def _looks_like(raw: bytes) -> str:
+    """UTF-32 or UTF-16, by the byte order mark or, without one, by zeros in every second byte
+    only, as spaces and line ends have them; "" for anything else."""
+    if raw.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "UTF-32"
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16"
+    zeros = sorted((raw[0::2].count(0), raw[1::2].count(0)))
+    return "UTF-16" if zeros[1] > max(1, len(raw) // 50, 50 * zeros[0]) else ""
 
 
 def _check(text: str, name: str) -> None:
@@ -82,7 +139,12 @@ def _end_line(text: str) -> str:
 
 def read_text(path: Path) -> str:
     """Text of a file. Raises CorpusError."""
+    return decode(read_bytes(path), path.name)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a file. Raises CorpusError."""
     try:
-        return decode(path.read_bytes(), path.name)
+        return path.read_bytes()
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror}") from None

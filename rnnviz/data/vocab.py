@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 
 UNK, EOS = "<unk>", "<eos>"
+BOM = "\ufeff"  # a byte order mark: at the start of a text it is no token
 LEVELS = ("char", "word")
 PATTERNS = {  # of the tokens that are words; a line end is the token <eos>
     "word": re.compile(r"\n|<unk>|<eos>|\w+|[^\w\s]"),
@@ -56,7 +57,7 @@ class Vocab:
         """`<unk>`, then (for words) `<eos>`, then the tokens by falling count."""
         counts: Counter[str] = Counter()
         for text in texts:
-            counts.update(text if split == "char" else tokenize(text, split))
+            counts.update(tokenize(text, split))
         special = [UNK] if split == "char" else [UNK, EOS]
         kept = [t for t, n in sorted(counts.items(), key=lambda tn: (-tn[1], tn[0]))]
         return cls(
@@ -65,6 +66,7 @@ class Vocab:
 
     def encode(self, text: str) -> np.ndarray:
         """Ids of a text, int64 (N,); a token that is not known becomes `<unk>`."""
+        text = text.lstrip(BOM)
         if self.split == "char":
             points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
             return self._char_ids[np.minimum(points, len(self._char_ids) - 1)]
@@ -95,14 +97,16 @@ class Vocab:
 
     def spans(self, text: str, most: int | None = None) -> list[tuple[int, int]]:
         """Where each token of `encode(text)` is in the text: (start, end). `most`: how many."""
+        start = len(text) - len(text.lstrip(BOM))
         if self.split == "char":
-            return [(i, i + 1) for i in range(len(text[:most]))]
-        found = PATTERNS[self.split].finditer(text)
+            return [(i, i + 1) for i in islice(range(start, len(text)), most)]
+        found = PATTERNS[self.split].finditer(text, start)
         return [match.span() for match in islice(found, most)]
 
 
 def tokenize(text: str, split: str) -> list[str]:
     """Tokens of a text: split is "char", "word" or "space" (see `Vocab`)."""
+    text = text.lstrip(BOM)
     if split == "char":
         return list(text)
     return [EOS if token == "\n" else token for token in PATTERNS[split].findall(text)]

@@ -17,7 +17,7 @@ from typing import Any
 
 from rnnviz.data.corpus import make_corpus
 from rnnviz.data.source import Source
-from rnnviz.data.vocab import EOS, LEVELS, PATTERNS, UNK, Vocab
+from rnnviz.data.vocab import BOM, EOS, LEVELS, PATTERNS, UNK, Vocab
 from rnnviz.runs.checkpoint import groups
 from rnnviz.runs.info import RunError
 
@@ -133,9 +133,11 @@ def _own(source: Source, rows: int) -> list[Choice]:
 
 
 def _others(source: Source, rows: int) -> Iterator[Choice]:
-    for texts in dict.fromkeys((source.texts, source.texts[:1])):
+    whole = dict.fromkeys((source.marked_texts, source.texts))
+    for texts in (*whole, *(parts[:1] for parts in whole)):
         for split, counts in _counted(texts):
             for tokens in _orders(counts) if 0 <= rows - len(counts) <= 1 else ():
+                tokens = _unmarked(tokens)
                 if len(counts) == rows:
                     yield _vocab(tokens, split), None
                 elif UNK not in tokens:  # one token more than the text has
@@ -143,6 +145,13 @@ def _others(source: Source, rows: int) -> Iterator[Choice]:
                     yield Vocab((*tokens, UNK), split), None
     if rows == len(string.printable):
         yield _vocab(tuple(string.printable), "char"), None
+
+
+def _unmarked(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """Tokens without byte order marks, which other programs take for a part of the first word; a
+    word keeps its mark only where it is there without one, too."""
+    bare = {token: token.lstrip(BOM) for token in tokens}
+    return tuple(t if not b or b in bare else b for t, b in bare.items())
 
 
 def _counted(texts: tuple[str, ...]) -> Iterator[tuple[str, Counter[str]]]:
