@@ -7,26 +7,31 @@ import shlex
 import sys
 
 from rnnviz.cli.parser import build_parser
-from rnnviz.cli.terminal import ensure_stderr, print_error
+from rnnviz.cli.terminal import print_error, streams
 from rnnviz.cli.train import train
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; its exit code is 2 after an error and 130 after Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    ensure_stderr()
     try:
-        if "TORCHELASTIC_RUN_ID" not in os.environ:
-            return _run("python", arguments)
-        from rnnviz.training.distributed import rank, run_on_all_ranks
-
-        launcher = f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']}"
-        return run_on_all_ranks(lambda: _run(launcher, arguments, is_first=rank() == 0))
+        with streams():
+            return _launch(arguments)
     except (ValueError, OSError, RuntimeError, MemoryError) as error:  # RuntimeError: memory, too
         print_error(error)
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _launch(arguments: list[str]) -> int:
+    """Run a command in this process, or in this one of those of torchrun."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return _run("python", arguments)
+    from rnnviz.training.distributed import rank, run_on_all_ranks
+
+    launcher = f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']}"
+    return run_on_all_ranks(lambda: _run(launcher, arguments, is_first=rank() == 0))
 
 
 def _run(launcher: str, arguments: list[str], is_first: bool = True) -> int:

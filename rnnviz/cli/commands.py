@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnviz import _paths
@@ -168,13 +169,18 @@ def app(options: argparse.Namespace) -> int:
 
     Only `streamlit run` reads the .streamlit/config.toml that lies beside the script. `-P` keeps
     Python files of the current folder from being imported in place of installed modules. Raises
-    ValueError for a port that cannot be, or where the extra `app` is not installed.
+    ValueError for a port that cannot be, where the extra `app` is not installed, and without a
+    home directory.
     """
     if options.port is not None and not 0 < options.port < 65536:
         raise ValueError(f"a port is a number from 1 to 65535, not {options.port}")
     missing = [name for name in ("streamlit", "plotly") if find_spec(name) is None]
     if missing:
         raise ValueError(f'the app needs {" and ".join(missing)}: pip install "rnnviz[app]"')
+    try:
+        Path.home()  # Streamlit looks for its settings there
+    except RuntimeError:
+        raise ValueError("the app needs a home directory: set HOME to a folder") from None
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(_paths.APP)]
     flags = {
         "--server.port": options.port,

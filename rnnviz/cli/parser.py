@@ -20,6 +20,7 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     """Parses a command line into options, whose `run` is the function of the command."""
     parser = _Parser(prog="python -m rnnviz", description=rnnviz.__doc__)
+    parser.add_argument("--version", action="version", version=f"rnnviz {rnnviz.__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(subparsers)
     _add_import(subparsers)
@@ -29,6 +30,15 @@ def build_parser() -> argparse.ArgumentParser:
     _add_runs(subparsers)
     _add_app(subparsers)
     return parser
+
+
+def _path(text: str) -> Path:
+    """A path that may begin with `~`: the shell leaves it in `--out=~/runs`."""
+    path = Path(text)
+    try:
+        return path if path.exists() else path.expanduser()
+    except (RuntimeError, OSError):  # no such home: as it stands; a name too long: is told later
+        return path
 
 
 def _add_train(subparsers: argparse._SubParsersAction) -> None:
@@ -71,13 +81,13 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_out(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, metavar="DIR", help="default: RNNVIZ_RUNS or runs/")
+    parser.add_argument("--out", type=_path, metavar="DIR", help="default: RNNVIZ_RUNS or runs/")
 
 
 def _add_import(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("import", help="make a run of another program's model")
     parser.set_defaults(run=commands.import_file, command_line="")
-    parser.add_argument("file", type=Path, metavar="FILE", help="of torch.save, or .safetensors")
+    parser.add_argument("file", type=_path, metavar="FILE", help="of torch.save, or .safetensors")
     parser.add_argument("--corpus", metavar="SPEC", help="what it was trained on: folder or name")
     parser.add_argument("--rnn-type", choices=rnnviz.RNN_TYPES, help="of a bare RNN: tanh or relu")
     parser.add_argument(
@@ -110,7 +120,7 @@ def _add_sample(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--top-p", type=float, help="of the fewest that reach this probability")
     parser.add_argument("--seed", type=int, help="default: another one each time, which is said")
     parser.add_argument("--prompt", default="")
-    parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("-o", "--output", type=_path)
 
 
 def _add_trace(subparsers: argparse._SubParsersAction) -> None:
@@ -119,7 +129,7 @@ def _add_trace(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("name", metavar="RUN")
     parser.add_argument("--text", required=True)
     parser.add_argument("--gradients", action="store_true", help="of its predictions, too")
-    parser.add_argument("-o", "--output", type=Path, default=Path("trace.npz"))
+    parser.add_argument("-o", "--output", type=_path, default=Path("trace.npz"))
 
 
 def _add_runs(subparsers: argparse._SubParsersAction) -> None:

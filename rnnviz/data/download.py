@@ -25,8 +25,15 @@ DOWNLOADS = {
 
 
 def data_folder() -> Path:
-    """Where fetched texts are looked up and kept: RNNVIZ_DATA or the user's cache."""
-    return Path(os.environ.get("RNNVIZ_DATA") or Path.home() / ".cache" / "rnnviz")
+    """Where fetched texts are looked up and kept: RNNVIZ_DATA or the user's cache. Raises
+    CorpusError where that needs a home directory and none is known."""
+    try:
+        return Path(os.environ.get("RNNVIZ_DATA") or "~/.cache/rnnviz").expanduser()
+    except RuntimeError:
+        raise CorpusError(
+            "the home directory is not known: set RNNVIZ_DATA to the whole path of a folder for "
+            "texts"
+        ) from None
 
 
 def fetched(file: str) -> str:

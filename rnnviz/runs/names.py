@@ -11,12 +11,20 @@ from pathlib import Path
 from rnnviz import _paths
 from rnnviz.runs.info import RunError
 
+LONGEST_CORPUS = 60  # characters of a corpus' name in that of a run
 MAX_NUMBERED = 70  # characters of a name that gets a number
 
 
 def runs_folder() -> Path:
-    """Where runs of this user are kept: RNNVIZ_RUNS, else runs/ in the current folder."""
-    return Path(os.environ.get("RNNVIZ_RUNS") or "runs")
+    """Where runs of this user are kept: RNNVIZ_RUNS, else runs/ in the current folder. Raises
+    RunError for a `~` without a home directory."""
+    folder = os.environ.get("RNNVIZ_RUNS") or "runs"
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        raise RunError(
+            f"RNNVIZ_RUNS is {folder!r}, and no such home directory is known: give a whole path"
+        ) from None
 
 
 def safe_name(name: str) -> str:
@@ -30,9 +38,15 @@ def safe_name(name: str) -> str:
 
 
 def run_name(corpus: str, rnn_type: str) -> str:
-    """The usual name of a run, made a plain folder's: python-source-rnn-tanh."""
-    name = re.sub(r"[^\w.+-]+", "-", corpus)[:60].strip(".+-") or "run"
-    return f"{name}-{rnn_type}".lower().replace("_", "-")
+    """The usual name of a run: python-source-rnn-tanh. A `safe_name` for any name of a corpus."""
+    plain = re.sub(r"[^\w.+-]+|_", "-", corpus.lower())
+    plain = plain[:LONGEST_CORPUS].strip(".+-") or "run"
+    return f"{plain}-{type_in_name(rnn_type)}"
+
+
+def type_in_name(rnn_type: str) -> str:
+    """A cell type as it stands in names: rnn-tanh."""
+    return rnn_type.lower().replace("_", "-")
 
 
 def is_shipped(name: str) -> bool:

@@ -50,7 +50,11 @@ def run_on_all_ranks(command: Callable[[], int]) -> int:
             return command()
         failure, code = None, 2
         try:
-            with open(os.devnull, "w") as null, redirect_stdout(null), redirect_stderr(null):
+            with (
+                open(os.devnull, "w", encoding="utf-8", errors="replace") as null,
+                redirect_stdout(null),
+                redirect_stderr(null),
+            ):
                 code = command()
         except (Exception, SystemExit) as error:
             failure = error
