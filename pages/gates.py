@@ -14,6 +14,7 @@ st.markdown(
 choice = sidebar.sidebar()
 shown = sidebar.shown(choice)
 dark = page.is_dark()
+labels = page.labels(choice.runs)
 
 
 @st.fragment
@@ -58,20 +59,22 @@ st.subheader("Mean over all units")
 for column, view in page.side_by_side(shown):
     lines = {name: gate.mean(1) for name, gate in view.gates.items()}
     color = style.color(view.info.rnn_type, dark)
-    column.plotly_chart(signals.signals(lines, page.places(view), page.label(view.info), color, {}))
+    title = labels[view.info.name]
+    figure = signals.signals(lines, page.places(view), title, color, {})
+    column.plotly_chart(figure, key=state.of_run("mean", view.info))
 st.caption(
     "The mean of each gate at each token. Where the forget gate f dips, or z in a GRU, many units "
     "forget at once. An RNN has no gates, only its pre-activation a."
 )
 
 runs = [
-    (page.label(info), style.color(info.rnn_type, dark), caches.saturation(info, choice))
+    (labels[info.name], style.color(info.rnn_type, dark), caches.saturation(info, choice))
     for info in choice.runs
 ]
 if figures := signals.saturations(runs):
     st.subheader("Always open, always closed or in between")
-    for column, figure in page.side_by_side(figures, 3):
-        column.plotly_chart(figure)
+    for number, (column, figure) in enumerate(page.side_by_side(figures, 3)):
+        column.plotly_chart(figure, key=state.saturation(number))
     gated = [
         (info, found) for info, (*_, found) in zip(choice.runs, runs, strict=True) if found.shares
     ]
@@ -79,7 +82,7 @@ if figures := signals.saturations(runs):
     without = [info.name for info, _ in gated if not caches.validation_text(info.corpus)]
     st.caption(
         f"Each point is a unit, measured over {tokens} tokens of the model's own validation text"
-        + (f" (of the text above for {', '.join(without)})" if without else "")
+        + (f" (of the text above for {page.plain(', '.join(without))})" if without else "")
         + ". Top left: nearly always open. Bottom right: nearly always closed. At the origin: "
         "always in between. After Karpathy, Johnson and Li (2015)."
     )

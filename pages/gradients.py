@@ -102,15 +102,15 @@ laboratory()
 st.subheader("During training")
 trained = [(name, v) for name, v in zip(names, shown, strict=True) if v.info.history]
 if trained:
-    st.plotly_chart(gradients.training_norms(trained, dark))
+    st.plotly_chart(gradients.training_norms(trained, dark), key=state.TRAINING_NORMS)
     shares = ", ".join(
         f"{name} {learning_curves.clipped_share(view.info.history):.0%}" for name, view in trained
     )
     st.caption(
         "Norm over all parameters before clipping. Each point is the mean of the steps since the "
         "last one. This is the gradient of the mean loss of a batch, not of one prediction. Share "
-        f"of clipped steps: {shares}."
+        f"of clipped steps: {page.plain(shares)}."
     )
 unrecorded = [view.info.name for view in shown if not view.info.history]
 if unrecorded:
-    st.caption(f"Without a record of their training: {', '.join(unrecorded)}.")
+    st.caption(f"Without a record of their training: {page.plain(', '.join(unrecorded))}.")

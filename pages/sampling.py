@@ -11,8 +11,8 @@ st.markdown(
     "temperature T, takes the softmax and draws a token. Drag the slider: texts, bars and numbers "
     "are computed for each temperature, all with the same noise."
 )
-choice = sidebar.sidebar(text=False, also=sampling.ADDRESS)
-prompt, length, options = sampling.controls(choice.runs[0])
+choice = sidebar.sidebar(False, sampling.ADDRESS, sampling.suggest_prompt)
+prompt, length, options = sampling.controls()
 temperature = sampling.slider()
 originals = sampling.sweep_runs(choice.runs, prompt, length, options)
 given = sampling.fork_of(originals, options)

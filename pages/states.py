@@ -14,6 +14,7 @@ st.markdown(
 choice = sidebar.sidebar()
 shown = sidebar.shown(choice)
 dark = page.is_dark()
+labels = page.labels(choice.runs)
 
 
 def name_of_memory(view: text_view.View) -> str:
@@ -31,13 +32,14 @@ def states() -> None:
     with coloured:
         message = heatmap_views.coloured_text_message(view, unit)
         components.heatmaps(message, [view], state.COLOURED_TEXT)
+        name = page.plain(view.info.name)
         st.caption(
-            f"The text, coloured by {name_of_memory(view)} of unit {unit} of {view.info.name} "
+            f"The text, coloured by {name_of_memory(view)} of unit {unit} of {name} "
             "after each token. Red is positive, blue negative; without colour the value is near "
             "0. Hover to read it."
         )
     with step:
-        st.markdown(f"**Unit {unit} at token {t + 1}, `` {view.tokens[t]} ``**")
+        st.markdown(f"**Unit {unit} at token {t + 1}, {page.plain(view.tokens[t])}**")
         lines = equations.one_step(view, unit, t)
         for column, line in page.side_by_side(lines, len(lines)):
             column.latex(line)
@@ -62,17 +64,19 @@ st.subheader("The eight units that vary most")
 for column, view in page.side_by_side(shown):
     held, color = text_view.memory(view), style.color(view.info.rnn_type, dark)
     lines = {f"unit {unit}": held[:, unit] for unit in text_view.most_variable_units(view)}
-    title = f"{name_of_memory(view)}, {page.label(view.info)}"
-    column.plotly_chart(signals.signals(lines, page.places(view), title, color, {}))
+    title = f"{name_of_memory(view)}, {labels[view.info.name]}"
+    figure = signals.signals(lines, page.places(view), title, color, {})
+    column.plotly_chart(figure, key=state.of_run("memory", view.info))
 st.caption("The state of each of these units along the text, the one that varies most first.")
 
 with_half_lives = [
-    (page.label(view.info), style.color(view.info.rnn_type, dark), view.half_life)
+    (labels[view.info.name], style.color(view.info.rnn_type, dark), view.half_life)
     for view in shown
     if view.half_life is not None
 ]
 if with_half_lives:
-    st.plotly_chart(signals.half_lives(with_half_lives, "How long units keep what they hold"))
+    figure = signals.half_lives(with_half_lives, "How long units keep what they hold")
+    st.plotly_chart(figure, key=state.HALF_LIVES)
     st.caption(
         "How many units have which half-life: the tokens after which half of a unit's memory is "
         "left, ln 0.5 / mean of ln f (in a GRU: of ln z). Units on the left follow the last "

@@ -164,7 +164,8 @@ def test_odd_prompts_are_gone_on_from(prompt):
     app = opened("pages/sampling.py", runs=["recall-lstm", "python-docs-gru"], prompt=prompt)
     assert is_fine(app)
     assert app.session_state["prompt"] == prompt[: sampling.MAX_PROMPT]
-    assert len(app.get("bidi_component")) == 2
+    drawn = {element.key for element in app.get("bidi_component")}
+    assert {"temperature", "generated"} <= drawn
 
 
 @pytest.mark.parametrize("text", ODD)
@@ -291,7 +292,7 @@ def test_a_run_without_history_and_config_is_shown(own_folder, page):
         if page == "pages/gradients.py":
             assert app.subheader[-1].value == "During training"
             assert any(c.value.endswith("of their training: brought.") for c in app.caption)
-            assert any("clipped steps: recall-lstm" in c.value for c in app.caption) == (
+            assert any("clipped steps: recall\\-lstm" in c.value for c in app.caption) == (
                 len(names) > 1
             )
 

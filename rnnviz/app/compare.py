@@ -77,12 +77,13 @@ def pick_runs(choice: Choice) -> list[RunInfo]:
     known, session = caches.run_list(), st.session_state
     chosen = session.get(state.COMPARED, [info.name for info in choice.runs])
     session[state.COMPARED] = [name for name in chosen if name in known]
+    labels = page.labels(known.values())
     st.multiselect(
         "Runs compared",
         list(known),
         key=state.COMPARED,
         **KEEP,
-        format_func=lambda name: page.label(known[name]),
+        format_func=labels.__getitem__,
         help="Any number; runs that differ only in the seed become one curve with a band.",
     )
     return [known[name] for name in session[state.COMPARED]]

@@ -22,6 +22,7 @@ _heatmaps = st.components.v2.component(
     css=component("heatmaps.css"),
     js=component("heatmaps.js"),
 )
+_address = st.components.v2.component("rnnviz_address", js=component("address.js"))
 _tell = st.components.v2.component("rnnviz_tell", js=component("tell.js"))
 _temperature = st.components.v2.component(
     "rnnviz_temperature",
@@ -63,6 +64,11 @@ def heatmaps(message: bytes, shown: Sequence[View], key: str, rows: str = "unit"
 def tell(name: str, value: object) -> None:
     """Send one value to the components on the page; the data that they have stays."""
     _tell(key=state.told(name), data=[name, value])
+
+
+def address(opened: str, completed: str) -> None:
+    """Put one query string in the place of another in the browser's address, once."""
+    _address(key=state.URL, data=[opened, completed])
 
 
 def temperature(value: float, on_release: Callable[[float], None]) -> None:

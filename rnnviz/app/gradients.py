@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -23,14 +22,18 @@ PRESETS = {"vanishing": (0.5, 0.0), "preserved": (1.0, 3.0), "exploding": (3.0, 
 
 
 def names(shown: Sequence[View]) -> list[str]:
-    """A short name for each model: its cell type where all have one corpus."""
+    """A short name for each model: its cell type where all have one corpus and no other has it."""
     one_corpus = len({view.info.corpus for view in shown}) == 1
-    return [view.info.rnn_type if one_corpus else view.info.name for view in shown]
+    kinds = [view.info.rnn_type for view in shown]
+    return [
+        kind if one_corpus and kinds.count(kind) == 1 else view.info.name
+        for view, kind in zip(shown, kinds, strict=True)
+    ]
 
 
 def token_name(view: View, t: int) -> str:
     """A token with its number, counted from 1 as under the heatmaps."""
-    return f"{t + 1} \u201c{html.escape(view.tokens[t])}\u201d"
+    return f"{t + 1} \u201c{view.tokens[t]}\u201d"
 
 
 def pick_loss(view: View) -> tuple[int, int]:

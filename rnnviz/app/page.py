@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import re
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,13 +15,16 @@ from streamlit.runtime.pages_manager import PagesManager
 from rnnviz.analysis.text_view import View, visible
 from rnnviz.app import state
 from rnnviz.nn.perplexity import LONG
-from rnnviz.runs.info import RunInfo
-from rnnviz.runs.names import run_name
+from rnnviz.runs.info import RunError, RunInfo
+from rnnviz.runs.names import run_name, runs_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
+# What Streamlit's Markdown replaces in plain words, too: shortcodes, and arrows between spaces.
+_REPLACED = re.compile(r":(?=[\w+/-]+:)|(?<!\S)[-<>~](?=[-=>]{1,2}(\s|$))")
+_WORD_JOINER = "\u2060"  # takes no room
 
 
 def start_page(title: str) -> None:
@@ -34,12 +37,28 @@ def start_page(title: str) -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
-    st.html("<style>.stMainBlockContainer { padding-top: 4rem; }</style>")
+    unseen = f".st-key-{state.URL} {{ position: absolute; }}"  # it would leave a gap
+    st.html(f"<style>.stMainBlockContainer {{ padding-top: 4rem; }} {unseen}</style>")
     st.title(title)
+    if st.session_state.get(state.PAGE) != title:  # it was just opened: its address is all news
+        st.session_state[state.PAGE] = title
+        st.session_state.pop(state.ADDRESS, None)
+    try:
+        runs_folder()
+    except RunError as error:
+        st.error(f"{plain(str(error))}.")
+        st.stop()
 
 
 def is_dark() -> bool:
     return st.context.theme.type == "dark"
+
+
+def labels(infos: Iterable[RunInfo]) -> dict[str, str]:
+    """A label for each run, by its name; runs that would share one have their names added."""
+    found = {info.name: label(info) for info in infos}
+    count = Counter(found.values())
+    return {name: one if count[one] == 1 else f"{one} ({name})" for name, one in found.items()}
 
 
 def label(info: RunInfo) -> str:
@@ -55,8 +74,8 @@ def decimals(column: pd.Series) -> str:
 
 
 def places(view: View) -> list[str]:
-    """The hover label of each token: its number and its text, `<unk>` not taken for markup."""
-    return [f"{i} {html.escape(token)}" for i, token in enumerate(view.tokens, start=1)]
+    """The hover label of each token: its number and its text."""
+    return [f"{i} {token}" for i, token in enumerate(view.tokens, start=1)]
 
 
 def side_by_side(items: Sequence[T], columns: int = 2) -> Iterator[tuple[DeltaGenerator, T]]:
@@ -77,12 +96,13 @@ def say_unknown(tokens: Iterable[str]) -> None:
     """Say once which tokens no vocabulary shown has."""
     some = " ".join(visible(token)[:20] for token in sorted(tokens)[:8])
     if some:
-        say_once(f"Not in the vocabulary, shown as <unk>: {some}")
+        say_once(plain(f"Not in the vocabulary, shown as <unk>: {some}"))
 
 
 def plain(text: str) -> str:
     """Other people's text for Streamlit's Markdown, with all markup escaped."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+    text = _REPLACED.sub(rf"\g<0>{_WORD_JOINER}", " ".join(text.split()))
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 @contextlib.contextmanager

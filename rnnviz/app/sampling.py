@@ -46,12 +46,17 @@ ADDRESS = (
 )
 
 
-def controls(first: RunInfo) -> tuple[str, int, SamplingOptions]:
-    """Prompt, length and options from the sidebar. `first`: the model that suggests a prompt."""
+def suggest_prompt(first: RunInfo) -> None:
+    """Until one is typed, the prompt is one that suits the first model."""
     session = st.session_state
     if state.PROMPT not in session or session[state.PROMPT] in PROMPTS.values():
         session[state.PROMPT] = PROMPTS.get(first.corpus, USUAL_PROMPT)
     session[state.PROMPT] = session[state.PROMPT][:MAX_PROMPT]
+
+
+def controls() -> tuple[str, int, SamplingOptions]:
+    """Prompt, length and options from the sidebar."""
+    session = st.session_state
     with st.sidebar:
         st.text_area(
             "Prompt",
@@ -127,7 +132,7 @@ def _sweep(
     one_core()
     if len(run.vocab) <= sweeps.MANY_TOKENS:
         return sweeps.sweep_run(run, prompt, length, options, given)
-    text = f"{info.name} is writing at {len(sweeps.TEMPERATURES)} temperatures"
+    text = f"{page.plain(info.name)} is writing at {len(sweeps.TEMPERATURES)} temperatures"
     bar = st.progress(0.0, text)
     try:
         return sweeps.sweep_run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 import streamlit as st
@@ -11,7 +11,7 @@ from rnnviz.analysis import text_view
 from rnnviz.analysis.text_view import View
 from rnnviz.app import address, caches, page, state
 from rnnviz.app.address import MAX_RUNS, Field
-from rnnviz.app.navigation import Page
+from rnnviz.app.navigation import MODELS, Page
 from rnnviz.app.state import KEEP, Choice
 from rnnviz.data.builtin import EXAMPLES
 from rnnviz.runs.info import RunError, RunInfo
@@ -25,17 +25,22 @@ def show_on(target: Page, names: Sequence[str]) -> NoReturn:
     """Go to a page with these models chosen. A text that is an example becomes the one that suits
     them."""
     session, names = st.session_state, list(names)[:MAX_RUNS]
-    session[state.RUNS] = names
+    session[state.RUNS], session[state.MISSING] = names, []
     if session.get(state.TEXT, "") in {"", *EXAMPLE_TEXTS}:
         session[state.TEXT] = _example(caches.run_list(), names)
     st.switch_page(target.file)
 
 
-def sidebar(text: bool = True, also: Sequence[Field] = ()) -> Choice:
+def sidebar(
+    text: bool = True,
+    also: Sequence[Field] = (),
+    settle: Callable[[RunInfo], None] = lambda first: None,
+) -> Choice:
     """Models, text and layer; they stay the same on all pages and are in the address.
 
-    Without `text` only the models are asked for. `also`: what else of a page the address keeps.
-    Stops the page where there is nothing to show.
+    Without `text` only the models are asked for. `also`: what else of a page the address keeps;
+    `settle` makes those of its values that depend on the first model. Stops the page where there
+    is nothing to show.
     """
     known, session = caches.run_list(), st.session_state
     if not known:
@@ -43,6 +48,7 @@ def sidebar(text: bool = True, also: Sequence[Field] = ()) -> Choice:
         st.stop()
     address.read(known, also)
     _set_values(known, also)
+    _say_missing()
     with st.sidebar:
         _pick_models(known)
         chosen = tuple(known[name] for name in session[state.RUNS])
@@ -50,8 +56,11 @@ def sidebar(text: bool = True, also: Sequence[Field] = ()) -> Choice:
             _pick_text()
             _pick_layer(max((info.model["num_hidden_layers"] for info in chosen), default=1))
         device = st.empty()
+    if chosen:
+        settle(chosen[0])
     layer = session[state.LAYER] - 1
-    address.write(session[state.RUNS], session[state.TEXT] if text else None, layer, also)
+    names = [*session[state.RUNS], *session[state.MISSING]]
+    address.write(names, session[state.TEXT] if text else None, layer, also)
     if not chosen:
         st.info("Choose at least one model in the sidebar.")
         st.stop()
@@ -70,18 +79,36 @@ def _set_values(known: Mapping[str, RunInfo], also: Sequence[Field]) -> None:
     if state.RUNS not in session:
         usual = [name for name in DEFAULT_RUNS if name in known]
         session[state.RUNS] = (usual or list(known))[:MAX_RUNS]
-    session[state.RUNS] = [name for name in session[state.RUNS] if name in known]
+    missing = session.get(state.MISSING, [])
+    session[state.RUNS] += [name for name in missing if name in known]  # it was brought meanwhile
+    session[state.RUNS] = [name for name in session[state.RUNS] if name in known][:MAX_RUNS]
+    session[state.MISSING] = [name for name in missing if name not in known]
     session[state.TEXT] = session.get(state.TEXT, _example(known, session[state.RUNS]))
     session[state.LAYER] = session.get(state.LAYER, 1)
 
 
+def _say_missing() -> None:
+    """Say which models a link names that are not here, until others are chosen."""
+    missing = st.session_state[state.MISSING]
+    if not missing:
+        return
+    names = ", ".join(page.plain(name[:100]) for name in missing)
+    is_there, it = ("is not", "it") if len(missing) == 1 else ("are not", "them")
+    st.warning(
+        f"This link names {names}, which {is_there} among the models here: bring {it} on the "
+        "Models page, or choose another model in the sidebar."
+    )
+    st.page_link(MODELS.file, label="Bring a model", icon=MODELS.icon)
+
+
 def _pick_models(known: Mapping[str, RunInfo]) -> None:
+    labels = page.labels(known.values())
     st.multiselect(
         "Models shown",
         list(known),
         key=state.RUNS,
         **KEEP,
-        format_func=lambda name: page.label(known[name]),
+        format_func=labels.__getitem__,
         max_selections=MAX_RUNS,
         on_change=_follow_example,
         args=(known,),
@@ -131,6 +158,7 @@ def _example(known: Mapping[str, RunInfo], names: Sequence[str]) -> str:
 def _follow_example(known: Mapping[str, RunInfo]) -> None:
     """Other models were chosen. Where the text is an example, take the one that suits them."""
     session = st.session_state
+    session[state.MISSING] = []
     if session[state.TEXT] in EXAMPLE_TEXTS:
         session[state.TEXT] = _example(known, session[state.RUNS])
 
@@ -173,7 +201,8 @@ def _views(choice: Choice) -> list[View]:
     try:
         return [caches.view(info, choice.text, choice.layer) for info in choice.runs]
     except FileNotFoundError as error:
-        st.error(f"{error.filename} is no longer there: choose another model in the sidebar.")
+        gone = page.plain(str(error.filename))
+        st.error(f"{gone} is no longer there: choose another model in the sidebar.")
     except RunError as error:
-        st.error(f"{error}.")
+        st.error(f"{page.plain(str(error))}.")
     st.stop()

@@ -41,10 +41,13 @@ class Choice:
 # All pages
 SAID = "said"  # notes that were shown in this session
 SENTENCE = "sentence"  # an error that the next run shows
-ADDRESS = "address"  # query parameters as they were last read or written
+PAGE = "page"  # title of the page that is shown
+ADDRESS = "address"  # an address.Written
+URL = "url"
 
 # Sidebar
 RUNS = "runs"
+MISSING = "missing"  # names of models that a link has and that are not here
 TEXT = "text"
 EXAMPLE = "example"
 LAYER = "layer"
@@ -63,6 +66,7 @@ STATE_MAPS = "states"
 COLOURED_TEXT = "coloured"
 ORDER = "order"
 UNIT_LINES = "unit_lines"
+HALF_LIVES = "half_lives"
 
 # Gradients
 DECAY = "decay"
@@ -70,6 +74,7 @@ WINDOW = "window"
 CARRIED_BY_GATES = "carried_LSTM"
 CARRIED_BY_JACOBIANS = "carried_RNN"
 INFLUENCE = "influence"
+TRAINING_NORMS = "training_norms"
 LABORATORY = "laboratory"
 GAIN = "gain"
 FORGET_BIAS = "forget_bias"
@@ -114,6 +119,7 @@ TRAIN_RECIPE = "train_recipe"
 TRAIN_LR = "train_lr"
 TRAIN_TIED = "train_tied"
 TRAIN_FORGET_BIAS = "train_forget_bias"
+TRAIN_NAME = "train_name"
 TRAIN_BEGIN = "train_begin"
 
 # Compare
@@ -159,6 +165,15 @@ def told(name: str) -> str:
 def lapse_step(run: str) -> str:
     """The training step chosen for a run."""
     return f"lapse_{run}"
+
+
+def of_run(part: str, run: RunInfo) -> str:
+    """The chart of one of the models shown."""
+    return f"{part}_of_{run.name}"
+
+
+def saturation(number: int) -> str:
+    return f"saturation{number}"
 
 
 def curves(number: int) -> str:

@@ -1,0 +1,161 @@
+"""Links to pages: what they name twice, what they name that is not here, and the way back."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import expect
+from streamlit.testing.v1 import AppTest
+
+from rnnviz import RunInfo, load_run
+from rnnviz.app import navigation
+from rnnviz.runs import store
+from rnnviz.runs.run import Run
+from tests.test_app import APP, PAGES, TEXT_PAGES, is_fine
+from tests.test_browser import PAGES as TITLES
+from tests.test_browser import open_page, write
+
+SHARED = [*TEXT_PAGES, "pages/sampling.py"]  # pages with the sidebar
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+def linked(page: str, **parameters) -> AppTest:
+    """A page as a link opens it."""
+    app = AppTest.from_file(APP, default_timeout=60)
+    if page:
+        app.run()
+        app.switch_page(page)
+    app.query_params.clear()
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def copied(folder, name: str, of: str = "recall-lstm", **fields) -> RunInfo:
+    run = load_run(of)
+    return store.save_run(Run(replace(run.info, name=name, **fields), run.model), folder).info
+
+
+TEXT = "Dbagcfhedab?D"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_model_twice_in_a_link_is_one(page):
+    app = linked(page, runs=["recall-lstm", "recall-lstm"], text=TEXT)
+    assert is_fine(app)
+    if page in SHARED:
+        assert app.session_state["runs"] == ["recall-lstm"]
+        assert app.query_params["runs"] == "recall-lstm"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_models_with_one_label_are_told_apart(folder, page):
+    """The first has the usual name of its corpus, which is the other's own name."""
+    copied(folder, "my-text-lstm", corpus="my text")
+    copied(folder, "my text", corpus="another")
+    names = ["my-text-lstm", "my text"]
+    app = linked(page, runs=names, text=TEXT)
+    assert is_fine(app)
+    if page in SHARED:
+        assert app.session_state["runs"] == names
+        offered = app.sidebar.multiselect(key="runs").options
+        assert len(offered) == len(set(offered)) == 12
+        assert [label for label in offered if label.endswith("my text (my-text-lstm)")]
+    if page == "pages/gradients.py":
+        lines = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+        assert len({line["name"] for line in lines}) == len(lines) == 4
+    if page == "":
+        app.sidebar.multiselect(key="runs").set_value(["my text"]).run()
+        assert app.session_state["runs"] == ["my text"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("names", [["gone"], ["gone", "recall-lstm"], ["gone", "<b>*x*", "gone"]])
+def test_a_model_that_is_not_here_is_said_and_nothing_takes_its_place(page, names):
+    app = linked(page, runs=names, text=TEXT, layer="1")
+    assert is_fine(app)
+    if page not in SHARED:
+        return
+    here = [name for name in names if name == "recall-lstm"]
+    assert app.session_state["runs"] == here
+    said = app.warning[0].value
+    assert "This link names gone" in said
+    assert "bring" in said
+    assert "<b>" not in said
+    assert app.get("page_link")[0].proto.label == "Bring a model"
+    assert app.session_state["text"] == TEXT
+    kept = app.query_params["runs"]
+    assert sorted([kept] if isinstance(kept, str) else kept) == sorted(set(names))
+    if not here:
+        assert "at least one model" in app.info[0].value
+
+
+def test_a_model_that_was_missing_is_shown_once_it_is_here(folder):
+    app = linked("pages/gates.py", runs=["gone"], text=TEXT)
+    app.switch_page("pages/models.py").run()
+    copied(folder, "gone")
+    app.switch_page("pages/gates.py").run()
+    assert is_fine(app)
+    assert not app.warning
+    assert app.session_state["runs"] == ["gone"]
+    assert app.query_params["runs"] == "gone"
+
+
+def test_choosing_another_model_ends_the_search_for_the_missing_one():
+    app = linked("pages/gates.py", runs=["gone"], text=TEXT)
+    app.sidebar.multiselect(key="runs").set_value(["recall-lstm"]).run()
+    assert not app.warning
+    assert app.query_params["runs"] == "recall-lstm"
+
+
+def test_a_link_with_more_models_than_a_page_shows_says_so():
+    names = [f"python-{kind}" for kind in ("source-lstm", "source-gru", "docs-lstm", "docs-gru")]
+    app = linked("", runs=[*names, "recall-lstm"])
+    assert is_fine(app)
+    assert app.session_state["runs"] == names
+    assert "first four" in app.toast[0].value
+
+
+@pytest.mark.parametrize("parameters", [{"runs": ""}, {"runs": [""]}, {"layer": "-1"}, {"x": "y"}])
+def test_a_link_that_names_no_model_shows_the_usual_ones(parameters):
+    app = linked("", **parameters)
+    assert is_fine(app)
+    assert not app.warning
+    assert len(app.session_state["runs"]) == 4
+
+
+def test_back_is_one_press_on_every_page(server, page):
+    """Each page that is opened is one entry of the history, and so is each choice made there."""
+    page.goto("about:blank")
+    open_page(page, f"{server.url}/?runs=recall-lstm")
+    page.wait_for_url(re.compile("text="))
+    entries = page.evaluate("history.length")
+    assert entries == 2
+    write(page, "Aab?A")
+    page.wait_for_url(re.compile("text=Aab"))
+    for target in navigation.PAGES[1:]:
+        page.get_by_role("link", name=target.title).first.click()
+        expect(page.locator("h1")).to_have_text(TITLES[target.url_path])
+        if target not in (navigation.TRAIN, navigation.MODELS):
+            page.wait_for_url(re.compile(f"/{target.url_path}.runs=recall-lstm&(text=Aab|prompt)"))
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    assert page.evaluate("history.length") == entries + len(navigation.PAGES)
+    for target in navigation.PAGES[-2::-1]:
+        page.go_back()
+        expect(page.locator("h1")).to_have_text(TITLES[target.url_path or ""])
+    text = page.get_by_label("Text", exact=True)
+    expect(text).to_have_value("Aab?A")
+    page.go_back()
+    expect(text).not_to_have_value("Aab?A")
+    page.go_forward()
+    expect(text).to_have_value("Aab?A")
+    page.go_forward()
+    expect(page.locator("h1")).to_have_text("Gates")
+    page.go_back()
+    expect(text).to_have_value("Aab?A")
