@@ -34,7 +34,7 @@ for warning in warnings:
     st.warning(warning)
 table, problems = compare.table(infos, choice)
 for problem in problems:
-    st.error(problem)
+    st.error(page.plain(problem))
 compare.show_table(table)
 st.caption(compare.about_table(infos, choice))
 with st.expander("Parameters, with the numbers put in"):
@@ -48,7 +48,7 @@ axis = st.segmented_control(
 for number, (column, figure) in enumerate(page.side_by_side(curve_figures(infos, axis, dark))):
     column.plotly_chart(figure, key=state.curves(number))
 if without := [info.name for info in infos if not info.history]:
-    st.caption(f"Without a recorded history: {', '.join(without)}.")
+    st.caption(f"Without a recorded history: {page.plain(', '.join(without))}.")
 st.caption(compare.ABOUT_CURVES)
 
 st.subheader("One text, every model")
@@ -92,7 +92,7 @@ def lapse() -> None:
         return
     moments, problem = compare.lapse_moments(picked, choice)
     if problem:
-        st.error(f"This snapshot cannot be shown: {problem}")
+        st.error(f"This snapshot cannot be shown: {page.plain(problem)}")
     elif not moments:
         st.info("The text has no token of this run.")
     if not moments:

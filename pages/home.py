@@ -19,11 +19,11 @@ st.subheader(f"One unit of the {view.info.rnn_type}, reading your text")
 message = heatmap_views.coloured_text_message(view, unit)
 components.heatmaps(message, [view], state.HOME_TEXT)
 name = "cell state tanh(c)" if "c" in view.states else "hidden state h"
+label = page.plain(page.label(view.info))
 st.caption(
-    f"The colour of each token is the {name} of unit {unit} of {page.label(view.info)} after "
-    "reading it: red is positive, blue negative. This unit acts most like a switch: it stays at "
-    "one end of its range, then jumps to the other. Many such units follow quotes, brackets or "
-    "line ends."
+    f"The colour of each token is the {name} of unit {unit} of {label} after reading it: red is "
+    "positive, blue negative. This unit acts most like a switch: it stays at one end of its "
+    "range, then jumps to the other. Many such units follow quotes, brackets or line ends."
 )
 st.subheader("Where to look")
 for target in navigation.PAGES:

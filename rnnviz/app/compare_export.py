@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import zipfile
@@ -97,7 +98,8 @@ def figures(
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, figure in enumerate(found, start=1):
-            name = re.sub(r"\W+", "-", figure.layout.title.text).strip("-").lower()
+            title = html.unescape(figure.layout.title.text)
+            name = re.sub(r"\W+", "-", title).strip("-").lower()
             archive.writestr(f"{number}-{name}.html", figure.to_html())
     return file.getvalue()
 

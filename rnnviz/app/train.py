@@ -16,7 +16,8 @@ from rnnviz.data.source import CorpusError, Source, from_text
 from rnnviz.data.vocab import UNK
 from rnnviz.jobs.plan import Plan, Prepared, why_not
 from rnnviz.nn.model_config import ModelShape
-from rnnviz.runs.names import run_name
+from rnnviz.runs.info import RunError
+from rnnviz.runs.names import run_name, safe_name, type_in_name
 
 if TYPE_CHECKING:
     from rnnviz.training.config import TrainConfig
@@ -130,8 +131,20 @@ def show_text(prepared: Prepared) -> None:
 
 
 def submit_button(prepared: Prepared, models: Sequence[ModelShape], config: TrainConfig) -> None:
-    """What to expect of a training, or why it cannot begin, and the button that begins it."""
-    reason = why_not(prepared.corpus, models, config)
+    """The models' name, what to expect of a training, or why it cannot begin, and the button that
+    begins it."""
+    name = st.text_input(
+        "Name",
+        key=state.TRAIN_NAME,
+        placeholder="by text and cell type",
+        **KEEP,
+        help="Of the model; with several cell types, each is added to it.",
+    )
+    names, reason = [], why_not(prepared.corpus, models, config)
+    try:
+        names = _names(prepared.corpus.name, name.strip(), models)
+    except RunError as error:
+        reason = page.plain(f"{error}.")
     if reason:
         st.warning(reason)
     else:
@@ -142,14 +155,24 @@ def submit_button(prepared: Prepared, models: Sequence[ModelShape], config: Trai
         disabled=bool(reason),
         key=state.TRAIN_BEGIN,
         on_click=_submit,
-        args=(prepared, models, config),
+        args=(prepared, names, models, config),
     )
 
 
-def _submit(prepared: Prepared, models: Sequence[ModelShape], config: TrainConfig) -> None:
+def _names(corpus: str, wanted: str, models: Sequence[ModelShape]) -> list[str]:
+    """The name of each model: by its corpus, or the one that is wanted. Raises RunError."""
+    if not wanted:
+        return [run_name(corpus, model["rnn_type"]) for model in models]
+    if len(models) == 1:
+        return [safe_name(wanted)]
+    return [safe_name(f"{wanted}-{type_in_name(model['rnn_type'])}") for model in models]
+
+
+def _submit(
+    prepared: Prepared, names: Sequence[str], models: Sequence[ModelShape], config: TrainConfig
+) -> None:
     corpus = prepared.corpus
     text = (prepared.source, corpus.level, prepared.min_count)
-    names = [run_name(corpus.name, model["rnn_type"]) for model in models]
     plans = [
         Plan(name, *text, model, config, corpus.spec)
         for name, model in zip(names, models, strict=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rnnviz.app import navigation, state, train_estimate, training_caches
+from rnnviz.app import navigation, page, state, train_estimate, training_caches
 from rnnviz.data.builtin import BUILT_IN
 from rnnviz.data.source import CorpusError
 from rnnviz.jobs import matched
@@ -29,7 +29,7 @@ def train_all() -> None:
         source = training_caches.source(spec)
         prepared = training_caches.in_tokens(source, level, MIN_COUNT[level], spec)
     except CorpusError as error:
-        st.error(f"{error}.")
+        st.error(page.plain(f"{error}."))
         return
     from rnnviz.training.config import TrainConfig
 

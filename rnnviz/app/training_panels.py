@@ -78,7 +78,7 @@ def _progress(job: Job) -> tuple[float, str]:
     place = max((i for i, p in enumerate(job.progress) if p.run), default=0)
     now = job.progress[place]
     if not now.records:
-        return place / total, f"{now.run or 'The first model'}: first steps …"
+        return place / total, f"{page.plain(now.run) or 'The first model'}: first steps …"
     last, ahead = now.records[-1], total - place - 1
     if minutes := job.plans[place].config.minutes:
         left = 60 * minutes * (1 - last.progress + ahead)
@@ -87,7 +87,7 @@ def _progress(job: Job) -> tuple[float, str]:
     number = f" ({place + 1} of {total})" if total > 1 else ""
     left = round(left)
     return (place + last.progress) / total, (
-        f"{now.run}{number}: {last.progress:.0%}, {left // 60}:{left % 60:02} left, "
+        f"{page.plain(now.run)}{number}: {last.progress:.0%}, {left // 60}:{left % 60:02} left, "
         f"{last.tokens / last.seconds:,.0f} tokens/s on {now.device}, "
         f"loss {last.loss:.3f} nats, perplexity {perplexity_text(last.loss, 1)}"
     )

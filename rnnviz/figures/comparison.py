@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -42,7 +41,7 @@ def curve_figures(infos: Sequence[RunInfo], axis: str, dark: bool) -> list[go.Fi
         for loss, title in LOSSES.items():
             lines = _curve_lines(curves(comparable, axis, loss), dark)
             if lines:
-                title = f"{title} on {html.escape(comparable[0].corpus)}"
+                title = f"{title} on {comparable[0].corpus}"
                 figures.append(training.learning_curves(lines, title, f"training {axis}"))
     return figures
 
@@ -54,7 +53,7 @@ def _curve_lines(drawn: Sequence[Curve], dark: bool) -> list[Line]:
     for curve, name, (color, dash) in zip(drawn, names(infos), styles(infos, dark), strict=True):
         label = f"{name}, {curve.seeds} seeds" if curve.seeds > 1 else name
         band = (curve.low, curve.high) if curve.seeds > 1 else (None, None)
-        lines.append(Line(html.escape(label), color, curve.x, curve.mean, *band, dash))
+        lines.append(Line(label, color, curve.x, curve.mean, *band, dash))
     return lines
 
 
@@ -63,7 +62,7 @@ def same_text_figure(same: SameText, places: Sequence[str], dark: bool) -> go.Fi
     infos = [view.info for view in same.views]
     x = np.arange(1, same.log_p.shape[1] + 1)
     lines = [
-        Line(html.escape(name), color, x, np.exp(log_p), dash=dash)
+        Line(name, color, x, np.exp(log_p), dash=dash)
         for name, (color, dash), log_p in zip(
             names(infos), styles(infos, dark), same.log_p, strict=True
         )
@@ -77,13 +76,13 @@ def next_tokens(lines: Sequence[Line], text: Sequence[str], title: str) -> go.Fi
     Of a long text the first NEXT_TOKENS tokens are shown, with a range slider below.
     """
     figure = go.Figure()
-    is_long = len(text) > NEXT_TOKENS
+    labels, is_long = list(map(style.plain, text)), len(text) > NEXT_TOKENS
     for line in lines:
         figure.add_scatter(
             x=line.x,
             y=line.y,
-            text=text,
-            name=line.label,
+            text=labels,
+            name=style.plain(line.label),
             mode="lines+markers",
             line={"color": line.color, "dash": line.dash, "width": 1.2},
             marker={"size": 4},
@@ -95,7 +94,7 @@ def next_tokens(lines: Sequence[Line], text: Sequence[str], title: str) -> go.Fi
         figure.update_xaxes(range=[0.5, NEXT_TOKENS + 0.5], rangeslider=slider)
     figure.update_yaxes(title_text="probability", range=[-0.03, 1.03])
     figure.update_layout(
-        title_text=title,
+        title_text=style.plain(title),
         height=400 if is_long else 360,
         margin={"l": 60, "r": 10, "t": 90, "b": 50},
         hovermode="x",

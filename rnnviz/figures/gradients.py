@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from rnnviz.analysis.gradient_decay import GradientDecay, truncated
-from rnnviz.figures.style import power_ticks
+from rnnviz.figures.style import plain, power_ticks
 
 H_DASHES = ("solid", "longdash", "dashdot", "longdashdot")  # "dash" is c, "dot" a bound
 
@@ -77,7 +77,7 @@ def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:
         figure.add_scatter(
             x=np.arange(len(values), dtype=np.int32),
             y=values.astype(np.float32),
-            name=line.label,
+            name=plain(line.label),
             mode="lines" if np.isfinite(values).sum() > 1 else "markers",
             line={"color": line.color, "dash": line.dash, "width": 2},
             opacity=line.opacity,
@@ -88,7 +88,7 @@ def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:
     found = np.concatenate([np.zeros(0), *(line.log10[np.isfinite(line.log10)] for line in lines)])
     figure.update_yaxes(title_text=y_title, **power_ticks(found))
     figure.update_layout(
-        title_text=title,
+        title_text=plain(title),
         height=440,
         margin={"l": 70, "r": 10, "t": 40, "b": 50},
         legend={"orientation": "h", "y": -0.2},

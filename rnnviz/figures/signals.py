@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from rnnviz.analysis.text_view import Saturation
-from rnnviz.figures.style import SYMBOLS, log_axis, log_range
+from rnnviz.figures.style import SYMBOLS, log_axis, log_range, plain
 
 GAP = 0.02  # between rows of signals, as a share of the figure's height
 
@@ -29,13 +29,13 @@ def signals(
     # Built as one dict: changing plotly's own subplots axis by axis takes six times as long.
     rows = len(lines)
     layout: dict[str, Any] = {
-        "title": {"text": title},
+        "title": {"text": plain(title)},
         "height": 100 + 72 * rows,
         "margin": {"l": 60, "r": 10, "t": 40, "b": 45},
         "hovermode": "x",
         "hoversubplots": "axis",
     }
-    data = []
+    data, labels = [], list(map(plain, text))
     for row, (name, values) in enumerate(lines.items(), start=1):
         number = str(row) if row > 1 else ""
         values = np.asarray(values, np.float32)
@@ -43,7 +43,7 @@ def signals(
             go.Scatter(
                 x=np.arange(1, len(values) + 1, dtype=np.int32),
                 y=values,
-                text=text,
+                text=labels,
                 mode="lines" if len(values) > 1 else "markers",
                 line={"color": color, "width": 1.4},
                 hovertemplate=f"%{{text}}   <i>{name}</i> = %{{y:.3f}}<extra></extra>",
@@ -97,7 +97,7 @@ def saturation(gate: str, runs: Sequence[tuple[str, str, Saturation]]) -> go.Fig
             x=below.astype(np.float32),
             y=above.astype(np.float32),
             mode="markers",
-            name=label,
+            name=plain(label),
             showlegend=len(runs) > 1,
             marker={"color": color, "size": 6, "opacity": 0.55},
             text=[f"unit {unit}" for unit in range(len(below))],
@@ -130,7 +130,7 @@ def half_lives(runs: Sequence[tuple[str, str, np.ndarray]], title: str) -> go.Fi
             x=np.sqrt(edges[:-1] * edges[1:]),
             y=counts,
             width=np.diff(edges),
-            name=label,
+            name=plain(label),
             marker={"color": color, "opacity": 0.6, "line": {"width": 0}},
             hovertemplate="about %{x:.1f} tokens: %{y} units",
         )
@@ -139,7 +139,7 @@ def half_lives(runs: Sequence[tuple[str, str, np.ndarray]], title: str) -> go.Fi
     figure.update_xaxes(title_text=title_text, **log_axis(*span, "~g"))
     figure.update_yaxes(title_text="units")
     figure.update_layout(
-        title_text=title,
+        title_text=plain(title),
         barmode="overlay",
         height=340,
         margin={"l": 60, "r": 10, "t": 40, "b": 50},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,12 @@ GATE_RANGES = dict.fromkeys(SIGMOIDS, (-0.05, 1.05)) | {
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 MARKERS = dict(zip(DASHES, ("circle", "square", "diamond", "cross", "x"), strict=True))
 _DARK_DIVERGING = ["#7CC4FF", "#3A8BD6", "#1F4F86", "#1A1C24", "#7F2B1E", "#D5573A", "#FFA27A"]
+
+
+def plain(text: str) -> str:
+    """Other people's text for a figure: plotly takes tags and entities in titles, names and hover
+    labels for markup. Of a quote it knows no entity."""
+    return html.escape(text, quote=False)
 
 
 def scale(name: str, stops: int = 33) -> list[list[int]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz.figures.style import MARKERS, log_axis, log_range
+from rnnviz.figures.style import MARKERS, log_axis, log_range, plain
 from rnnviz.nn.perplexity import MAX_NATS, perplexity_text
 
 USUAL_NATS = 12.0  # about ln of the largest vocabulary: the loss of uniform guessing
@@ -49,7 +49,7 @@ def learning(runs: Sequence[Learning], title: str) -> go.Figure:
     figure.add_scatter(x=[None], y=[None], yaxis="y2", showlegend=False, hoverinfo="skip")
     figure.update_xaxes(title_text="training step", showgrid=False)
     figure.update_layout(
-        title_text=title + cut,
+        title_text=plain(title) + cut,
         yaxis={"title_text": "loss, nats a token", "range": [low, high], "fixedrange": True},
         yaxis2={
             **log_axis(np.exp(low), np.exp(high), "~g"),
@@ -80,7 +80,7 @@ def _add_losses(figure: go.Figure, run: Learning) -> None:
             x=x.astype(np.int32),
             y=y.astype(np.float32),
             customdata=[perplexity_text(nats) for nats in y],
-            name=run.label,
+            name=plain(run.label),
             mode=mode,
             line={"color": run.color, "dash": run.dash, "width": 1.4},
             marker={"color": run.color, "symbol": MARKERS[run.dash], "size": size},
@@ -136,13 +136,13 @@ def _over_training(runs: Sequence[tuple], title: str) -> go.Figure:
         figure.add_scatter(
             x=steps,
             y=values,
-            name=label,
+            name=plain(label),
             mode="lines" if len(steps) > 1 else "markers",
             line={"color": color, "width": 1.5, "dash": dash[0] if dash else "solid"},
         )
     figure.update_xaxes(title_text="training step")
     figure.update_layout(
-        title_text=title,
+        title_text=plain(title),
         height=340,
         margin={"l": 70, "r": 10, "t": 40, "b": 50},
         legend={"orientation": "h", "y": -0.25},
@@ -163,7 +163,7 @@ def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> go.Figur
     figure.update_xaxes(title_text=f"{x_title} (log)", showgrid=False, **x_axis)
     figure.update_yaxes(title_text="nats a token (log)", **y_axis)
     figure.update_layout(
-        title_text=title,
+        title_text=plain(title),
         height=380,
         margin={"l": 60, "r": 10, "t": 40, "b": 50},
         hovermode="x unified",
@@ -188,7 +188,7 @@ def _add_curve(figure: go.Figure, line: Line) -> None:
         x=line.x,
         y=line.y,
         error_y=bar,
-        name=line.label,
+        name=plain(line.label),
         mode="lines" if len(line.x) > 1 else "markers",
         line={"color": line.color, "dash": line.dash, "width": 2},
         marker={"color": line.color, "size": 8},

@@ -110,6 +110,7 @@ def _info(raw: Any, path: Path) -> RunInfo:
     _check_model(model)
     check(type(tokens) is list and all(type(token) is str for token in tokens), "vocab")
     check(model["vocab_size"] == len(tokens), "vocab_size")
+    check(not UNPRINTABLE.search(path.name), "the name of the folder")
     "".join((path.name, *tokens)).encode()  # half a UTF-16 pair would break every page and file
     for key in LOSSES:
         check(raw[key] is None or is_number(raw[key]), key)
