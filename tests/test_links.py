@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 from rnnviz import RunInfo, load_run
-from rnnviz.app import navigation
+from rnnviz.app import address, navigation
 from rnnviz.runs import store
 from rnnviz.runs.run import Run
 from tests.test_app import APP, PAGES, TEXT_PAGES, is_fine
@@ -28,6 +28,7 @@ def folder(tmp_path, monkeypatch):
 def linked(page: str, **parameters) -> AppTest:
     """A page as a link opens it."""
     app = AppTest.from_file(APP, default_timeout=60)
+    app.session_state["train_way"] = "paste"  # the built-in text takes seconds to read
     if page:
         app.run()
         app.switch_page(page)
@@ -128,6 +129,26 @@ def test_a_link_that_names_no_model_shows_the_usual_ones(parameters):
     assert is_fine(app)
     assert not app.warning
     assert len(app.session_state["runs"]) == 4
+
+
+def test_back_to_the_first_layer_is_no_dead_end(monkeypatch):
+    app = linked("pages/gates.py", runs=["python-docs-lstm"], text="the lock")
+    before = dict(app.query_params)
+    app.sidebar.selectbox(key="layer").set_value(2).run()
+    assert app.query_params["layer"] == "2"
+    context = address.get_script_run_ctx
+
+    def going_back():
+        found = context()
+        found.is_history_navigation = True
+        return found
+
+    monkeypatch.setattr(address, "get_script_run_ctx", going_back)
+    app.query_params.clear()
+    app.query_params.update(before)
+    app.run()
+    assert app.sidebar.selectbox(key="layer").value == 1
+    assert dict(app.query_params) == before
 
 
 def test_back_is_one_press_on_every_page(server, page):

@@ -66,7 +66,8 @@ def read(known: Collection[str], also: Sequence[Field]) -> None:
         _take_runs(known, [name for name in dict.fromkeys(address["runs"]) if name])
     if "text" in address:
         session[state.TEXT] = address["text"][0]
-    layer = address.get("layer", [""])[0]
+    first = "1" if went_back and "text" in address else ""  # the first layer is not written
+    layer = address.get("layer", [first])[0]
     if layer.isdecimal() and len(layer) < 4:
         session[state.LAYER] = int(layer)
     for field in also:

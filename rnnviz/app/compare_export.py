@@ -99,7 +99,7 @@ def figures(
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, figure in enumerate(found, start=1):
             title = html.unescape(figure.layout.title.text)
-            name = re.sub(r"\W+", "-", title).strip("-").lower()
+            name = re.sub(r"\W+", "-", title).strip("-").lower()[:60]
             archive.writestr(f"{number}-{name}.html", figure.to_html())
     return file.getvalue()
 
