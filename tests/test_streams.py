@@ -90,7 +90,9 @@ def pipe(buffered: bool) -> io.TextIOWrapper:
 
 
 @pytest.mark.parametrize("buffered", [True, False])
-@pytest.mark.parametrize("command", [["runs"], ["--help"], ["sample", "made", "--tokens", "9"]])
+@pytest.mark.parametrize(
+    "command", [["runs"], ["--help"], ["sample", "made", "--tokens", "9", "--seed", "1"]]
+)
 def test_a_reader_that_ends_early_costs_no_word(monkeypatch, capsys, buffered, command):
     for name in ("made", "zzz"):
         save_run(some_run(name), "runs")
@@ -98,7 +100,7 @@ def test_a_reader_that_ends_early_costs_no_word(monkeypatch, capsys, buffered, c
     monkeypatch.setattr(sys, "stdout", stream)
     assert call(*command) == 0
     stream.close()  # what Python does at its exit
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "seed 1\n" * (command[0] == "sample")
 
 
 def test_a_reader_that_ends_early_costs_no_training(monkeypatch):

@@ -177,7 +177,8 @@ def _pick_origin() -> tuple[str | None, dict[str, bytes], dict[str, Any]]:
     files = []
     if corpus == OWN_TEXTS:
         label = "train.txt, valid.txt and test.txt"
-        files = st.file_uploader(label, "txt", True, max_upload_size=MAX_UPLOAD)
+        types = ["txt", "tokens", "raw"]
+        files = st.file_uploader(label, types, True, max_upload_size=MAX_UPLOAD)
     rnn_type = st.segmented_control(
         "Nonlinearity, of an RNN whose file does not say",
         ALIKE,

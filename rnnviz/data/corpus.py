@@ -56,8 +56,7 @@ def read(spec: str) -> Source:
     if spec in BUILT_IN:
         return BUILT_IN[spec].make()
     try:
-        path = Path(spec)
-        path = path if path.exists() else path.expanduser()  # a name may begin with ~
+        path = _path(spec)
         is_folder, is_file = path.is_dir(), path.is_file()
     except (RuntimeError, OSError) as error:  # ~somebody without a home, a name too long
         raise CorpusError(f"{spec[:80]} cannot be looked up: {error}"[:300]) from None
@@ -100,7 +99,13 @@ def load_corpus(spec: str | Path, level: str = "char", min_count: int = 1) -> Co
 
 def whole_spec(spec: str) -> str:
     """The argument of `load_corpus` that means the same text from any folder."""
-    return spec if spec in BUILT_IN else str(Path(spec).expanduser().resolve())
+    return spec if spec in BUILT_IN else str(_path(spec).resolve())
+
+
+def _path(spec: str) -> Path:
+    """A path that may begin with the user's home, `~`, or with a name that does."""
+    path = Path(spec)
+    return path if path.exists() else path.expanduser()
 
 
 def make_corpus(source: Source, level: str = "char", min_count: int = 1, spec: str = "") -> Corpus:
