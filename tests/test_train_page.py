@@ -17,6 +17,7 @@ from rnnviz.jobs.plan import Plan
 from tests.conftest import PATIENCE
 from tests.test_app import is_fine, opened
 from tests.test_background import LINE, wait
+from tests.test_browser import check_first_page
 
 PAGE = "pages/train.py"
 
@@ -213,6 +214,8 @@ def upload(page: Page, name: str, raw: bytes) -> None:
 
 def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server, page, browser):
     open_train(page, fresh_server.url)
+    expect(page.locator("h1")).to_have_text("Train")
+    check_first_page(fresh_server, page)
     page.get_by_role("radio", name="Paste a text").click()
     text = LINE.replace("\n", " ")  # a driven browser types lines, which takes twenty seconds
     page.get_by_label("Your text").fill(text * 800)
@@ -250,7 +253,7 @@ def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server
         ("Latin.txt", "müde Straße ".encode("latin-1") * 500, "Latin.txt is not UTF-8"),
         ("bomb.txt", b"PK\x03\x04" + b"\0" * 5000, "NUL bytes"),
         ("<img src=x onerror=alert(1)>.txt", b"PK\x03\x04\xff", "<img src=x onerror=alert(1)>.txt"),
-        ("line.txt", b"abcd efgh " * 1_990_000, "characters to train on"),
+        ("line.txt", b"abcd efgh " * 400_000, "characters to train on"),
     ],
 )
 def test_odd_files_are_refused_in_a_sentence_or_taken(server, page, name, raw, sentence):
