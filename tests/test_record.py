@@ -10,8 +10,11 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.utils import prune
+from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import register_parametrization
 
 from rnnviz import Trace, Untraced, record, trace
+from rnnviz.analysis import recording
 
 CELLS = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN}
 
@@ -127,6 +130,24 @@ class OutputAlone(nn.GRU):
         return super().forward(input, hx)[0]
 
 
+class OtherNames(nn.GRU):
+    def forward(self, features, memory=None):
+        return super().forward(features, memory)
+
+
+class DropWeights(nn.Module):
+    """Other weights at each call (Merity et al. 2018)."""
+
+    def forward(self, weight):
+        return nn.functional.dropout(weight, 0.5, self.training)
+
+
+def weight_dropout():
+    rnn = nn.LSTM(3, 4)
+    register_parametrization(rnn, "weight_hh_l0", DropWeights())
+    return rnn
+
+
 class Residual(nn.GRU):
     """Something else than a GRU with its weights."""
 
@@ -166,12 +187,24 @@ X = torch.linspace(-1, 1, 30).view(5, 2, 3)
 ODD = {
     "output alone": (lambda: OutputAlone(3, 4), (X,), None),
     "dropout": (lambda: nn.LSTM(3, 4, 2, dropout=0.5), (X,), None),
+    "other names": (lambda: OtherNames(3, 4), (X,), None),
+    "weight dropout": (weight_dropout, (X,), None),
+    "spectral norm": (lambda: spectral_norm(nn.GRU(3, 4), "weight_hh_l0"), (X,), None),
+    "cell with spectral norm": (
+        lambda: spectral_norm(nn.GRUCell(3, 4), "weight_hh"),
+        (X[0],),
+        None,
+    ),
     "no batch": (lambda: nn.LSTM(3, 4), (X[:, 0],), None),
     "batch of 0": (lambda: nn.LSTM(3, 4), (X[:, :0],), "no steps"),
-    "something else": (lambda: Residual(3, 4), (X,), "Residual gives something else"),
+    "something else": (
+        lambda: Residual(3, 4),
+        (X,),
+        "Residual gives something else than torch's own GRU",
+    ),
     "last step": (lambda: LastStep(3, 4), (X,), "cannot be compared"),
-    "ids": (OfIds, (torch.tensor([1, 2, 4]),), "x must be"),
-    "lengths": (lambda: Sentences(3, 4), (X, torch.tensor([5, 2])), "state must be"),
+    "ids": (OfIds, (torch.tensor([1, 2, 4]),), "OfIds has a forward of its own: x must be"),
+    "lengths": (lambda: Sentences(3, 4), (X, torch.tensor([5, 2])), "of its own: state must be"),
     "scripted": (lambda: torch.jit.script(nn.Sequential(nn.GRU(3, 4))), (X,), "script"),
     "jit trace": (lambda: torch.jit.trace(nn.LSTM(3, 4), (X,)), (X,), "scripted"),
     "quantized": (quantized, (X,), "quantized"),
@@ -348,7 +381,7 @@ def old_weight_norm():
 
 
 def parametrized():
-    rnn = nn.utils.parametrizations.spectral_norm(nn.LSTM(3, 4).double(), "weight_hh_l0")
+    rnn = spectral_norm(nn.LSTM(3, 4).double(), "weight_hh_l0")
     with torch.no_grad():
         rnn.parametrizations.weight_hh_l0.original.mul_(3)
     return rnn
@@ -468,3 +501,43 @@ def test_a_call_is_as_outside_in_every_mode_of_torch(how):
             with getattr(torch, how)():
                 assert not rnn(X)[0].requires_grad
     assert traces[""][0].residual < 1e-6
+
+
+def run_cell(cell, x, state=None):
+    for step in x:
+        state = cell(step, state)
+
+
+def test_a_cell_whose_weights_change_from_call_to_call_is_untraced():
+    torch.manual_seed(0)
+    cell = nn.GRUCell(3, 40)
+    register_parametrization(cell, "weight_hh", DropWeights())
+    with pytest.warns(UserWarning, match="not traced"), record(cell) as traces:
+        run_cell(cell, X.repeat(4, 1, 1) * 5)
+    assert "GRUCell gives something else" in traces[""][0].reason
+
+
+def test_random_numbers_of_other_threads_are_their_own():
+    """They share one generator: to put it back after a trace would repeat their numbers."""
+    rnn, seen = nn.LSTM(3, 4), []
+    true = recording.trace_layers
+
+    def beside(*args, **options):
+        thread = threading.Thread(target=lambda: seen.append(torch.rand(())))
+        thread.start()
+        thread.join()
+        return true(*args, **options)
+
+    with pytest.MonkeyPatch.context() as patched, record(rnn):
+        patched.setattr(recording, "trace_layers", beside)
+        rnn(X)
+        rnn(X)
+    assert seen[0] != seen[1]
+
+
+def test_a_default_device_of_torch_changes_no_trace():
+    rnn = nn.LSTM(3, 4)
+    packed = nn.utils.rnn.pack_sequence([X[:, 0], X[:2, 1]])
+    with torch.device("meta"):
+        seen = trace(rnn, packed)
+    assert seen.residual < 1e-6

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from rnnviz.analysis.rnn_modules import NO_VALUES, State, base_of, check_input
+from rnnviz.analysis.rnn_modules import NO_VALUES, State, base_of, check_input, eval_copy
 from rnnviz.analysis.traces import Trace
 from rnnviz.analysis.tracing import trace_layers
 from rnnviz.nn.model import as_hidden
@@ -82,6 +82,9 @@ class CellLoop:
 
 
 def _weights(cell: nn.RNNCellBase) -> dict[str, Tensor]:
+    """Weights by name, read in eval mode: in training mode, to read a parametrized one may change
+    it (spectral_norm)."""
+    cell = eval_copy(cell)
     return {name: getattr(cell, name) for name in WEIGHTS if getattr(cell, name) is not None}
 
 

@@ -39,9 +39,10 @@ class Packing:
             return state
         return state.index_select(1, self.sorted_indices)
 
-    def at_length(self, states: Tensor) -> Tensor:
-        """Of states (T+1,B,H) those at each row's own length, (B,H)."""
-        return states[self.lengths, torch.arange(len(self.lengths))]
+    @property
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """Where each row's own end is in states (T+1,B,H)."""
+        return self.lengths, torch.arange(len(self.lengths), device=self.lengths.device)
 
     def places(self, device: torch.device) -> Tensor:
         """Which places of (T,B) are steps of a row, not padding."""

@@ -16,13 +16,14 @@ from torch.nn.utils.rnn import PackedSequence
 from rnnviz.analysis.cell_loops import CellLoop
 from rnnviz.analysis.rnn_modules import (
     State,
+    base_of,
     check_input,
     compiled_modules,
     drops_units,
-    eval_copy,
     input_and_state,
     is_recurrent,
     overrides_forward,
+    plain_copy,
     uncompiled,
     why_unseen,
 )
@@ -30,7 +31,7 @@ from rnnviz.analysis.traces import Trace
 from rnnviz.analysis.tracing import trace_layers
 
 DROPPED = "units were dropped between layers in training mode; the trace is that of eval mode"
-OTHER = 0.05  # a forward of a subclass that differs by more computes something else
+OTHER = 0.05  # what differs by more was computed in another way
 NONE_FOUND = "the model has no LSTM, GRU, RNN or cell of torch.nn whose calls can be seen"
 
 
@@ -114,7 +115,7 @@ class _Recorder:
         with self._safely(module):
             if torch.jit.is_tracing() or _is_captured():
                 raise ValueError("the call is itself recorded, by torch.jit or a CUDA graph")
-            x, state = input_and_state(args, kwargs)
+            x, state = input_and_state(module, args, kwargs)
             if isinstance(module, nn.RNNBase):
                 self._leave(module, _faithful(module, _call(module, x, state, output)))
             else:
@@ -136,11 +137,9 @@ class _Recorder:
 
     @contextmanager
     def _safely(self, module: nn.Module) -> Generator[None]:
-        """Whatever is wrong leaves an Untraced; random states are left as they were."""
-        devices = {p.device for p in module.parameters() if p.device.type == "cuda"}
+        """Whatever is wrong leaves an Untraced."""
         try:
-            with torch.random.fork_rng(devices=list(devices)):
-                yield
+            yield
         except Exception as error:  # of a model that may be anything
             text = " ".join(str(error).split())[:300]
             kind = "" if isinstance(error, ValueError) and text else f"{type(error).__name__}: "
@@ -162,13 +161,18 @@ def _is_captured() -> bool:
 def _call(rnn: nn.RNNBase, x: Any, state: State, output: Any) -> Trace:
     """The trace of one call. Autocast gives inputs of another dtype; the trace has that of the
     weights. Raises ValueError."""
-    module = eval_copy(rnn)
-    dtype = module.all_weights[0][0].dtype
+    used = [weight for weight in rnn._flat_weights if weight is not None]  # by this call
+    plain, dtype = plain_copy(rnn, used), used[0].dtype
     x, state = _cast(x, dtype), _cast(state, dtype)
-    check_input(module, x, state)
+    try:
+        check_input(plain, x, state)
+    except ValueError as error:
+        if not overrides_forward(rnn):
+            raise
+        raise ValueError(f"{type(rnn).__name__} has a forward of its own: {error}") from None
     if drops_units(rnn):
-        return trace_layers(module, x, state, note=DROPPED)
-    return trace_layers(module, x, state, output)
+        return trace_layers(plain, x, state, note=DROPPED)
+    return trace_layers(plain, x, state, output)
 
 
 def _cast(given: Any, dtype: torch.dtype) -> Any:
@@ -181,10 +185,11 @@ def _cast(given: Any, dtype: torch.dtype) -> Any:
 
 
 def _faithful(module: nn.Module, seen: Trace) -> Trace | Untraced:
-    """The trace, unless a subclass with a forward of its own gave something else."""
-    if overrides_forward(module) and seen.residual > OTHER:
+    """The trace, unless a cell, or a subclass with a forward of its own, gave something else."""
+    has_own_way = overrides_forward(module) or isinstance(module, nn.RNNCellBase)
+    if has_own_way and seen.residual > OTHER:
         return Untraced(
-            f"the forward of {type(module).__name__} gives something else than torch's own "
-            f"(they differ by {seen.residual:.1g})"
+            f"{type(module).__name__} gives something else than torch's own "
+            f"{base_of(module).__name__} with its weights (they differ by {seen.residual:.1g})"
         )
     return seen

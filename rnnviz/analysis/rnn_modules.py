@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -83,10 +84,28 @@ def eval_copy(module: nn.Module) -> Any:
     return copy
 
 
-def input_and_state(args: tuple, kwargs: dict[str, Any]) -> tuple[Any, State]:
-    """Input and state among the arguments of a module's forward, by place or by name."""
-    given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
-    return given.get("input"), given.get("hx")
+def plain_copy(rnn: nn.RNNBase, weights: Sequence[Tensor]) -> nn.RNNBase:
+    """A module of torch's own class in eval mode, with these weights in the order of its own: no
+    hooks, no parametrizations, no forward of a subclass."""
+    base = base_of(rnn)
+    plain = base.__new__(base)
+    plain.__dict__ = {
+        **{name: value for name, value in vars(rnn).items() if name != "forward"},
+        **{name: {} for name in ("_parameters", "_buffers", "_modules")},
+        **dict(zip(rnn._flat_weights_names, weights, strict=True)),
+        "_flat_weights": list(weights),
+        "_flat_weight_refs": [None] * len(weights),  # which do not tell of changed weights
+        "training": False,
+    }
+    return plain
+
+
+def input_and_state(module: nn.Module, args: tuple, kwargs: dict) -> tuple[Any, State]:
+    """Input and state among the arguments of a module's forward, by place or by name: the first
+    two, whatever a subclass calls them."""
+    first, second, *_ = (*inspect.signature(module.forward).parameters, "hx", "")
+    given = dict(zip((first, second), args, strict=False)) | kwargs
+    return given.get(first), given.get(second)
 
 
 def after_pre_hooks(module: nn.RNNBase, x: Any, state: State) -> tuple[Any, State]:
@@ -101,7 +120,7 @@ def after_pre_hooks(module: nn.RNNBase, x: Any, state: State) -> tuple[Any, Stat
             changed = hook(module, args)
             if changed is not None:
                 args = changed if isinstance(changed, tuple) else (changed,)
-    return input_and_state(args, kwargs)
+    return input_and_state(module, args, kwargs)
 
 
 def check_input(rnn: nn.RNNBase, x: Tensor | PackedSequence, state: State) -> None:

@@ -19,11 +19,11 @@ from rnnviz.analysis.packing import Packing
 from rnnviz.analysis.rnn_modules import (
     State,
     after_pre_hooks,
-    base_of,
     check_input,
     drops_units,
     eval_copy,
     overrides_forward,
+    plain_copy,
 )
 from rnnviz.analysis.traces import LayerTrace, Trace
 from rnnviz.nn import cells
@@ -61,16 +61,17 @@ def trace(rnn: nn.RNNBase, x: Tensor | PackedSequence, state: State = None) -> T
     module, received = eval_copy(rnn), None
     with torch.no_grad(), full_float32():
         x, state = after_pre_hooks(module, x, state)
-        check_input(module, x, state)
+        plain = plain_copy(module, [getattr(module, name) for name in module._flat_weights_names])
+        check_input(plain, x, state)
         if overrides_forward(module):
             received = module.forward(x, state)
-    return trace_layers(module, x, state, received)
+    return trace_layers(plain, x, state, received)
 
 
 def trace_layers(
     rnn: nn.RNNBase, x: Tensor | PackedSequence, state: State, received: Any = None, note: str = ""
 ) -> Trace:
-    """The trace of a module in eval mode, given an input and state that `check_input` passes.
+    """The trace of a `plain_copy`, given an input and state that `check_input` passes.
 
     The residual includes the difference to `received`, what the module gave by its own forward:
     output and last states, or the output alone. Raises ValueError if that has other shapes.
@@ -79,8 +80,7 @@ def trace_layers(
     packing = Packing.of(x) if isinstance(x, PackedSequence) else None
     device = x.data.device.type
     with torch.no_grad(), full_float32(), torch.autocast(device, enabled=False):
-        # `forward` of the base class runs no hooks, so `record` does not see this run.
-        own, last = base_of(rnn).forward(rnn, x, state)
+        own, last = rnn.forward(x, state)
         gaps = [] if received is None else _gaps_to(received, own, last)
         lasts, firsts = _states(last), _states(state)
         if state is None:
@@ -189,7 +189,7 @@ def _with_first(h_out: Tensor, first: Tensor, reverse: bool, packing: Packing | 
     h = torch.cat([h_out, first[None]])
     if packing is not None:
         h[-1] = torch.nan
-        h[packing.lengths, torch.arange(first.shape[0])] = first
+        h[packing.ends] = first
     return h
 
 
@@ -232,7 +232,7 @@ def _end(states: Tensor, reverse: bool, packing: Packing | None) -> Tensor:
     """The last state of each row (B,H), given all (T+1,B,H)."""
     if reverse:
         return states[0]
-    return states[-1] if packing is None else packing.at_length(states)
+    return states[-1] if packing is None else states[packing.ends]
 
 
 def _gaps_to(received: Any, own: Tensor | PackedSequence, last: Any) -> list[Tensor]:
