@@ -1,16 +1,19 @@
 """What only a real browser shows."""
 
 import contextlib
+import math
 import re
 import shutil
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, TimeoutError, expect
 
 from rnnviz import list_runs, load_run, trace_model
 from rnnviz._paths import SHIPPED_RUNS
+from rnnviz.figures import style
 from tests.conftest import Server
 
 PAGES = {
@@ -194,6 +197,31 @@ def test_a_click_on_a_state_shows_the_arithmetic_of_that_step(server, page):
         number, _, power = last.replace("}", "").partition(r"\cdot 10^{")
         shown = float(number) * 10.0 ** int(power or 0)
         assert shown == pytest.approx(states[token - 1, 0, unit].item(), rel=6e-3)
+
+
+def test_c_has_the_colour_of_its_tanh_and_is_told_to_three_digits(server, page):
+    text = "Aabc?A"
+    open_page(page, f"{server.url}/states?runs=recall-lstm&text={quote(text)}")
+    expect(page.locator(".scale em").last).to_have_text("tanh(c) h")
+    expect(page.locator("figcaption").first).to_contain_text("colour: tanh(c)")
+    run = load_run("recall-lstm")
+    layer = trace_model(run.model, run.ids(text)).layers[0]
+    area, stops = page.locator(".area").first, np.array(style.scale("diverging"))
+    read = "(c, at) => [...c.getContext('2d').getImageData(...at, 1, 1).data].slice(0, 3)"
+    for x, y in ((0.1, 0.02), (0.4, 0.3), (0.9, 0.6)):
+        box = area.bounding_box()
+        area.hover(position={"x": x * box["width"], "y": y * box["height"]})
+        tip = page.locator(".tip:visible").inner_text()
+        unit, token = (int(re.search(rf"{what} (\d+)", tip)[1]) for what in ("unit", "token"))
+        values = {name: states[token - 1, 0, unit] for name, states in layer.states_out.items()}
+        for name, value in values.items():
+            shown = re.search(rf"{name} = (\S+)", tip)[1].replace("\u2212", "-")
+            assert float(shown) == pytest.approx(float(f"{value:.3g}"), rel=1e-9), name
+        at = [int(x * len(text)), int(y * 64)]
+        place = (math.tanh(values["c"]) + 1) / 2 * (len(stops) - 1)
+        wanted = [np.interp(place, range(len(stops)), stops[:, k]) for k in range(3)]
+        painted = page.locator(".area canvas").first.evaluate(read, at)
+        assert painted == pytest.approx(wanted, abs=6)
 
 
 def test_the_coloured_text_and_the_heatmaps_share_one_cursor(server, page):

@@ -9,7 +9,7 @@ from hypothesis import settings as cases
 from hypothesis import strategies as st
 
 from rnnviz.analysis.text_view import ORDERS, unit_order
-from rnnviz.figures.heatmap_message import Model, Panel, Text, pack, quantize
+from rnnviz.figures.heatmap_message import SMALLEST, Model, Panel, Text, pack, quantize
 
 
 def unpack(message: bytes) -> tuple[dict, list[list[np.ndarray]]]:
@@ -17,16 +17,21 @@ def unpack(message: bytes) -> tuple[dict, list[list[np.ndarray]]]:
     length = int.from_bytes(message[:4], "little")
     header = json.loads(message[4 : 4 + length].decode("utf-8"))
     body = message[4 + length :]
-    words = [body[i] + 256 * body[i + 1] for i in range(0, len(body), 2)]
+    count = len(body) // 3
+    assert len(body) == 3 * count
+    codes = [body[i] + 256 * body[i + 1] for i in range(0, 2 * count, 2)]
+    codes = [code + fraction / 256 for code, fraction in zip(codes, body[2 * count :], strict=True)]
     panels = []
     for model in header["models"]:
         steps, units = len(header["texts"][model["text"]]["tokens"]), len(model["units"])
         panels.append([])
         for panel in model["panels"]:
-            cells = words[panel["offset"] : panel["offset"] + steps * units]
-            values = panel["lo"] + (panel["hi"] - panel["lo"]) * np.array(cells) / 65535
+            cells = np.array(codes[panel["offset"] : panel["offset"] + steps * units])
+            values = panel["from"] + (panel["to"] - panel["from"]) * cells / 65535
+            if panel["smallest"]:
+                values = panel["smallest"] * np.sinh(values)
             panels[-1].append(values.reshape(units, steps))
-    assert sum(p.size for model in panels for p in model) == len(words)
+    assert sum(p.size for model in panels for p in model) == count
     return header, panels
 
 
@@ -61,9 +66,9 @@ def test_a_message_decodes_to_the_values_in_the_order_of_the_units(data):
         assert got["units"] == model.units.tolist()
         for panel, described, values in zip(model.panels, got["panels"], panels, strict=True):
             assert (described["symbol"], described["scale"]) == (panel.symbol, panel.scale)
-            step = (panel.hi - panel.lo) / 65535 + 1e-7 * max(abs(panel.lo), abs(panel.hi))
             for row, unit in enumerate(model.units):
-                assert np.abs(values[row] - panel.values[:, unit]).max(initial=0) <= step
+                wanted = panel.values[:, unit]
+                np.testing.assert_allclose(values[row], wanted, rtol=2e-5, atol=SMALLEST)
 
 
 @pytest.mark.parametrize(
@@ -99,11 +104,9 @@ def test_a_log_scale_tells_small_norms_and_leaves_zeros_out():
     values = np.array([[-2.0], [-9.5], [-30.0], [-99.0], [-np.inf]])
     panel = Panel("d", values, "log", -8.0, -2.0)
     model = Model("m", "t", "#000000", "", 0, np.arange(1), [panel])
-    header, _ = unpack(message := pack([some_text(5)], [model]))
-    codes = np.frombuffer(message[-10:], "<u2")
-    (told,) = header["models"][0]["panels"]
-    decoded = told["from"] + (told["to"] - told["from"]) * codes / 65535
-    np.testing.assert_allclose(decoded[:3], [-2.0, -9.5, -30.0], atol=1e-3)
+    _, [[decoded]] = unpack(message := pack([some_text(5)], [model]))
+    codes = np.frombuffer(message[-15:-5], "<u2")
+    np.testing.assert_allclose(decoded[0, :3], [-2.0, -9.5, -30.0], atol=1e-5)
     assert (codes[:3] > 0).all()
     assert (codes[3:] == 0).all()
 
@@ -116,8 +119,22 @@ def test_nan_is_refused():
 
 def test_values_outside_the_limits_are_cut_off_at_the_ends():
     values = np.array([-9.0, 0.0, 0.5, 1.0, 9.0, np.inf, -np.inf])
-    assert quantize(values, 0.0, 1.0).tolist() == [0, 0, 32768, 65535, 65535, 65535, 0]
-    assert quantize(np.zeros(2), 0.0, 0.0).tolist() == [0, 0]
+    codes, fractions = quantize(values, 0.0, 1.0)
+    assert codes.tolist() == [0, 0, 32767, 65535, 65535, 65535, 0]
+    assert fractions.tolist() == [0, 0, 128, 0, 0, 0, 0]
+    assert quantize(np.zeros(2), 0.0, 0.0)[0].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("largest", [1.0, 50.0, 1e30])
+def test_values_of_any_size_are_told_to_three_digits_beside_one_large_value(largest):
+    values = np.array([largest, 0.119, -0.0412, 2.17e-4, -3.5e-6, 0.0])
+    panel = Panel("c", values[:, None], "diverging", -1.0, 1.0, by_tanh=True)
+    header, [[decoded]] = unpack(
+        pack([some_text(6)], [Model("m", "t", "#000000", "", 0, np.arange(1), [panel])])
+    )
+    assert [f"{v:.3g}" for v in decoded[0, 1:5]] == ["0.119", "-0.0412", "0.000217", "-3.5e-06"]
+    np.testing.assert_allclose(decoded[0], values, rtol=1e-4, atol=SMALLEST)
+    assert header["models"][0]["panels"][0]["by_tanh"]
 
 
 @cases(max_examples=60)

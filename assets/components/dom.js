@@ -106,3 +106,10 @@ export const clamp = (n, count) => Math.max(0, Math.min(count - 1, n));
 
 // A number's text with a true minus sign
 export const minus = (text) => text.replace("-", "−");
+
+// A number to be read: three significant digits, as in the equations (figures/equations.py)
+export function digits(value) {
+  const size = Math.abs(value);
+  if (size && size < 1e-4) return minus(value.toExponential(2));
+  return minus(size >= 999.5 ? value.toFixed(0) : value ? value.toPrecision(3) : "0");
+}

@@ -7,8 +7,11 @@ const luminance = ([r, g, b]) => 0.3 * r + 0.59 * g + 0.11 * b;
 
 export const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
 
-// A value from its uint16 code
-export const valueAt = ({ from, to }, code) => from + ((to - from) * code) / 65535;
+// A value from its code: see rnnviz/figures/heatmap_message.py
+export function valueAt({ from, to, smallest }, code) {
+  const level = from + ((to - from) * code) / 65535;
+  return smallest ? smallest * Math.sinh(level) : level;
+}
 
 // Whether the theme's background is dark. A canvas understands every way to write a colour.
 function isDark(root) {
@@ -34,8 +37,9 @@ function interpolate(stops) {
   });
 }
 
-function colorOf(value, { lo, hi }, table) {
-  return table[clamp(Math.round((255 * (value - lo)) / (hi - lo)), 256)];
+function colorOf(value, { lo, hi, by_tanh: byTanh }, table) {
+  const coloured = byTanh ? Math.tanh(value) : value;
+  return table[clamp(Math.round((255 * (coloured - lo)) / (hi - lo)), 256)];
 }
 
 // Colour a token by its value, its letters white or black, whichever is easier to read

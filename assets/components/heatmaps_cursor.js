@@ -1,7 +1,7 @@
 // The cursor of heatmaps: a place in the raw text, which every text and heatmap marks at its own
 // token, and perhaps a row and panel of one model. A tip beside it says what is there.
 
-import { announce, element, floatBeside, minus, speak } from "./dom.js";
+import { announce, digits, element, floatBeside, speak } from "./dom.js";
 import { tintByLoss, valueAt } from "./heatmaps_colors.js";
 
 export const NO_CELL = { model: null, row: null, panel: null };
@@ -123,7 +123,7 @@ function describe(at, view) {
   const model = view.models[at.model];
   if (model) return [first, rowLine(model, at.row, text), ...valueLines(model, at, i, text, view)];
   const value = text.values?.[i] ?? null;
-  return value === null ? [first] : [first, element("div", "", `value ${number(text, value)}`)];
+  return value === null ? [first] : [first, element("div", "", `value ${digits(value)}`)];
 }
 
 function rowLine(model, row, text) {
@@ -135,7 +135,8 @@ function rowLine(model, row, text) {
 // The value of each panel of a model in one cell
 function valueLines(model, { row, panel: under }, i, text, view) {
   return model.panels.map((panel, p) => {
-    const code = view.values[panel.offset + row * text.tokens.length + i];
+    const cell = panel.offset + row * text.tokens.length + i;
+    const code = view.values[cell] + view.fractions[cell] / 256;
     const line = element("div", p === under ? "value here" : "value");
     line.append(element("em", "", panel.symbol));
     const nothing = panel.scale === "log" && !code;
@@ -145,8 +146,4 @@ function valueLines(model, { row, panel: under }, i, text, view) {
   });
 }
 
-function number({ scale, lo, hi }, value) {
-  if (scale === "log") return minus((10 ** value).toExponential(2));
-  const digits = [2, 20, 200].findIndex((range) => hi - lo <= range);
-  return minus(value.toFixed(digits < 0 ? 0 : 3 - digits));
-}
+const number = ({ scale }, value) => digits(scale === "log" ? 10 ** value : value);

@@ -33,11 +33,11 @@ function legendOf(view) {
   const found = new Map();
   const coloured = view.texts.filter((text) => text.values);
   const panels = view.models.flatMap((model) => model.panels);
-  for (const { scale, lo, hi, symbol } of [...coloured, ...panels]) {
+  for (const { scale, lo, hi, symbol, by_tanh: byTanh } of [...coloured, ...panels]) {
     if (!found.has(scale)) found.set(scale, { lo, hi, mixed: false, symbols: new Set() });
     const entry = found.get(scale);
     entry.mixed ||= lo !== entry.lo || hi !== entry.hi;
-    if (symbol) entry.symbols.add(symbol);
+    if (symbol) entry.symbols.add(byTanh ? `tanh(${symbol})` : symbol);
   }
   return found;
 }
@@ -108,7 +108,9 @@ function panelBlock(panel, model, view, table, withRange) {
   const caption = element("figcaption");
   caption.append(element("em", "", panel.symbol), element("span", "name", panel.name));
   const range = `${end(panel.scale, panel.lo)} … ${end(panel.scale, panel.hi)}`;
-  if (withRange) caption.append(element("span", "range", range));
+  const coloured = panel.by_tanh ? `colour: tanh(${panel.symbol})` : "";
+  const note = [coloured, withRange ? range : ""].filter(Boolean).join(", ");
+  if (note) caption.append(element("span", "range", note));
   const area = element("div", "area");
   const [column, row, chosen] = ["column", "row", "chosen"].map((name) => hidden("div", name));
   const canvas = paintedCanvas(panel, tokens.length, units.length, view.values, table);

@@ -6,6 +6,7 @@
 import {
   clamp,
   cleanUp,
+  digits,
   element,
   floatBeside,
   hasModifier,
@@ -19,7 +20,7 @@ import {
   spokenLine,
   told,
 } from "./dom.js";
-import { arithmetic, barChart, entropyChart, percent } from "./sampler_charts.js";
+import { arithmetic, barChart, entropyChart, shareText } from "./sampler_charts.js";
 import { FULL_SURPRISE, shadeHighlights, Version, visible } from "./sampler_text.js";
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -126,7 +127,7 @@ function card(model, fork, m, shades) {
     for (const version of versions) version.show(row);
     bars.show(row);
     sums.show(row, temperature);
-    note.textContent = `next token: entropy ${model.next_entropy[row].toFixed(2)} nats`;
+    note.textContent = `next token: entropy ${digits(model.next_entropy[row])} nats`;
   };
   return { block, versions, show };
 }
@@ -181,7 +182,7 @@ function describe({ version, place }, row, temperature) {
   const first = element("div", "", `token ${place + 1 + before} of ${model.count + before}: `);
   first.append(element("bdi", "quoted", visible(model.tokens[id])));
   const surprise = model.surprise[at];
-  const own = `surprise ${surprise.toFixed(2)} nats (p = ${percent(Math.exp(-surprise))} at T = 1)`;
+  const own = `surprise ${digits(surprise)} nats (p = ${digits(100 * Math.exp(-surprise))}% at T = 1)`;
   const rank = `rank ${model.rank[at]} of ${model.tokens.length}`;
   const more = likeliestLines(version, row, place, temperature);
   return [first, element("div", "", own), element("div", "", rank), ...more];
@@ -203,7 +204,7 @@ function likeliestLines(version, row, place, temperature) {
 }
 
 function tokenAndShare({ model }, id, share) {
-  return [element("bdi", "quoted", visible(model.tokens[id])), percent(share)];
+  return [element("bdi", "quoted", visible(model.tokens[id])), shareText(share)];
 }
 
 // The panel in which another token is chosen. Where the message lacks the likeliest tokens the

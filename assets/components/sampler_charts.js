@@ -1,19 +1,20 @@
 // What follows the temperature beside the texts: the bars of the next token, their arithmetic, and
 // the curves of the entropy. Each chart is its `block` and a `show` for a row of temperatures.
 
-import { element, minus } from "./dom.js";
+import { digits, element } from "./dom.js";
 import { visible } from "./sampler_text.js";
 
-export function percent(share) {
+// As short as it can be, above a bar
+function percent(share) {
   if (share === 0 || share === 1) return `${100 * share}%`;
   if (share < 0.0001) return "≈0%";
   return `${(100 * share).toFixed(share < 0.001 ? 2 : share < 0.1 ? 1 : 0)}%`;
 }
 
-function digits(value) {
-  const size = Math.abs(value);
-  const isLong = size && (size < 1e-3 || size >= 1e5);
-  return minus(isLong ? value.toExponential(1) : value.toFixed(3));
+// A share to be read: three significant digits, as far as its steps of 1/65535 allow
+export function shareText(share) {
+  if (share === 0 || share >= 0.01) return `${digits(100 * share)}%`;
+  return share < 0.0001 ? "<0.01%" : `${(100 * share).toFixed(2)}%`;
 }
 
 // Bars
@@ -99,7 +100,7 @@ function softmaxSteps(model, n, row, temperature) {
   const scaled = temperature
     ? [logit / temperature, Math.exp((logit - model.logits[0]) / temperature)].map(digits)
     : ["argmax", n ? "0" : "1"];
-  return [digits(logit), ...scaled, isCut ? "cut" : digits(sum), percent(share)];
+  return [digits(logit), ...scaled, isCut ? "cut" : digits(sum), `${digits(100 * share)}%`];
 }
 
 // Entropy against temperature, one curve a model
@@ -126,15 +127,31 @@ export function entropyChart(view) {
   drawAxes(chart, svg, most);
   for (const model of view.models) {
     const points = model.next_entropy.map((y, n) => `${view.temperatures[n]} ${1 - y / most}`);
-    svg.append(svgElement("path", { d: `M${points.join("L")}`, stroke: model.color }));
+    svg.append(svgElement("path", { d: `M${points.join("L")}`, ...lineOf(model) }));
   }
   const mark = svgElement("line", { class: "mark", x1: 0, x2: 0, y1: 0, y2: 1 });
   svg.append(mark);
   chart.append(svg);
   block.append(element("h4", "", "Entropy of the next token"), chart);
-  block.append(element("p", "muted", "nats, of the token after the prompt, against temperature"));
+  const what = element("p", "muted", "nats, of the token after the prompt, against temperature");
+  if (new Set(view.models.map(({ label }) => label)).size < view.models.length) {
+    what.append(...view.models.map(legendEntry));
+  }
+  block.append(what);
   const show = (row) => mark.setAttribute("transform", `translate(${view.temperatures[row]})`);
   return { block, show };
+}
+
+// Models of one cell type share its colour and differ in their dash
+const DASHES = { solid: "none", dash: "7 4", dot: "2 3", dashdot: "7 3 2 3", longdash: "12 4" };
+const lineOf = ({ color, dash }) => ({ stroke: color, "stroke-dasharray": DASHES[dash] });
+
+function legendEntry(model) {
+  const line = svgElement("svg", { viewBox: "0 0 30 4", class: "key" });
+  line.append(svgElement("path", { d: "M0 2H30", ...lineOf(model) }));
+  const entry = element("span", "entry");
+  entry.append(line, model.title);
+  return entry;
 }
 
 // Numbers are HTML beside the SVG, which is stretched to the width of the page

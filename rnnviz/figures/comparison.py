@@ -86,7 +86,7 @@ def next_tokens(lines: Sequence[Line], text: Sequence[str], title: str) -> go.Fi
             mode="lines+markers",
             line={"color": line.color, "dash": line.dash, "width": 1.2},
             marker={"size": 4},
-            hovertemplate="%{text}   p = %{y:.3f}",
+            hovertemplate=f"%{{text}}   p = %{{y:{style.DIGITS}}}",
         )
     figure.update_xaxes(title_text="token", showgrid=False)
     if is_long:

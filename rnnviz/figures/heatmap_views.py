@@ -62,7 +62,7 @@ def _message(
                 text=list(texts).index(tokens),
                 units=unit_order(ordering, order),
                 panels=[
-                    Panel(name, values[inside], *_scale(view, name, limits))
+                    Panel(name, values[inside], *_scale(view, name, limits), by_tanh=name == "c")
                     for name, values in named.items()
                 ],
             )
@@ -71,8 +71,8 @@ def _message(
 
 
 def _scale(view: View, name: str, limits: Mapping[str, float]) -> tuple[str, float, float]:
-    """Scale and limits of an array: gates 0..1, candidates and bounded states -1..1, what has no
-    bound -limit..limit."""
+    """Scale and limits of an array: gates 0..1, candidates, tanh(c) and bounded states -1..1, what
+    has no bound -limit..limit."""
     if name in SIGMOIDS:
         return "sequential", 0.0, 1.0
     limit = limits[name] if _is_unbounded(view, name) else 1.0
@@ -93,8 +93,9 @@ def _limits(views: Sequence[View], arrays: Sequence[Mapping[str, np.ndarray]]) -
 
 
 def _is_unbounded(view: View, name: str) -> bool:
-    """Whether an array has no bound: a, c and the h of a ReLU-RNN."""
-    return name in ("a", "c") or (name == "h" and not CELL_TYPES[view.info.rnn_type].bounded)
+    """Whether the colours of an array have no bound: of a and of the h of a ReLU-RNN. c is coloured
+    by tanh(c), the part of it that h reads: a few units grow so large that all others were pale."""
+    return name == "a" or (name == "h" and not CELL_TYPES[view.info.rnn_type].bounded)
 
 
 def coloured_text_message(view: View, unit: int) -> bytes:

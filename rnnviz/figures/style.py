@@ -1,4 +1,4 @@
-"""How figures look: colours, dashes, markers, colour scales and logarithmic axes."""
+"""How figures look: colours, dashes, markers, patterns, digits, colour scales, log axes."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ GATE_RANGES = dict.fromkeys(SIGMOIDS, (-0.05, 1.05)) | {
 }
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 MARKERS = dict(zip(DASHES, ("circle", "square", "diamond", "cross", "x"), strict=True))
+PATTERNS = dict(zip(DASHES, ("", "/", ".", "x", "-"), strict=True))  # of bars
+DIGITS = ".3g"  # d3's format of a number to be read: three significant digits
 _DARK_DIVERGING = ["#7CC4FF", "#3A8BD6", "#1F4F86", "#1A1C24", "#7F2B1E", "#D5573A", "#FFA27A"]
 
 

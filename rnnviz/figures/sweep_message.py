@@ -24,10 +24,18 @@ PROMPT_SHOWN = 300  # characters
 def pack(originals: Sequence[RunSweep], forks: Sequence[RunSweep], dark: bool) -> bytes:
     """The message. `forks` is empty, or has the fork of each original in the same order."""
     arrays = _Arrays()
+    dashes = style.dashes([sweep.info.rnn_type for sweep in originals])
+
+    def described(sweeps: Sequence[RunSweep]) -> list[dict[str, Any]]:
+        return [
+            _model(sweep, arrays, dark) | {"dash": dash}
+            for sweep, dash in zip(sweeps, dashes, strict=False)
+        ]
+
     header = {
         "temperatures": TEMPERATURES,
-        "models": [_model(sweep, arrays, dark) for sweep in originals],
-        "forks": [_model(sweep, arrays, dark) for sweep in forks],
+        "models": described(originals),
+        "forks": described(forks),
     }
     encoded = json.dumps(header, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 4)  # typed arrays must begin at a multiple of four bytes

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz.figures.style import MARKERS, log_axis, log_range, plain
+from rnnviz.figures.style import DIGITS, MARKERS, log_axis, log_range, plain
 from rnnviz.nn.perplexity import MAX_NATS, perplexity_text
 
 USUAL_NATS = 12.0  # about ln of the largest vocabulary: the loss of uniform guessing
@@ -86,7 +86,7 @@ def _add_losses(figure: go.Figure, run: Learning) -> None:
             marker={"color": run.color, "symbol": MARKERS[run.dash], "size": size},
             legendgroup=run.label,
             showlegend=what == "training",
-            hovertemplate=f"{what}, step %{{x}}: %{{y:.3f}} nats, perplexity %{{customdata}}",
+            hovertemplate=f"{what}, step %{{x}}: %{{y:.4g}} nats, perplexity %{{customdata}}",
         )
 
 
@@ -139,6 +139,7 @@ def _over_training(runs: Sequence[tuple], title: str) -> go.Figure:
             name=plain(label),
             mode="lines" if len(steps) > 1 else "markers",
             line={"color": color, "width": 1.5, "dash": dash[0] if dash else "solid"},
+            hovertemplate=f"step %{{x}}: %{{y:{DIGITS}}}",
         )
     figure.update_xaxes(title_text="training step")
     figure.update_layout(
@@ -192,5 +193,5 @@ def _add_curve(figure: go.Figure, line: Line) -> None:
         mode="lines" if len(line.x) > 1 else "markers",
         line={"color": line.color, "dash": line.dash, "width": 2},
         marker={"color": line.color, "size": 8},
-        hovertemplate="%{y:.3f} nats",
+        hovertemplate="%{y:.4g} nats",
     )
