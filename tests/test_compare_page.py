@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 import shutil
 import zipfile
@@ -71,7 +72,7 @@ def test_the_table_has_the_numbers_of_each_run():
     app = opened(PAGE, text=TEXT)
     assert is_fine(app)
     table = app.dataframe[0].value.set_index("run")
-    assert list(table)[:3] == ["validation, nats", "cell type", "bits/character"]
+    assert list(table)[:3] == ["validation, nats", "cell type", "perplexity"]
     infos = {info.name: info for info in list_runs([_paths.SHIPPED_RUNS])}
     assert list(table.index) == list(sidebar.DEFAULT_RUNS)
     for name, row in table.iterrows():
@@ -79,6 +80,7 @@ def test_the_table_has_the_numbers_of_each_run():
         assert row["cell type"] == info.rnn_type
         assert row["validation, nats"] == info.valid_loss
         assert row["test, nats"] == info.test_loss
+        assert row["perplexity"] == pytest.approx(math.exp(info.valid_loss))
         assert row["tokens seen"] == info.history[-1]["tokens"]
         assert row["learning rate"] == str(info.config["lr"])
         run = store.load_run(info.path)

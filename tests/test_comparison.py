@@ -76,6 +76,20 @@ def test_the_formulas_are_those_of_the_notes():
         same = {"rnn_type": kind, "embedding_size": 8}
         return parameters(MODEL | same).formulas[1]
 
+    def biases(kind):
+        return parameters(MODEL | {"rnn_type": kind, "num_hidden_layers": 2}).biases
+
+    for kind, one, second in (
+        ("LSTM", "8h² + 4h", 2 * 4 * 8),
+        ("GRU", "6h² + 3h", 2 * 3 * 8),
+        ("RNN_TANH", "2h² + h", 2 * 8),
+    ):
+        rnn = RNNModel(**MODEL | {"rnn_type": kind, "num_hidden_layers": 2}).rnn
+        assert second == sum(p.numel() for n, p in rnn.named_parameters() if "bias_hh" in n)
+        assert f"one bias: {one} a layer" in biases(kind)
+        assert f"here {second:,} in all" in biases(kind)
+        (lines,) = comparison.formulas([some_info(model={"rnn_type": kind})]).values()
+        assert one in lines.splitlines()[-1]
     assert layer("LSTM") == "layer 1 8h² + 8h = 8·8² + 8·8 = 576"
     assert layer("GRU") == "layer 1 6h² + 6h = 6·8² + 6·8 = 432"
     assert layer("RNN_RELU") == "layer 1 2h² + 2h = 2·8² + 2·8 = 144"
@@ -192,7 +206,7 @@ def test_a_run_without_records_has_empty_cells_and_no_curve():
     assert comparison.differences([info, imported])["learning rate"] == ("0.01", "not recorded")
 
 
-def test_a_row_has_perplexity_for_words_and_bits_for_characters():
+def test_a_row_has_the_perplexity_and_for_characters_bits():
     words = Vocab(("<unk>", "<eos>"), "word")
     none = comparison.Measures(None, None)
     history = records([20], [1.0])
@@ -202,7 +216,7 @@ def test_a_row_has_perplexity_for_words_and_bits_for_characters():
     assert (row["tokens seen"], row["seconds"], row["tokens/s"]) == (200, 10, 20)
     row = comparison.row(some_info(valid_loss=2.0), none)
     assert row["bits/character"] == pytest.approx(2.885390)
-    assert row["perplexity"] is None
+    assert row["perplexity"] == pytest.approx(7.389056)
 
 
 def test_seeds_are_one_curve_within_the_range_that_they_share():
@@ -307,6 +321,21 @@ def test_samples_of_one_noise_differ_only_by_the_model():
     assert time_lapse.write(lstm, TEXT, 0.8, 1) == time_lapse.write(lstm, TEXT, 0.8, 1)
     assert time_lapse.write(lstm, TEXT, 0.8, 1) != time_lapse.write(lstm, TEXT, 0.8, 2)
     assert len(time_lapse.write(lstm, TEXT, 0.8, 1)) >= time_lapse.SAMPLE_TOKENS
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1.09372, "1.094"),
+        (1234.5, "1,234.500"),
+        (0.00217, "0.00217"),
+        (0.0, "0.000"),
+        (3e8, "3.0e+08"),
+    ],
+)
+def test_the_table_of_a_report_shows_three_digits_of_small_numbers_too(value, shown):
+    rows = pd.DataFrame({"run": ["a"], "n": [value]})
+    assert f"<td>{shown}</td>" in report.document("t", {"s": [rows]})
 
 
 def test_a_report_is_one_page_with_every_name_escaped_and_plotly_once():

@@ -19,10 +19,12 @@ EQUAL_TOKENS = 1.05  # ratio of tokens seen up to which trainings count as equal
 
 
 def formulas(infos: Sequence[RunInfo]) -> dict[str, str]:
-    """Formulas of the parameter counts, by the names of the runs that share them."""
+    """Formulas of the parameter counts and what they count twice, by the names of the runs that
+    share them."""
     found: dict[tuple[str, ...], list[str]] = {}
     for info in infos:
-        found.setdefault(parameters(info.model).formulas, []).append(info.name)
+        counted = parameters(info.model)
+        found.setdefault((*counted.formulas, counted.biases), []).append(info.name)
     return {", ".join(names): "\n".join(lines) for lines, names in found.items()}
 
 
@@ -127,11 +129,11 @@ class Measures:
 
 
 def losses(info: RunInfo) -> dict[str, float | None]:
-    """Losses in nats, and in the usual unit: perplexity for words, bits for characters."""
+    """Losses in nats, as perplexities and, for characters, in bits."""
     nats, words = info.valid_loss, info.vocab.level == "word"
     return {
         "validation, nats": nats,
-        "perplexity": perplexity(nats) if words and nats is not None else None,
+        "perplexity": None if nats is None else perplexity(nats),
         "bits/character": None if words or nats is None else nats / math.log(2),
         "test, nats": info.test_loss,
     }

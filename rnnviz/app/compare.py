@@ -64,11 +64,11 @@ class Lapse:
 def about_table(infos: Sequence[RunInfo], choice: Choice) -> str:
     cued = ", after the cue where a task has one" * any(info.cue is not None for info in infos)
     return (
-        f"Losses are in nats a token{cued}; perplexity and bits are those of the validation loss. "
-        "Half-life: the tokens after which the gradient of the loss at the last token of the "
-        "sidebar's text has halved. Saturated: the share of gate values below 0.1 or above 0.9 on "
-        "each run's own validation text (on the sidebar's where that is not here). Both are of "
-        f"layer {choice.layer + 1} or the last. Empty: not recorded, or an RNN, which has no gates."
+        f"Losses are in nats a token, a character or a word{cued}; perplexity and bits are those "
+        "of validation. Half-life: the tokens after which the gradient of the loss at the last "
+        "token of the sidebar's text has halved. Saturated: the share of gate values below 0.1 or "
+        "above 0.9 on each run's own validation text (on the sidebar's where that is not here). "
+        f"Both are of layer {choice.layer + 1} or the last. Empty: not recorded, or no gates (RNN)."
     )
 
 
@@ -122,8 +122,9 @@ def show_table(found: pd.DataFrame) -> None:
     for name in found.columns:
         columns[name] = config.TextColumn(alignment="right")  # a setting, in words
         if name in numbers:
-            usual = page.decimals(found[name])
-            columns[name] = config.NumberColumn(LABELS.get(name), format=FORMATS.get(name, usual))
+            form = FORMATS.get(name, page.decimals(found[name]))
+            told = page.ABOUT_PARAMETERS if name == "parameters" else None
+            columns[name] = config.NumberColumn(LABELS.get(name), format=form, help=told)
     width = min(24 + 7 * max(map(len, found["run"]), default=0), 250)  # a phone shows a loss beside
     columns["run"] = config.TextColumn(pinned=True, width=width)
     columns["cell type"] = config.TextColumn(width=90)

@@ -30,7 +30,7 @@ ALIKE = [kind for kind, cell in CELL_TYPES.items() if _BLOCKS.count(cell.blocks)
 LEVELS = {"char": "characters", "word": "words"}
 LOSSES = ("Validation, nats", "Perplexity", "Bits/character", "Test, nats")
 COLUMNS = {
-    "Parameters": NumberColumn(format="localized"),
+    "Parameters": NumberColumn(format="localized", help=page.ABOUT_PARAMETERS),
     "Saved": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
 }
 

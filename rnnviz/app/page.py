@@ -26,6 +26,12 @@ T = TypeVar("T")
 _REPLACED = re.compile(r":(?=[\w+/-]+:)|(?<!\S)[-<>~](?=[-=>]{1,2}(\s|$))")
 _WORD_JOINER = "\u2060"  # takes no room
 
+ABOUT_PARAMETERS = (
+    "As PyTorch keeps them, with two biases: a layer of h units that reads h inputs has 8h² + 8h "
+    "(LSTM), 6h² + 6h (GRU) or 2h² + 2h (RNN). The lecture counts one bias: 8h² + 4h, 6h² + 3h, "
+    "2h² + h."
+)
+
 
 def start_page(title: str) -> None:
     """First line of every page; shows its title.
@@ -69,8 +75,12 @@ def label(info: RunInfo) -> str:
 
 
 def decimals(column: pd.Series) -> str:
-    """The format of a column of losses or perplexities; powers of ten where one is very large."""
-    return "scientific" if (column.astype(float) >= LONG).any() else "%.4f"
+    """The format of a column of losses or perplexities: powers of ten where one is very large, and
+    digits as they are where one is so small that four decimals would show none of it."""
+    numbers = column.astype(float)
+    if (numbers >= LONG).any():
+        return "scientific"
+    return "%.4g" if ((numbers > 0) & (numbers < 0.001)).any() else "%.4f"
 
 
 def places(view: View) -> list[str]:

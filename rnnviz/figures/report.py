@@ -123,9 +123,16 @@ def _table(rows: pd.DataFrame) -> str:
         index=False,
         border=0,
         na_rep="–",
-        float_format=lambda x: f"{x:,.3f}" if x < LONG else f"{x:.1e}",
+        float_format=_number,
         formatters=whole_numbers,
     )
+
+
+def _number(value: float) -> str:
+    """At least three significant digits."""
+    if abs(value) >= LONG:
+        return f"{value:.1e}"
+    return f"{value:,.3f}" if abs(value) >= 0.1 or not value else f"{value:.3g}"
 
 
 def _frames(part: Frames) -> str:

@@ -10,12 +10,14 @@ from rnnviz.nn.model_config import ModelConfig
 
 @dataclass(frozen=True)
 class Parameters:
-    """Numbers by part; `formulas`: one line a part, with the numbers put in."""
+    """Numbers by part; `formulas`: one line a part, with the numbers put in. `biases`: a sentence
+    on PyTorch's second bias, which the lecture's formula does not count."""
 
     embedding: int
     recurrent: int
     projection: int
     formulas: tuple[str, ...]
+    biases: str
 
     @property
     def total(self) -> int:
@@ -44,4 +46,17 @@ def parameters(model: ModelConfig) -> Parameters:
     projection = v if tied else v * h + v
     shared = "V, its weights are the embedding's" if tied else f"V·h + V = {v:,}·{h} + {v:,}"
     lines.append(f"projection {shared} = {projection:,}")
-    return Parameters(v * d, recurrent, projection, tuple(lines))
+    return Parameters(v * d, recurrent, projection, tuple(lines), _biases(model))
+
+
+def _biases(model: ModelConfig) -> str:
+    g, h, layers = (
+        CELL_TYPES[model["rnn_type"]].blocks,
+        model["hidden_size"],
+        model["num_hidden_layers"],
+    )
+    one = f"{g}h" if g > 1 else "h"
+    return (
+        f"The lecture counts one bias: {2 * g}h² + {one} a layer with D = h. PyTorch keeps two, "
+        f"b_ih beside W x and b_hh beside U h: + {one} a layer, here {layers * g * h:,} in all."
+    )
