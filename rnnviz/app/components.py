@@ -51,7 +51,8 @@ def heatmaps(message: bytes, shown: Sequence[View], key: str, rows: str = "unit"
         if rows == "loss":
             session[state.PLACE] = int(shown[run].spans[row - 1, 0])
         else:
-            session[state.UNIT_RUN], session[state.UNIT] = shown[run].info.name, row
+            name = session[state.UNIT_RUN] = shown[run].info.name
+            session.setdefault(state.UNITS, {})[name] = row
             session[state.PLACE] = place
 
     def token() -> None:

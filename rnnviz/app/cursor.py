@@ -26,18 +26,32 @@ def pick_first_token(shown: Sequence[View]) -> int:
 def pick_unit(
     shown: Sequence[View], left: DeltaGenerator, right: DeltaGenerator
 ) -> tuple[View, int]:
-    """The model and the unit, with a control for each in one of two columns."""
+    """The model and the unit, with a control for each in one of two columns.
+
+    Each model opens at its most telling unit, and keeps the one that was chosen in it.
+    """
     session, names = st.session_state, [view.info.name for view in shown]
     chosen = session.get(state.UNIT_RUN)
     session[state.UNIT_RUN] = chosen if chosen in names else names[0]
     view = shown[names.index(session[state.UNIT_RUN])]
-    most = view.states["h"].shape[1] - 1
-    unit = session.get(state.UNIT, most + 1)
-    session[state.UNIT] = unit if unit <= most else text_view.most_switching_unit(view)
+    unit = session[state.UNIT] = session[state.UNIT_SHOWN] = _unit(view)
     left.selectbox("Model", names, key=state.UNIT_RUN, **KEEP)
+    most = view.states["h"].shape[1] - 1
     right.number_input("Unit", 0, most, key=state.UNIT, **KEEP)
-    components.tell("unit", [names.index(view.info.name), session[state.UNIT]])
-    return view, session[state.UNIT]
+    components.tell("unit", [names.index(view.info.name), unit])
+    return view, unit
+
+
+def _unit(view: View) -> int:
+    """The unit of a model that is looked at: the one chosen in it last, at first the one that acts
+    most like a switch."""
+    session, name = st.session_state, view.info.name
+    units = session.setdefault(state.UNITS, {})
+    if session.get(state.UNIT) != session.get(state.UNIT_SHOWN):  # a control or a link chose it
+        units[name] = session[state.UNIT]
+    if not 0 <= units.get(name, -1) < view.states["h"].shape[1]:
+        units[name] = text_view.most_switching_unit(view)
+    return units[name]
 
 
 def pick_token(view: View, label: str, most: int) -> int:

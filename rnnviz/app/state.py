@@ -57,6 +57,8 @@ PLACE = "place"  # a character of the text that was clicked
 FIRST = "first"
 UNIT_RUN = "unit_run"
 UNIT = "unit"
+UNITS = "units"  # by run, the unit of it that was looked at last
+UNIT_SHOWN = "unit_shown"  # UNIT as it was drawn last
 TOKEN = "token"
 
 # Home, Gates, Cell state
