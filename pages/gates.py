@@ -5,6 +5,7 @@ import streamlit as st
 from rnnviz.analysis import text_view
 from rnnviz.app import caches, components, cursor, page, sidebar, state
 from rnnviz.figures import heatmap_views, signals, style
+from rnnviz.figures.comparison import styles
 
 page.start_page("Gates")
 st.markdown(
@@ -68,8 +69,8 @@ st.caption(
 )
 
 runs = [
-    (labels[info.name], style.color(info.rnn_type, dark), caches.saturation(info, choice))
-    for info in choice.runs
+    (labels[info.name], *look, caches.saturation(info, choice))
+    for info, look in zip(choice.runs, styles(choice.runs, dark), strict=True)
 ]
 if figures := signals.saturations(runs):
     st.subheader("Always open, always closed or in between")

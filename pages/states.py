@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from rnnviz.analysis import text_view
-from rnnviz.app import components, cursor, page, sidebar, state
+from rnnviz.analysis import stretches, text_view
+from rnnviz.app import caches, components, cursor, page, sidebar, state
 from rnnviz.figures import equations, heatmap_views, signals, style
+from rnnviz.figures.comparison import styles
 
 page.start_page("Cell state")
 st.markdown(
@@ -40,10 +41,15 @@ def states() -> None:
         )
     with step:
         st.markdown(f"**Unit {unit} at token {t + 1}, {page.plain(view.tokens[t])}**")
-        lines = equations.one_step(view, unit, t)
-        for column, line in page.side_by_side(lines, len(lines)):
+        added = caches.pre_activation(view, choice, unit, t)
+        lines = equations.one_step(view, unit, t, added)
+        for column, line in page.side_by_side(lines, min(len(lines), 2)):
             column.latex(line)
-        st.caption("One step of the recurrence with this unit's own numbers. Click any cell below.")
+        largest = " and the largest terms of its sums" if added else ""
+        st.caption(
+            f"One step of the recurrence with this unit's own numbers{largest}. Click any cell "
+            "below."
+        )
     with heatmap:
         order = st.segmented_control(
             "Order of units", text_view.ORDERS, default="mean", key=state.ORDER, required=True
@@ -54,7 +60,7 @@ def states() -> None:
         st.caption(
             "Each row is a unit, each column a token. A stripe along the text is a memory that "
             "lasts. Where many units change at once, the text changes, as at the end of a quote. "
-            "c has no bound: the colours span 99% of its values."
+            "c is coloured by tanh(c), which is what h reads of it; hover tells c itself."
         )
 
 
@@ -67,19 +73,26 @@ for column, view in page.side_by_side(shown):
     title = f"{name_of_memory(view)}, {labels[view.info.name]}"
     figure = signals.signals(lines, page.places(view), title, color, {})
     column.plotly_chart(figure, key=state.of_run("memory", view.info))
-st.caption("The state of each of these units along the text, the one that varies most first.")
+st.caption("The unit that varies most comes first.")
 
-with_half_lives = [
-    (labels[view.info.name], style.color(view.info.rnn_type, dark), view.half_life)
-    for view in shown
-    if view.half_life is not None
+looks = styles([view.info for view in shown], dark)
+holding = [
+    (view, (labels[view.info.name], *look), found)
+    for view, look in zip(shown, looks, strict=True)
+    if (found := stretches.held(view)) is not None
 ]
-if with_half_lives:
-    figure = signals.half_lives(with_half_lives, "How long units keep what they hold")
-    st.plotly_chart(figure, key=state.HALF_LIVES)
+if holding:
+    left, right = st.columns(2)
+    lengths = [(*drawn, found) for _, drawn, found in holding]
+    figure = signals.stretches(lengths, "How long units keep what they hold")
+    left.plotly_chart(figure, key=state.STRETCHES)
+    half_lives = [(*drawn, view.half_life) for view, drawn, _ in holding]
+    figure = signals.half_lives(half_lives, "Half-life of the average decay")
+    right.plotly_chart(figure, key=state.HALF_LIVES)
+    first, _, found = holding[0]
     st.caption(
-        "How many units have which half-life: the tokens after which half of a unit's memory is "
-        "left, ln 0.5 / mean of ln f (in a GRU: of ln z). Units on the left follow the last "
-        "token, units on the right remember over many. An RNN has no gate that keeps, and is not "
-        "shown."
+        f"{page.plain(stretches.in_words(first, found))} First figure: each unit's longest "
+        "stretch, pale the median one. A stretch lasts while the product of f (in a GRU: of z) "
+        "since it began is above one half. Second: ln 0.5 / mean of ln f, which counts a reset as "
+        "decay even where all is kept in between. An RNN has no gate that keeps."
     )

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from rnnviz import RNNModel, Run, RunInfo, Vocab, _paths, list_runs, load_run, save_run
 from rnnviz.app import address, sampling, sidebar
+from rnnviz.app import page as app_page
 from rnnviz.data import builtin
 from rnnviz.runs import archive, library, store
 from tests import test_imports
@@ -141,6 +143,34 @@ def test_a_chosen_unit_is_drawn_and_bounded():
     app = opened("pages/gates.py", runs=["recall-lstm"], unit=500)
     assert 0 <= app.session_state["unit"] < 64  # one that tells much, as there is no unit 500
     assert is_fine(app)
+
+
+@pytest.mark.parametrize(("name", "layer"), [("recall-rnn-tanh", 1), ("python-docs-rnn-relu", 2)])
+def test_one_step_of_an_rnn_shows_what_it_adds_up(name, layer):
+    app = opened("pages/states.py", runs=[name], text="Ab a?A", layer=layer)
+    assert is_fine(app)
+    both, *products = (element.value for element in app.latex)
+    assert "W x_t + U h_{t-1} + b" in both
+    assert len(products) == layer
+    assert all(r"\\ &= " in product and r"\text{unit " in product for product in products)
+
+
+@pytest.mark.parametrize("page", ["states", "gates", "compare"])
+def test_numbers_in_hover_boxes_have_three_digits_at_any_size(page):
+    app = opened(f"pages/{page}.py", runs=["recall-lstm", "recall-rnn-tanh"], text="Aab?A")
+    figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    told = [trace.get("hovertemplate", "") for figure in figures for trace in figure["data"]]
+    formats = set(re.findall(r"%\{[^}:]*:([^}]*)\}", " ".join(told).replace("10<sup>%{y", "")))
+    assert formats
+    assert formats <= {".3g", ".4g", ".3p"}
+
+
+def test_a_column_of_numbers_shows_the_smallest_of_them():
+    def form(*numbers):
+        return app_page.decimals(pd.Series(numbers))
+
+    assert (form(1.25, None), form(0.0, 2.0)) == ("%.4f", "%.4f")
+    assert (form(0.00002, 1.25), form(1e9, 1.25)) == ("%.4g", "scientific")
 
 
 def test_no_model_and_no_text_give_one_sentence():

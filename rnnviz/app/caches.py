@@ -16,8 +16,9 @@ import streamlit as st
 
 from rnnviz import _paths
 from rnnviz._process import compute_slot
-from rnnviz.analysis import gradient_decay, text_view, time_lapse, token_scores
+from rnnviz.analysis import gradient_decay, preactivation, text_view, time_lapse, token_scores
 from rnnviz.analysis.gradient_decay import GradientDecay
+from rnnviz.analysis.preactivation import PreActivation
 from rnnviz.analysis.sweeps import RunSweep
 from rnnviz.analysis.text_view import Saturation, View
 from rnnviz.analysis.time_lapse import Moment
@@ -82,6 +83,13 @@ def _view(path: str, changed: int, text: str, layer: int) -> View:
 
 def view(info: RunInfo, text: str, layer: int) -> View:
     return _view(*key(info, text, layer))
+
+
+def pre_activation(view: View, choice: Choice, unit: int, t: int) -> PreActivation | None:
+    """What a unit of a view adds up at token t, None for a cell type with gates."""
+    path, changed, text, layer = key(view.info, choice.text, choice.layer)
+    below = _view(path, changed, text, layer - 1) if layer else None
+    return preactivation.pre_activation(_run(path, changed), text, layer, view, below, unit, t)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

@@ -11,7 +11,7 @@ import streamlit as st
 from rnnviz.analysis.text_view import View
 from rnnviz.app import caches, cursor, page, state
 from rnnviz.app.state import Choice
-from rnnviz.figures import gradients, style, training
+from rnnviz.figures import comparison, gradients, style, training
 from rnnviz.figures.gradients import Decay, ModelDecay
 from rnnviz.nn.cell_types import RNN_TYPES
 
@@ -24,11 +24,8 @@ PRESETS = {"vanishing": (0.5, 0.0), "preserved": (1.0, 3.0), "exploding": (3.0, 
 def names(shown: Sequence[View]) -> list[str]:
     """A short name for each model: its cell type where all have one corpus and no other has it."""
     one_corpus = len({view.info.corpus for view in shown}) == 1
-    kinds = [view.info.rnn_type for view in shown]
-    return [
-        kind if one_corpus and kinds.count(kind) == 1 else view.info.name
-        for view, kind in zip(shown, kinds, strict=True)
-    ]
+    short = comparison.names([view.info for view in shown])
+    return short if one_corpus else [view.info.name for view in shown]
 
 
 def token_name(view: View, t: int) -> str:
@@ -96,10 +93,11 @@ def laboratory(dark: bool) -> list[Decay]:
 def training_norms(trained: Sequence[tuple[str, View]], dark: bool) -> Figure:
     """The norm of the gradient over the training of each model (name, view), as recorded."""
     runs = []
-    for name, view in trained:
+    looks = comparison.styles([view.info for _, view in trained], dark)
+    for (name, view), (color, dash) in zip(trained, looks, strict=True):
         records = [(record["step"], record["grad_norm"]) for record in view.info.history]
         steps, norms = np.array(records).T  # (N,)
-        runs.append((name, style.color(view.info.rnn_type, dark), steps, norms))
+        runs.append((name, color, steps, norms, dash))
     clips = {view.info.config.get("clip") for _, view in trained}
     clip = clips.pop() if len(clips) == 1 else None
     return training.training_norms(runs, clip, "Norm of the gradient over training")

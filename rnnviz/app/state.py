@@ -69,6 +69,7 @@ COLOURED_TEXT = "coloured"
 ORDER = "order"
 UNIT_LINES = "unit_lines"
 HALF_LIVES = "half_lives"
+STRETCHES = "stretches"
 
 # Gradients
 DECAY = "decay"

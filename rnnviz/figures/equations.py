@@ -6,20 +6,23 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
+from rnnviz.analysis.preactivation import PreActivation, Sum
 from rnnviz.analysis.text_view import View
 from rnnviz.nn.cell_types import required
 
 Numbers: TypeAlias = dict[str, str]  # gate or state -> its value as LaTeX
 
 
-def one_step(view: View, unit: int, t: int) -> list[str]:
-    """The equations of one unit at token t (from 0), each with the unit's own numbers put in."""
+def one_step(view: View, unit: int, t: int, added: PreActivation | None = None) -> list[str]:
+    """The equations of one unit at token t (from 0), each with the unit's own numbers put in.
+    `added`: what its pre-activation adds up, of an RNN."""
     now = {name: float(v[t, unit]) for name, v in (view.gates | view.states).items()}
     before = {name: float(v[t - 1, unit]) if t else 0.0 for name, v in view.states.items()}
     shown = {name: _digits(value) for name, value in now.items()}
     factors = {name: _in_parentheses(value) for name, value in shown.items()}
     previous = {name: _in_parentheses(_digits(value)) for name, value in before.items()}
-    return for_cell_type(view.info.rnn_type)(shown, factors, previous)
+    lines = for_cell_type(view.info.rnn_type)(shown, factors, previous)
+    return lines if added is None else _with_sums(added, shown["a"], lines[-1])
 
 
 def for_cell_type(rnn_type: str) -> Callable[[Numbers, Numbers, Numbers], list[str]]:
@@ -53,6 +56,32 @@ def _rnn(name: str, shown: Numbers, now: Numbers, before: Numbers) -> list[str]:
     return [_aligned(rf"h_t &= {function}(a_t)", rf"{function}({shown['a']})", shown["h"])]
 
 
+def _with_sums(added: PreActivation, a: str, h: str) -> list[str]:
+    """a = W x + U h + b above the equation of h; then its products over units, term by term."""
+    of_x = added.from_x.total if isinstance(added.from_x, Sum) else added.from_x
+    numbers = [_digits(of_x), _digits(added.from_h.total), _digits(added.bias)]
+    plus = " + ".join([numbers[0], *map(_in_parentheses, numbers[1:])])
+    sums = _aligned(r"a_t &= W x_t + U h_{t-1} + b", plus, a)
+    lines = [rf"\begin{{array}}{{l}} {sums} \\[2.4em] {h} \end{{array}}"]
+    if isinstance(added.from_x, Sum):
+        lines.append(_terms(r"W x_t", " below", added.from_x))
+    return [*lines, _terms(r"U h_{t-1}", "", added.from_h)]
+
+
+def _terms(product: str, where: str, found: Sum) -> str:
+    """A product's largest terms, one a line with the unit that it comes from, and the others."""
+    rows = [
+        rf"{_in_parentheses(_digits(term.weight))} \cdot {_in_parentheses(_digits(term.held))}"
+        rf" && \text{{unit {term.unit}{where}}}"
+        for term in found.largest
+    ]
+    if found.others:
+        rest, plural = _in_parentheses(_digits(found.rest)), "s" * (found.others > 1)
+        rows.append(rf"{rest} && \text{{{found.others} other unit{plural}}}")
+    added = r" \\ &+ ".join(rows)
+    return rf"\begin{{aligned}} {product} &= {added} \\ &= {_digits(found.total)} \end{{aligned}}"
+
+
 # Arguments: the values of this step, the same in parentheses where negative, and the states of the
 # step before.
 EQUATIONS: dict[str, Callable[[Numbers, Numbers, Numbers], list[str]]] = {
@@ -70,10 +99,11 @@ def _in_parentheses(number: str) -> str:
 
 def _digits(value: float) -> str:
     """Three significant digits in full: 0.0412, 12.3."""
+    value += 0.0  # of -0.0: 0.0
     if value and abs(value) < 1e-4:
         digits, exponent = f"{value:.2e}".split("e")
         return rf"{digits} \cdot 10^{{{int(exponent)}}}"
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
+    return f"{value:.0f}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")
 
 
 def _aligned(*lines: str) -> str:

@@ -1,4 +1,4 @@
-"""Gates and states as figures: signals along a text, saturation, half-lives of units."""
+"""Gates and states as figures: signals along a text, saturation, how long units hold."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from rnnviz.analysis.stretches import Held
 from rnnviz.analysis.text_view import Saturation
-from rnnviz.figures.style import SYMBOLS, log_axis, log_range, plain
+from rnnviz.figures.style import DIGITS, MARKERS, PATTERNS, SYMBOLS, log_axis, log_range, plain
 
 GAP = 0.02  # between rows of signals, as a share of the figure's height
+# Of the two figures of how long units hold, which stand side by side
+_MEMORY_LAYOUT: dict[str, Any] = {
+    "height": 296,
+    "margin": {"l": 60, "r": 10, "t": 40, "b": 50},
+    "showlegend": True,
+    "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},
+}
 
 
 def signals(
@@ -30,7 +38,7 @@ def signals(
     rows = len(lines)
     layout: dict[str, Any] = {
         "title": {"text": plain(title)},
-        "height": 100 + 72 * rows,
+        "height": 100 + 62 * rows,
         "margin": {"l": 60, "r": 10, "t": 40, "b": 45},
         "hovermode": "x",
         "hoversubplots": "axis",
@@ -46,7 +54,7 @@ def signals(
                 text=labels,
                 mode="lines" if len(values) > 1 else "markers",
                 line={"color": color, "width": 1.4},
-                hovertemplate=f"%{{text}}   <i>{name}</i> = %{{y:.3f}}<extra></extra>",
+                hovertemplate=f"%{{text}}   <i>{name}</i> = %{{y:{DIGITS}}}<extra></extra>",
                 showlegend=False,
                 xaxis=f"x{number}",
                 yaxis=f"y{number}",
@@ -67,7 +75,7 @@ def _axes(name: str, row: int, rows: int, limits: tuple[float, float] | None) ->
         f"yaxis{number}": {
             "anchor": f"x{number}",
             "domain": [bottom, bottom + height],
-            "title": {"text": f"<i>{name}</i>", "font": {"size": 15}},
+            "title": {"text": f"<i>{name}</i>", "font": {"size": 14}},
             "nticks": 3,
             "range": limits,
             "zeroline": True,
@@ -81,17 +89,18 @@ def _axes(name: str, row: int, rows: int, limits: tuple[float, float] | None) ->
     }
 
 
-def saturations(runs: Sequence[tuple[str, str, Saturation]]) -> list[go.Figure]:
-    """One figure for each gate that any of the runs (label, colour, saturation) has."""
+def saturations(runs: Sequence[tuple[str, str, str, Saturation]]) -> list[go.Figure]:
+    """One figure for each gate that any of the runs (label, colour, dash, saturation) has."""
     gates = dict.fromkeys(gate for *_, found in runs for gate in found.shares)
-    return [saturation(gate, [run for run in runs if gate in run[2].shares]) for gate in gates]
+    return [saturation(gate, [run for run in runs if gate in run[-1].shares]) for gate in gates]
 
 
-def saturation(gate: str, runs: Sequence[tuple[str, str, Saturation]]) -> go.Figure:
-    """For one gate of each run (label, colour, saturation): the share of time above 0.9 against
-    the share below 0.1, one point per unit (Karpathy et al. 2015)."""
+def saturation(gate: str, runs: Sequence[tuple[str, str, str, Saturation]]) -> go.Figure:
+    """For one gate of each run (label, colour, dash, saturation): the share of time above 0.9
+    against the share below 0.1, one point per unit (Karpathy et al. 2015). The marker is the
+    dash's."""
     figure = go.Figure()
-    for label, color, found in runs:
+    for label, color, dash, found in runs:
         below, above = found.shares[gate]
         figure.add_scatter(
             x=below.astype(np.float32),
@@ -99,9 +108,9 @@ def saturation(gate: str, runs: Sequence[tuple[str, str, Saturation]]) -> go.Fig
             mode="markers",
             name=plain(label),
             showlegend=len(runs) > 1,
-            marker={"color": color, "size": 6, "opacity": 0.55},
+            marker={"color": color, "symbol": MARKERS[dash], "size": 6, "opacity": 0.55},
             text=[f"unit {unit}" for unit in range(len(below))],
-            hovertemplate="%{text}: below 0.1 %{x:.0%} of the time, above 0.9 %{y:.0%}",
+            hovertemplate="%{text}: below 0.1 %{x:.3p} of the time, above 0.9 %{y:.3p}",
         )
     edge = {"color": "#888888", "width": 1, "dash": "dot"}  # the two shares add up to at most 1
     figure.add_scatter(
@@ -118,32 +127,62 @@ def saturation(gate: str, runs: Sequence[tuple[str, str, Saturation]]) -> go.Fig
     return figure
 
 
-def half_lives(runs: Sequence[tuple[str, str, np.ndarray]], title: str) -> go.Figure:
-    """A histogram of the half-lives of units' memories, one per run: label, colour, half-lives
-    (H,) in tokens."""
+def stretches(runs: Sequence[tuple[str, str, str, Held]], title: str) -> go.Figure:
+    """The longest stretch of each unit, and pale the median of its stretches, each line sorted; for
+    each run (label, colour, dash, stretches)."""
+    figure = go.Figure()
+    for label, color, dash, found in runs:
+        for values, opacity in ((found.longest, 1.0), (found.median, 0.4)):
+            order = np.argsort(-values, kind="stable")  # (H,)
+            figure.add_scatter(
+                x=np.arange(1, len(order) + 1),
+                y=values[order],
+                customdata=np.stack([order, found.longest[order], found.median[order]], 1),
+                mode="lines" if len(order) > 1 else "markers",
+                name=plain(label),
+                legendgroup=label,
+                showlegend=opacity == 1.0,
+                opacity=opacity,
+                line={"color": color, "dash": dash, "width": 2},
+                hovertemplate="unit %{customdata[0]}: longest %{customdata[1]} tokens, "
+                f"median %{{customdata[2]:{DIGITS}}}",
+            )
+    units = np.array([1.0, *(len(found.longest) for *_, found in runs)])
+    span = log_range(np.concatenate([np.ones(1), *(found.longest for *_, found in runs)]))
+    figure.update_xaxes(
+        title_text="units, in falling order (log)", **log_axis(*log_range(units), "~g")
+    )
+    figure.update_yaxes(title_text="stretch, tokens (log)", **log_axis(*span, "~g"))
+    figure.update_layout(title_text=title, **_MEMORY_LAYOUT)
+    return figure
+
+
+def half_lives(runs: Sequence[tuple[str, str, str, np.ndarray]], title: str) -> go.Figure:
+    """A histogram of the half-lives of units' average decay, one per run: label, colour, dash,
+    half-lives (H,) in tokens. The bars have the dash's pattern."""
     edges = np.logspace(-1, 5, 31)
     figure = go.Figure()
-    runs = [(label, color, np.clip(t, edges[0], edges[-1])) for label, color, t in runs]
-    for label, color, tokens in runs:
+    found = [np.clip(tokens, edges[0], edges[-1]) for *_, tokens in runs]
+    for (label, color, dash, _), tokens in zip(runs, found, strict=True):
         counts, _ = np.histogram(tokens, edges)
         figure.add_bar(
             x=np.sqrt(edges[:-1] * edges[1:]),
             y=counts,
             width=np.diff(edges),
             name=plain(label),
-            marker={"color": color, "opacity": 0.6, "line": {"width": 0}},
-            hovertemplate="about %{x:.1f} tokens: %{y} units",
+            marker={
+                "color": color,
+                "opacity": 0.6,
+                "line": {"width": 0},
+                "pattern": {"shape": PATTERNS[dash], "solidity": 0.4},
+            },
+            customdata=np.stack([edges[:-1], edges[1:]], 1),
+            hovertemplate=f"%{{customdata[0]:{DIGITS}}} to %{{customdata[1]:{DIGITS}}} tokens: "
+            "%{y} units",
         )
-    span = log_range(np.concatenate([tokens for *_, tokens in runs]))
-    title_text = "half-life of the memory, tokens (log)"
+    span = log_range(np.concatenate(found))
+    title_text = "half-life of the average decay, tokens (log)"
     figure.update_xaxes(title_text=title_text, **log_axis(*span, "~g"))
     figure.update_yaxes(title_text="units")
-    figure.update_layout(
-        title_text=plain(title),
-        barmode="overlay",
-        height=340,
-        margin={"l": 60, "r": 10, "t": 40, "b": 50},
-        showlegend=True,
-        legend={"orientation": "h", "y": -0.25},
-    )
+    figure.update_layout(title_text=title, barmode="overlay", **_MEMORY_LAYOUT)
     return figure
