@@ -79,7 +79,7 @@ looks = styles([view.info for view in shown], dark)
 holding = [
     (view, (labels[view.info.name], *look), found)
     for view, look in zip(shown, looks, strict=True)
-    if (found := stretches.held(view)) is not None
+    if (found := caches.held(view.info, choice)) is not None
 ]
 if holding:
     left, right = st.columns(2)

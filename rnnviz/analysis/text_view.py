@@ -26,7 +26,8 @@ class View:
     `tokens` (T,): with spaces and line ends visible. `spans` (T,2): start and end in the text.
     `gates`, `states`: name -> (T,H) float32; states are h, and c of an LSTM, after each token.
     `residual`: see Trace. `unknown`: what the vocabulary lacks. `left_out`: characters beyond the
-    first MAX_TOKENS tokens. `half_life` (H,): of each unit's memory, in tokens, None for an RNN.
+    first MAX_TOKENS tokens. `half_life` (H,): of each unit's average decay, in tokens, None
+    for an RNN.
     """
 
     info: RunInfo

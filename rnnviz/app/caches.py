@@ -16,9 +16,17 @@ import streamlit as st
 
 from rnnviz import _paths
 from rnnviz._process import compute_slot
-from rnnviz.analysis import gradient_decay, preactivation, text_view, time_lapse, token_scores
+from rnnviz.analysis import (
+    gradient_decay,
+    preactivation,
+    stretches,
+    text_view,
+    time_lapse,
+    token_scores,
+)
 from rnnviz.analysis.gradient_decay import GradientDecay
 from rnnviz.analysis.preactivation import PreActivation
+from rnnviz.analysis.stretches import Held
 from rnnviz.analysis.sweeps import RunSweep
 from rnnviz.analysis.text_view import Saturation, View
 from rnnviz.analysis.time_lapse import Moment
@@ -83,6 +91,16 @@ def _view(path: str, changed: int, text: str, layer: int) -> View:
 
 def view(info: RunInfo, text: str, layer: int) -> View:
     return _view(*key(info, text, layer))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _held(path: str, changed: int, text: str, layer: int) -> Held | None:
+    return stretches.held(_view(path, changed, text, layer))
+
+
+def held(info: RunInfo, choice: Choice) -> Held | None:
+    """How long each unit of a layer holds, None for a cell type without a gate that keeps."""
+    return _held(*key(info, choice.text, choice.layer))
 
 
 def pre_activation(view: View, choice: Choice, unit: int, t: int) -> PreActivation | None:

@@ -23,7 +23,7 @@ from rnnviz.runs import snapshots
 from rnnviz.runs.info import RunError, RunInfo
 
 FORMATS = dict.fromkeys(("parameters", "tokens seen", "tokens/s"), "localized")
-FORMATS |= {"seconds": "%.0f", "half-life, tokens": "%.1f", "saturated gates": "percent"}
+FORMATS |= {"seconds": "%.0f", "half-life, tokens": "%.3g", "saturated gates": "percent"}
 LABELS = {"half-life, tokens": "half-life", "saturated gates": "saturated"}  # narrow
 
 # Captions of the page and of its report.

@@ -13,12 +13,13 @@ from rnnviz.analysis.text_view import Saturation
 from rnnviz.figures.style import DIGITS, MARKERS, PATTERNS, SYMBOLS, log_axis, log_range, plain
 
 GAP = 0.02  # between rows of signals, as a share of the figure's height
-# Of the two figures of how long units hold, which stand side by side
+# Of the two figures of how long units hold, which stand side by side; few units hold for long, so
+# their top right is empty
 _MEMORY_LAYOUT: dict[str, Any] = {
     "height": 296,
     "margin": {"l": 60, "r": 10, "t": 40, "b": 50},
     "showlegend": True,
-    "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},
+    "legend": {"x": 1, "y": 1, "xanchor": "right", "yanchor": "top", "bgcolor": "rgba(0, 0, 0, 0)"},
 }
 
 
@@ -147,11 +148,8 @@ def stretches(runs: Sequence[tuple[str, str, str, Held]], title: str) -> go.Figu
                 hovertemplate="unit %{customdata[0]}: longest %{customdata[1]} tokens, "
                 f"median %{{customdata[2]:{DIGITS}}}",
             )
-    units = np.array([1.0, *(len(found.longest) for *_, found in runs)])
     span = log_range(np.concatenate([np.ones(1), *(found.longest for *_, found in runs)]))
-    figure.update_xaxes(
-        title_text="units, in falling order (log)", **log_axis(*log_range(units), "~g")
-    )
+    figure.update_xaxes(title_text="units, in falling order", rangemode="tozero")
     figure.update_yaxes(title_text="stretch, tokens (log)", **log_axis(*span, "~g"))
     figure.update_layout(title_text=title, **_MEMORY_LAYOUT)
     return figure
