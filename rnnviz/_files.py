@@ -16,11 +16,11 @@ def write(path: Path, content: bytes) -> None:
     writers never share a file. Raises OSError, which names `path`, and then leaves no temporary
     file behind.
     """
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)
-        return
-    temporary = path.with_name(f".{path.name[:KEPT]}.{threading.get_native_id()}")
+    temporary = path.parent / f".{path.name[:KEPT]}.{threading.get_native_id()}"
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
         temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:

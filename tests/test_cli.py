@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from rnnviz import evaluate, gradient_flow, load_corpus, load_run, trace_model
+from rnnviz import evaluate, gradient_flow, load_corpus, load_run, save_run, trace_model
 from rnnviz.__main__ import main
+from tests.test_runs import some_run
 
 TINY = ("--hidden-size", "8", "--batch-size", "4", "--sequence-length", "8", "--device", "cpu")
 
@@ -119,7 +120,9 @@ def test_eval_of_a_text_that_is_too_short_or_gone_is_one_sentence(place, capsys)
         (place / "parts" / f"{part}.txt").write_text(text, encoding="utf-8")
     capsys.readouterr()
     assert call("eval", "notes-lstm", "--corpus", "short.txt") == 2
-    assert "short is too short: 0 tokens for validation, 0 for the test" in capsys.readouterr().err
+    assert (
+        "short is too short: tokens for validation: 0, for the test: 0;" in capsys.readouterr().err
+    )
     assert call("eval", "notes-lstm", "--corpus", "parts") == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("valid: ")
@@ -291,6 +294,30 @@ def test_an_error_is_one_line_on_stderr_and_exit_code_two(place, capsys, monkeyp
     (line,) = [line for line in error.split("\n") if line and not line.startswith("\r")]
     assert line.startswith(("rnnviz: ", "python -m rnnviz"))
     assert signal.getsignal(signal.SIGINT) is before
+
+
+MISNAMED = {
+    "--words": ("sample", "made", "--words", "-3"),
+    "--tokens": ("sample", "made", "--tokens", "-3"),
+    "--top-k": ("sample", "made", "--top-k", "0"),
+    "--top-p": ("sample", "made", "--top-p", "2"),
+    "--text": ("trace", "made", "--text", "a", "--gradients"),
+    "--hidden-size": ("train", "--corpus", "notes.txt", "--hidden-size", "0"),
+    "--embedding-size": ("train", "--corpus", "notes.txt", "--embedding-size", "0"),
+    "--layers": ("train", "--corpus", "notes.txt", "--layers", "65"),
+    "--batch-size": ("train", "--corpus", "notes.txt", "--batch-size", "0"),
+    "--sequence-length": ("train", "--corpus", "notes.txt", "--sequence-length", "0"),
+    "--forget-bias": ("train", "--corpus", "notes.txt", "--forget-bias", "nan"),
+    "--lr": ("train", "--corpus", "notes.txt", "--lr", "0"),
+}
+
+
+@pytest.mark.parametrize("option", MISNAMED)
+def test_an_error_names_the_option_and_what_was_given(place, capsys, option):
+    save_run(some_run("made"), place / "runs")
+    assert call(*MISNAMED[option]) == 2
+    said = capsys.readouterr().err
+    assert re.fullmatch(rf"rnnviz: {option} must be .*, not (-3|0(\.0)?|2\.0|1|65|nan)\n", said)
 
 
 @pytest.mark.parametrize("name", ["(draft).txt", ".hidden.txt", "x" * 100 + ".txt", "été ☃.txt"])

@@ -171,7 +171,7 @@ def test_equal_minutes_with_unequal_tokens_are_never_called_alike():
     assert "nothing but" in comparison.verdict([after(100_000), after(104_000)])[0]
     assert "tokens seen not recorded, 100" in comparison.verdict([after(100), after(0)])[0]
     (said,) = comparison.verdict([after(100), after(200, minutes=2)])
-    assert "tokens seen 100 to 200; budget 1 minutes, 2 minutes" in said
+    assert "tokens seen 100 to 200; budget 1 minute, 2 minutes" in said
 
 
 def test_a_training_that_was_stopped_early_is_named():

@@ -144,13 +144,15 @@ def test_the_version_is_said(capsys):
         ("file/x.npz", "Not a directory"),
         ("runs", "Is a directory"),
         ("x" * 300, "File name too long"),
+        ("", "Is a directory"),
+        ("/dev/full", "No space left on device"),
     ],
 )
 def test_an_output_that_cannot_be_written_is_named_as_it_was_given(capsys, command, output, reason):
     save_run(some_run("made"), "runs")
     Path("file").touch()
     assert call(*command, output) == 2
-    assert capsys.readouterr().err == f"rnnviz: {output}: {reason}\n"
+    assert capsys.readouterr().err == f"rnnviz: {output or '.'}: {reason}\n"
 
 
 def test_a_file_of_the_longest_name_is_written_and_leaves_no_other(place):

@@ -14,6 +14,7 @@ from typing import Any
 from rnnviz.nn.parameter_count import parameters
 from rnnviz.nn.perplexity import perplexity
 from rnnviz.runs.info import RunInfo
+from rnnviz.training.config import budget_text
 
 EQUAL_TOKENS = 1.05  # ratio of tokens seen up to which trainings count as equally long
 
@@ -31,8 +32,7 @@ def formulas(infos: Sequence[RunInfo]) -> dict[str, str]:
 def settings(info: RunInfo) -> dict[str, Hashable]:
     """The settings of a run other than its cell type: runs are comparable when all are equal."""
     model, config = info.model, info.config
-    budgets = ((config.get(key), key) for key in ("steps", "epochs", "minutes"))
-    budget = " ".join(f"{value:g} {key}" for value, key in budgets if value)
+    budget = budget_text(config)
     spent = info.history[-1].get("progress", 1.0) if info.history else 1.0
     if spent < 1:
         budget += f" ({spent:.0%} of it spent)"

@@ -171,9 +171,12 @@ def words(
     temperature: float,
     options: SamplingOptions = SamplingOptions(),
 ) -> str:
-    """`count` words that follow a prompt, as the lab of the lecture notes writes them."""
+    """`count` words that follow a prompt, as the lab of the lecture notes writes them. Raises
+    ValueError."""
     from rnnviz.analysis.sampling import generate
 
+    if count < 0:
+        raise ValueError(f"count must be at least 0, not {count}")
     chars = run.vocab.level == "char"
     n_tokens = count * 12 if chars else count
     ids = generate(

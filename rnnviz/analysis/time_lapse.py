@@ -37,10 +37,11 @@ class Moment:
 
     def summary(self, step: int) -> str:
         """The loss after a training step, as a sentence."""
+        after = f"After {step:,} step{'s' * (step != 1)}"
         if self.view.info.cue is None:
-            return f"After {step:,} steps the text costs {self.nats:.3f} nats a token."
+            return f"{after} the text costs {self.nats:.3f} nats a token."
         costs = "there is none here" if np.isnan(self.nats) else f"{self.nats:.3f} nats"
-        return f"After {step:,} steps, a token after the cue: {costs}. Only these tokens count."
+        return f"{after}, a token after the cue: {costs}. Only these tokens count."
 
 
 def moment(run: Run, text: str, layer: int) -> Moment:

@@ -72,14 +72,14 @@ class Beginning:
         return claimed(run, self.folder)
 
     def _new(self, rnn_type: str) -> Run:
-        options = self.options
+        options, size = self.options, self.options.embedding_size
         return new_run(
             safe_name(self._name(rnn_type)),
             self.corpus,
             self.config,
             options.command_line,
             rnn_type=rnn_type,
-            embedding_size=options.embedding_size or usual_embedding(options.hidden_size),
+            embedding_size=usual_embedding(options.hidden_size) if size is None else size,
             hidden_size=options.hidden_size,
             num_hidden_layers=options.layers,
             dropout=options.dropout,

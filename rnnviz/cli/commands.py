@@ -55,8 +55,8 @@ def evaluate(options: argparse.Namespace) -> None:
     parts = [run.ids(text) for text in source.texts[1:]]  # to read them all takes longer
     if max(map(len, parts)) < 2:
         raise ValueError(
-            f"{source.name} is too short: {len(parts[0])} tokens for validation, {len(parts[1])} "
-            "for the test; at least 2 of either are needed"
+            f"{source.name} is too short: tokens for validation: {len(parts[0])}, for the test: "
+            f"{len(parts[1])}; at least 2 of either are needed"
         )
     is_other = fingerprint(source) != run.info.fingerprint
     for part, ids in zip(("valid", "test"), parts, strict=True):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Generator
 from typing import TextIO, cast
+
+# Options that are not called as the argument of the library that they give.
+OPTIONS = {"num_hidden_layers": "layers", "n_tokens": "tokens", "count": "words", "ids": "text"}
 
 
 class _Stderr:
@@ -93,8 +97,14 @@ def print_error(error: BaseException) -> None:
     text = str(error) or "there is not enough memory"
     if isinstance(error, OSError) and error.filename and error.strerror:
         text = f"{error.filename}: {error.strerror}"
+    text = re.sub("^([a-z_]+)(?= must be )", lambda match: _option(match[1]), text)
     text = " ".join(text.split())[:500]
     print(f"rnnviz: {text}", file=STDERR)
+
+
+def _option(argument: str) -> str:
+    """The option that gives an argument of the library."""
+    return f"--{OPTIONS.get(argument, argument).replace('_', '-')}"
 
 
 def _null_device() -> TextIO:

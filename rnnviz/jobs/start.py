@@ -102,9 +102,12 @@ def _check_vocabulary(info: RunInfo, origin: RunInfo) -> None:
     known, wanted = set(origin.vocab.id2token), set(info.vocab.id2token)
     if known != wanted:
         few = ", ".join(repr(token[:20]) for token in sorted(known ^ wanted)[:5])
+        lacks, more = len(wanted - known), len(known - wanted)
+        parts = [f"lacks {lacks:,} of the tokens of {info.corpus}"] if lacks else []
+        parts += [f"has {more:,} that {info.corpus} lacks"] if more else []
         raise RunError(
-            f"{origin.name} has another vocabulary: it lacks {len(wanted - known):,} tokens of "
-            f"{info.corpus}, which lacks {len(known - wanted):,} of it ({few}); leave --from out"
+            f"{origin.name} has another vocabulary: it {' and '.join(parts)} ({few}); leave --from "
+            "out"
         )
 
 

@@ -38,7 +38,7 @@ def score(model: RNNModel, ids: Tensor, cue: int | None = None) -> tuple[float, 
             count += len(target)
     model.train(was_training)
     if not count:
-        raise ValueError(f"{len(ids)} tokens hold nothing to predict")
+        raise ValueError(f"there is nothing to predict; tokens: {len(ids)}")
     return nats / count, right / count
 
 

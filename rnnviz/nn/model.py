@@ -152,7 +152,7 @@ def checked_ids(ids: Tensor | Sequence[int], vocab_size: int, least: int = 0) ->
     if ids.dim() != 1:
         raise ValueError(f"{wanted}, not of shape {tuple(ids.shape)}")
     if len(ids) < least:
-        raise ValueError(f"ids must be at least {least} tokens, not {len(ids)}")
+        raise ValueError(f"ids must be at least {least} token{'s' * (least > 1)}, not {len(ids)}")
     if not len(ids):
         return ids.long()
     if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:

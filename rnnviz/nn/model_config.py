@@ -56,7 +56,9 @@ def usable_forget_bias(rnn_type: str, forget_bias: float | None) -> float | None
 
 def check_sizes(model: Mapping[str, Any]) -> None:
     """Raises ValueError for a size, among arguments of RNNModel, that no run may have."""
-    for key in SIZES:
+    for key in reversed(SIZES):  # a usual embedding size follows from the hidden size: that first
         most = MOST.get(key, MAX_SIZE)
         if key in model and not (type(model[key]) is int and 0 < model[key] <= most):
-            raise ValueError(f"{key} must be a whole number from 1 to {most:,}")
+            raise ValueError(
+                f"{key} must be a whole number from 1 to {most:,}, not {model[key]!r:.40}"
+            )

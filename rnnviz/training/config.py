@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnnviz.nn.cell_types import required
 from rnnviz.nn.seed import checked_seed
@@ -87,13 +88,20 @@ class TrainConfig:
     @property
     def budget(self) -> str:
         """The budget in words: 3 minutes."""
-        return next(f"{vars(self)[name]:,.15g} {name}" for name in BUDGETS if vars(self)[name])
+        return budget_text(vars(self))
 
     def resolved(self, rnn_type: str) -> TrainConfig:
         """The same with the default learning rate of a cell type filled in. Raises ValueError."""
         if self.lr is not None:
             return self
         return replace(self, lr=required(DEFAULT_LR[self.optimizer], rnn_type, "training/config"))
+
+
+def budget_text(config: Mapping[str, Any]) -> str:
+    """The budget among the fields of a TrainConfig, in words; "" where there is none."""
+    name = next((name for name in BUDGETS if config.get(name)), "")
+    unit = name.removesuffix("s") if name and config[name] == 1 else name
+    return f"{config[name]:,.15g} {unit}" if name else ""
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,9 @@ def run_on_all_ranks(command: Callable[[], int]) -> int:
 def rows(batch_size: int) -> slice:
     """The rows of a batch that this process owns. Raises ValueError if they do not divide."""
     if batch_size % size():
-        raise ValueError(f"a batch of {batch_size} rows cannot be divided among {size()} processes")
+        raise ValueError(
+            f"batch_size must be a multiple of {size()}, the number of processes, not {batch_size}"
+        )
     share = batch_size // size()
     return slice(rank() * share, (rank() + 1) * share)
 
