@@ -4,7 +4,10 @@ import contextlib
 import itertools
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -16,9 +19,13 @@ from rnnviz.__main__ import main
 from rnnviz.cli.parser import build_parser
 from rnnviz.data.corpus import make_corpus
 from rnnviz.data.source import Source
+from rnnviz.jobs.plan import Plan
+from rnnviz.jobs.queue import Job
 from rnnviz.jobs.start import begun_from, new_run
+from rnnviz.runs import library
 from rnnviz.runs.identity import settings
 from rnnviz.runs.info import RunError
+from rnnviz.runs.lock import locked
 
 SIZES = ("--hidden-size", "8", "--batch-size", "4", "--sequence-length", "8", "--device", "cpu")
 STEPS = ("--steps", "20")
@@ -153,6 +160,82 @@ def test_of_runs_of_the_same_settings_the_interrupted_one_goes_on(place, train_u
     assert train(*STEPS) == 0
     assert train(*STEPS, "--resume") == 0
     assert [last_step(name) for name in names(place)] == [20, 20]
+
+
+def test_a_run_is_found_under_any_name(place, train_until, capsys):
+    train_until(5, *STEPS, "--name", "given")
+    (place / "notes.txt").rename("renamed.txt")
+    renamed = ("--corpus", "renamed.txt", *STEPS)
+    assert train(*renamed, "--resume") == 0
+    assert [last_step(name) for name in names(place)] == [20]
+    assert info("given").spec == str(place / "renamed.txt")
+    capsys.readouterr()
+    assert train(*renamed, "--resume", "--seed", "4") == 2  # the nearest of the same text
+    assert "given was trained with --seed 0 (not 4): give that" in capsys.readouterr().err
+    assert train(*renamed, "--resume", "--name", "third") == 0
+    assert train(*renamed, "--resume", "--rnn-type", "GRU") == 0
+    said = capsys.readouterr().out
+    assert "has no run third to go on with" in said
+    assert "has no run renamed-gru to go on with" in said
+
+
+def test_of_all_that_fit_the_interrupted_one_goes_on_then_that_of_the_usual_name(
+    place, train_until
+):
+    assert train("--steps", "5") == 0
+    train_until(6, *STEPS, "--name", "other")
+    library.rename(info("other"), "again")
+    assert train("--steps", "30", "--resume") == 0
+    assert [last_step(name) for name in ("again", "notes-lstm")] == [30, 5]
+    assert train("--steps", "31", "--resume") == 0
+    assert [last_step(name) for name in ("again", "notes-lstm")] == [30, 31]
+
+
+def test_one_process_alone_trains_a_run(place, train_until, capsys, monkeypatch):
+    train_until(5, *STEPS)
+    path = place / "runs" / "notes-lstm"
+    hold = f"from rnnviz.runs.lock import *\nwith locked({str(path)!r}): print(1); input()"
+    command = [sys.executable, "-uc", hold]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(command, stdin=-1, stdout=-1, env=environment) as other:
+        assert other.stdout.readline() == b"1\n"
+        before = content(place / "runs")
+        capsys.readouterr()
+        assert train(*STEPS, "--resume") == 2
+        said = f"rnnviz: {path} is being trained already: wait until that ends, or leave --resume"
+        assert said in capsys.readouterr().err
+        assert content(place / "runs") == before
+        other.kill()
+    assert train(*STEPS, "--resume") == 0
+    assert last_step() == 20
+    monkeypatch.setattr("rnnviz.runs.lock.fcntl", None)  # as on Windows
+    with locked(path), locked(path):
+        assert train("--resume", "--steps", "21") == 0
+
+
+@pytest.mark.parametrize("by", ["command", "app"])
+def test_a_run_is_locked_from_its_beginning_to_its_end(place, monkeypatch, by):
+    def fit(run, _, folder, *rest, **named):
+        with pytest.raises(RunError, match="is being trained already"), locked(folder / run.name):
+            pass
+        yield from ()
+
+    monkeypatch.setattr("rnnviz.jobs.fit.fit", fit)
+    if by == "command":
+        assert train(*STEPS, "--rnn-type", "LSTM", "LSTM") == 0
+    else:
+        source = Source("notes", ("abc" * 40, "abc", "abc"))
+        model = {"rnn_type": "LSTM", "embedding_size": 2, "hidden_size": 2, "num_hidden_layers": 1}
+        job = Job([Plan("notes-lstm", source, "char", 1, model, TrainConfig(steps=1))])
+        job.run()
+        assert (job.state, job.message) == ("done", "")
+    with locked(place / "runs" / "notes-lstm"):
+        pass
+
+
+def test_the_same_type_twice_is_the_same_run(train_until):
+    train_until(5, *STEPS)
+    assert train(*STEPS, "--resume", "--rnn-type", "LSTM", "LSTM") == 0
 
 
 def test_without_such_a_run_a_new_one_begins_and_that_is_said(place, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from rnnviz.jobs.start import SpentError, begun_from, claimed, new_run, resumed_
 from rnnviz.nn.model_config import usable_forget_bias
 from rnnviz.runs.identity import find_begun, is_interrupted, usual_embedding
 from rnnviz.runs.info import read_info
+from rnnviz.runs.lock import locked
 from rnnviz.runs.names import run_name, safe_name
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class Beginning:
     """What a command asks for. `config` has the budget of a new run, `budget` is None where the
-    command gives none: a run that goes on then keeps its own."""
+    command gives none: a run that goes on then keeps its own. `locks` holds the locks of the runs
+    that are trained."""
 
     options: argparse.Namespace
     corpus: Corpus
@@ -29,16 +32,20 @@ class Beginning:
     config: TrainConfig
     budget: TrainConfig | None
 
+    locks: ExitStack
     def find(self) -> dict[str, Path | None]:
         """The run to go on with of each cell type, None for a new one. What cannot be begun is an
         error here, before anything is trained. Raises ValueError."""
-        return {rnn_type: self._find(rnn_type) for rnn_type in self.options.rnn_type}
+        found = {rnn_type: self._find(rnn_type) for rnn_type in self.options.rnn_type}
+        for path in filter(None, found.values()):
+            self.locks.enter_context(locked(path))
+        return found
 
     def _find(self, rnn_type: str) -> Path | None:
         run, origin = self._new(rnn_type), self.options.origin
         if self.options.resume:
             wanted = replace(run.info, origin=Path(origin).name if origin else "")
-            if found := find_begun(wanted, self.folder):
+            if found := find_begun(wanted, self.folder, any_name=not self.options.name):
                 return found.path
         if origin:
             begun_from(run, load_run(origin))
@@ -69,7 +76,9 @@ class Beginning:
         if self.options.origin:
             run = begun_from(run, load_run(self.options.origin))
             print(f"{run.name}: begins with the weights of {self.options.origin}")
-        return claimed(run, self.folder)
+        run = claimed(run, self.folder)
+        self.locks.enter_context(locked(self.folder / run.name))
+        return run
 
     def _new(self, rnn_type: str) -> Run:
         options, size = self.options, self.options.embedding_size

@@ -15,7 +15,10 @@ from rnnviz.cli.terminal import STDERR
 from rnnviz.nn.perplexity import perplexity_text
 
 if TYPE_CHECKING:
+    import torch
+
     from rnnviz import Corpus, Run, StepRecord, TrainConfig, TrainState
+    from rnnviz.cli.begin import Beginning
 
 
 def train(options: argparse.Namespace) -> int:
@@ -36,15 +39,24 @@ def train(options: argparse.Namespace) -> int:
         f"{corpus.name}: {len(corpus.train):,} tokens to train on, {len(corpus.valid):,} for "
         f"validation, vocabulary {len(corpus.vocab):,}; device {device}"
     )
-    beginning = Beginning(options, corpus, folder, config, config if has_budget else None)
-    found = on_rank_zero(beginning.find)
+    budget = config if has_budget else None
+    with contextlib.ExitStack() as locks:
+        beginning = Beginning(options, corpus, folder, config, budget, locks)
+        return _train_all(beginning, on_rank_zero(beginning.find), device)
+
+
+def _train_all(beginning: Beginning, found: dict[str, Path | None], device: torch.device) -> int:
+    """Train a run of every cell type, new or found; gives the exit code."""
+    from rnnviz.training.distributed import on_rank_zero
+
+    options, folder = beginning.options, beginning.folder
     with _interruptible() as interrupted:
         for rnn_type in options.rnn_type:
             run, state = on_rank_zero(beginning.begin, rnn_type, found[rnn_type])
             if run is None:
                 continue
             run.model.to(device)
-            _fit(run, corpus, folder, state, interrupted, options.half)
+            _fit(run, beginning.corpus, folder, state, interrupted, options.half)
             print(f"saved: {folder / run.name}")
             if on_rank_zero(interrupted):
                 print("interrupted; the same command with --resume goes on", file=STDERR)

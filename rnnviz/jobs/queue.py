@@ -154,6 +154,7 @@ def _train(plan: Plan, progress: Progress, stop: Callable[[], bool]) -> None:
     from rnnviz.data.corpus import make_corpus
     from rnnviz.jobs.fit import fit
     from rnnviz.jobs.start import claimed, new_run, pick_device
+    from rnnviz.runs.lock import locked
 
     folder = runs_folder()
     corpus = make_corpus(plan.source, plan.level, plan.min_count, plan.spec)
@@ -162,10 +163,11 @@ def _train(plan: Plan, progress: Progress, stop: Callable[[], bool]) -> None:
     run = claimed(run, folder)
     progress.run, progress.device, progress.active = run.name, str(device), True
     try:
-        for record in fit(run, corpus, folder, stop=stop):
-            progress.records.append(record)
-            if record.valid_loss is not None:
-                progress.samples.append((record.step, _sample(run, corpus)))
+        with locked(folder / run.name):
+            for record in fit(run, corpus, folder, stop=stop):
+                progress.records.append(record)
+                if record.valid_loss is not None:
+                    progress.samples.append((record.step, _sample(run, corpus)))
     finally:
         progress.saved, progress.active = (folder / run.name / "run.json").exists(), False
 

@@ -130,7 +130,7 @@ def resumed_run(
     interrupted = is_interrupted(run.info)
     state = resume.load(run) if interrupted else _state_of_weights(run.info)
     history = tuple(r for r in run.info.history if r["step"] <= state.step)
-    info = replace(run.info, history=history)
+    info = replace(run.info, history=history, spec=corpus.spec or run.info.spec)
     config = _with_budget(before, budget)
     per_epoch = max(1, steps_per_epoch(config, len(corpus.train)))
     is_spent = spent_share(config, per_epoch, state.step, state.seconds) == 1.0

@@ -13,7 +13,7 @@ from typing import Any
 
 from rnnviz.nn.model_config import ModelConfig
 from rnnviz.runs.info import RunError, RunInfo, read_info
-from rnnviz.runs.names import named
+from rnnviz.runs.names import is_numbered
 from rnnviz.training.config import DEFAULT_LR
 
 SHAPE = ("--rnn-type", "--embedding-size", "--hidden-size", "--layers", "--tie-weights")
@@ -86,23 +86,34 @@ def _said(name: str, theirs: Any, ours: Any) -> str:
     return f"{name} {theirs}" + (f" (not {ours})" if ours is not None else "")
 
 
-def find_begun(wanted: RunInfo, folder: Path) -> RunInfo | None:
-    """The run below a folder that the text and the settings of `wanted` made, under its name.
+def find_begun(wanted: RunInfo, folder: Path, any_name: bool = False) -> RunInfo | None:
+    """The run below a folder that the text and the settings of `wanted` made: of those with its
+    name or, with `any_name`, of all.
 
-    Of several, one that was interrupted before one that is complete, then the newest. None where
-    no run has such a name. Raises RunError where runs do, but none of these settings.
+    Of several, one that was interrupted before one that is complete, then one with its name, then
+    the newest. None where no run is near: none has its name nor, with `any_name`, its text and cell
+    type. Raises RunError where runs are near, but none has these settings.
     """
-    paths, known = named(wanted.name, folder), []
-    for path in paths:
+    paths = [file.parent for file in folder.glob("*/run.json")]
+    named = [path for path in paths if is_numbered(path.name, wanted.name)]
+    known = []
+    for path in paths if any_name else named:
         with contextlib.suppress(RunError):
             known.append(read_info(path))
-    if not known:
-        return read_info(paths[0]) if paths else None  # which raises what is wrong with it
     fitting = [info for info in known if not _why_another(info, wanted)]
     if fitting:
-        return max(fitting, key=lambda info: (is_interrupted(info), _saved_at(info)))
-    nearest = min(known, key=lambda info: _distance(info, wanted))
-    raise RunError(_why_another(nearest, wanted))
+        return max(fitting, key=lambda i: (is_interrupted(i), i.path in named, _saved_at(i)))
+    near = [info for info in known if info.path in named or _is_akin(info, wanted)]
+    if near:
+        nearest = min(near, key=lambda info: _distance(info, wanted))
+        raise RunError(_why_another(nearest, wanted))
+    return read_info(named[0]) if named else None  # which raises what is wrong with it
+
+
+def _is_akin(info: RunInfo, wanted: RunInfo) -> bool:
+    """Whether a run was trained on the same text, with the same cell type."""
+    same_text = bool(info.config) and info.fingerprint == wanted.fingerprint
+    return same_text and info.rnn_type == wanted.rnn_type
 
 
 def is_interrupted(info: RunInfo) -> bool:

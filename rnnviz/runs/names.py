@@ -80,8 +80,7 @@ def claim(name: str, folder: Path) -> Path:
         raise RunError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def named(name: str, folder: Path) -> list[Path]:
-    """The runs below a folder that `claim` may have made for a name: name, name-2, name-3, ..."""
-    pattern = re.compile(f"{re.escape(name)}|{re.escape(name[:MAX_NUMBERED])}-[0-9]+")
-    runs = (file.parent for file in folder.glob("*/run.json"))
-    return [path for path in runs if pattern.fullmatch(path.name)]
+def is_numbered(found: str, name: str) -> bool:
+    """Whether `claim` may have made the name of a run from `name`: name, name-2, name-3, ..."""
+    numbered = f"{re.escape(name)}|{re.escape(name[:MAX_NUMBERED])}-[0-9]+"
+    return re.fullmatch(numbered, found) is not None
