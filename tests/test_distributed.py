@@ -147,7 +147,7 @@ def test_interrupted_and_resumed_ends_as_uninterrupted(place):
     for name, weight in whole.model.state_dict().items():
         assert torch.equal(weight, parts.model.state_dict()[name])
     assert parts.info.valid_loss == whole.info.valid_loss
-    assert train_as_two("parts", *arguments, "--resume").stdout.endswith("complete\n")
+    assert "notes-lstm: complete" in train_as_two("parts", *arguments, "--resume").stdout
 
 
 def test_a_command_that_cannot_be_shared_is_done_once(place):

@@ -248,6 +248,10 @@ def test_what_cannot_go_on_is_said_before_anything_is_trained(place, capsys):
     assert train(*STEPS, "--rnn-type", "GRU", "--hidden-size", "9") == 0
     assert train(*STEPS, "--rnn-type", "LSTM", "GRU", "--resume") == 2
     assert "--hidden-size 9 (not 8)" in capsys.readouterr().err
+    assert train(*STEPS, "--rnn-type", "LSTM", "GRU", "--batch-size", "999") == 2
+    said = capsys.readouterr().err
+    assert "notes has 1,296 tokens to train on, too few for one batch of --batch-size 999" in said
+    assert "by --sequence-length 8: lower one of them" in said
     assert names(place) == ["notes-gru"]
 
 
@@ -292,7 +296,10 @@ def test_a_complete_run_goes_on_from_its_weights_with_a_new_warm_up(place, capsy
         before = content(place / "runs")
         capsys.readouterr()
         assert train("--lr", "0.01", "--resume", *budget) == 0
-        assert capsys.readouterr().out.endswith("notes-lstm: complete\n")
+        said = (
+            "complete at step 20, with a budget of 20 steps; a larger one, like --steps 40, goes on"
+        )
+        assert f"notes-lstm: {said}" in capsys.readouterr().out
         assert content(place / "runs") == before
     assert train("--lr", "0.01", "--resume", "--steps", "60") == 0
     said = capsys.readouterr().out
@@ -309,7 +316,10 @@ def test_a_run_that_ended_early_goes_on_with_a_larger_budget(place, capsys):
     step = last_step("notes-rnn-relu") if info("notes-rnn-relu").history else 0
     capsys.readouterr()
     assert train(*STEPS, *wild, "--resume") == 0
-    assert f"ended early, at step {step}; a larger budget goes on" in capsys.readouterr().out
+    assert (
+        f"ended early at step {step}, with a budget of 20 steps; a larger one"
+        in capsys.readouterr().out
+    )
     assert train("--steps", "21", *wild, "--resume") == 2
     assert "no longer finite" in capsys.readouterr().err
 

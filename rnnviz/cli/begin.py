@@ -15,6 +15,7 @@ from rnnviz.runs.identity import find_begun, is_interrupted, usual_embedding
 from rnnviz.runs.info import read_info
 from rnnviz.runs.lock import locked
 from rnnviz.runs.names import run_name, safe_name
+from rnnviz.training.record_schedule import steps_per_epoch
 
 if TYPE_CHECKING:
     from rnnviz import Corpus, Run, RunInfo, TrainConfig, TrainState
@@ -31,8 +32,8 @@ class Beginning:
     folder: Path
     config: TrainConfig
     budget: TrainConfig | None
-
     locks: ExitStack
+
     def find(self) -> dict[str, Path | None]:
         """The run to go on with of each cell type, None for a new one. What cannot be begun is an
         error here, before anything is trained. Raises ValueError."""
@@ -47,9 +48,20 @@ class Beginning:
             wanted = replace(run.info, origin=Path(origin).name if origin else "")
             if found := find_begun(wanted, self.folder, any_name=not self.options.name):
                 return found.path
+        self._check_length()
         if origin:
             begun_from(run, load_run(origin))
         return None
+
+    def _check_length(self) -> None:
+        """Raises ValueError where the text has not even one batch."""
+        tokens, config = len(self.corpus.train), self.config
+        if not steps_per_epoch(config, tokens):
+            raise ValueError(
+                f"{self.corpus.name} has {tokens:,} tokens to train on, too few for one batch of "
+                f"--batch-size {config.batch_size} by --sequence-length {config.sequence_length}: "
+                "lower one of them or give a longer text"
+            )
 
     def begin(self, rnn_type: str, path: Path | None) -> tuple[Run | None, TrainState | None]:
         """A new run and no state, the run at `path` and its state, or neither if it is complete.

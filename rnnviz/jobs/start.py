@@ -135,8 +135,11 @@ def resumed_run(
     per_epoch = max(1, steps_per_epoch(config, len(corpus.train)))
     is_spent = spent_share(config, per_epoch, state.step, state.seconds) == 1.0
     if not interrupted and (is_spent or config == before):
-        early = f"ended early, at step {state.step:,}; a larger budget goes on from its weights"
-        raise SpentError(f"{path}: {'complete' if is_spent else early}")
+        how = "complete" if is_spent else "ended early"
+        raise SpentError(
+            f"{path}: {how} at step {state.step:,}, with a budget of {before.budget}; a larger "
+            f"one, like {_larger(before)}, goes on from its weights"
+        )
     if config != before:
         if is_spent:
             raise SpentError(
@@ -154,6 +157,11 @@ def _config(info: RunInfo) -> TrainConfig:
         raise RunError(
             f"{info.path} has a training configuration that makes no sense ({error})"
         ) from None
+
+
+def _larger(config: TrainConfig) -> str:
+    """Twice the budget, as an option of the command `train`."""
+    return next(f"--{name} {2 * vars(config)[name]:.15g}" for name in BUDGETS if vars(config)[name])
 
 
 def _with_budget(config: TrainConfig, budget: TrainConfig | None) -> TrainConfig:
