@@ -13,7 +13,7 @@ from benchmarks.app import started
 from tests.browser import LAUNCH_ARGS, install_browser
 
 ROUNDS = 12
-SLIDERS = ("Recurrent gain", "Forget-gate bias (LSTM)", "Hidden size", "Length, tokens")
+SLIDERS = ("Recurrent gain", "Forget-gate bias (GRU: update gate)", "Hidden size", "Length, tokens")
 
 # Resolves in the frame after the curves differ from those that stood at the release.
 WATCH = """() => {

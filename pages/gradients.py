@@ -3,10 +3,11 @@
 import streamlit as st
 
 from rnnviz.analysis import gradient_decay, learning_curves
-from rnnviz.app import caches, components, gradients, page, sidebar, state
+from rnnviz.app import caches, components, gradients, laboratory, page, sidebar, state
 from rnnviz.figures import heatmap_views
-from rnnviz.figures.gradients import carrier_lines, norm_lines
+from rnnviz.figures.gradients import carriers, norm_lines
 from rnnviz.figures.gradients import decay as decay_figure
+from rnnviz.figures.gradients import laboratory as laboratory_figure
 
 page.start_page("Gradients through time")
 st.markdown(
@@ -21,32 +22,19 @@ if not shown:
     st.stop()
 names = gradients.names(shown)
 
-CARRIERS = {  # has a cell state: key, what carries the gradient, caption
-    True: (
-        state.CARRIED_BY_GATES,
-        "forget gates alone",
-        "∥∂L/∂c∥ beside what the forget gates alone would carry back. Where the two are close, "
-        "the gradient takes the path through the cell state.",
-    ),
-    False: (
-        state.CARRIED_BY_JACOBIANS,
-        "product of singular values",
-        "The product of the Jacobians' largest singular values is an upper bound of a top layer's "
-        "norm. The true norm is far below it where the directions rarely line up.",
-    ),
-}
-
 
 @st.fragment
 def decay() -> None:
     picture, controls, mechanism = st.container(), st.container(), st.container()
     with controls:
-        target, window = gradients.pick_loss(shown[0])
-    models = gradients.decays(shown, choice, target, dark)
+        target, window, absolute = gradients.pick_loss(shown[0])
+    models = gradients.decays(shown, choice, target, dark, st.session_state.get(state.BOUND, False))
     with picture:
         title = f"Gradient of the loss after token {gradients.token_name(shown[0], target)}"
-        figure = decay_figure(norm_lines(models, window), title, "gradient norm (log)")
+        y_title = "gradient norm (log)" if absolute else "share of its norm at 0 (log)"
+        figure = decay_figure(norm_lines(models, window, absolute), title, y_title)
         st.plotly_chart(figure, key=state.DECAY)
+        st.text(gradients.losses(models))
         st.caption(
             "How much the loss of this one prediction changes with each earlier state of layer "
             f"{choice.layer + 1}. A straight line is exponential decay; its half-life in tokens "
@@ -54,32 +42,36 @@ def decay() -> None:
             "multiple of their length from the start of the text."
         )
     with mechanism:
-        carrier_figures(models)
+        what_carries_it(models)
 
 
-def carrier_figures(models: list) -> None:
-    lines = {cell: carrier_lines(models, cell, CARRIERS[cell][1]) for cell in CARRIERS}
-    drawn = [cell for cell in CARRIERS if lines[cell]]
-    for column, cell in page.side_by_side(drawn, len(drawn) or 1):
-        key, carrier, caption = CARRIERS[cell]
-        figure = decay_figure(lines[cell], f"What carries it: {carrier}", "norm (log)")
-        column.plotly_chart(figure, key=key)
-        column.caption(caption)
+def what_carries_it(models: list) -> None:
+    st.plotly_chart(carriers(models), key=state.CARRIERS)
+    st.toggle(
+        "Upper bound of an RNN's product",
+        key=state.BOUND,
+        help="The product of the Jacobians' largest singular values. It is far above what really "
+        "happens, because the gradient rarely points where a Jacobian stretches most.",
+    )
+    st.caption(
+        "At each step back an RNN multiplies the gradient by the same W (and its slopes), an LSTM "
+        "by another forget gate f, a GRU by another z: a bar below 1 loses gradient. The lines are "
+        f"the products, through the memory of layer {choice.layer + 1} alone."
+    )
 
 
 @st.fragment
-def laboratory() -> None:
+def untrained() -> None:
     st.subheader("Laboratory: four untrained cells")
-    lines = gradients.laboratory(dark)
-    title = "∥∂L/∂h∥ of the last loss, untrained"
-    st.plotly_chart(decay_figure(lines, title, "gradient norm (log)"), key=state.LABORATORY)
-    st.caption(
-        "At a low gain an RNN's gradient dies out exponentially, at a high one it explodes. A "
-        "ReLU-RNN changes from one to the other near a gain of 1.4, because about half of its "
-        "units are off. A forget-gate bias of 3 keeps the LSTM's gradient alive where it would "
-        "otherwise fade. Clipping lowers the whole curve alike: it tames explosion and cannot "
-        "cure vanishing."
-    )
+    st.markdown(laboratory.pick_preset())
+    picture = st.container()
+    lines = laboratory.lines(dark)
+    with picture:
+        st.plotly_chart(laboratory_figure(lines), key=state.LABORATORY)
+        st.caption(
+            f"{laboratory.shares(lines)} The curves are shares of the gradient at the last token "
+            "and begin at 1. Clipping lowers a whole curve alike: it cannot cure vanishing."
+        )
 
 
 decay()
@@ -97,7 +89,7 @@ st.caption(
     "the diagonal is a short memory."
 )
 
-laboratory()
+untrained()
 
 st.subheader("During training")
 trained = [(name, v) for name, v in zip(names, shown, strict=True) if v.info.history]

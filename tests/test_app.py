@@ -95,15 +95,6 @@ def test_pages_hold_for_every_shipped_run_and_length(page, info):
             assert len(app.caption) > 3
 
 
-def test_the_laboratory_presets_move_the_sliders_and_the_highest_gain_holds():
-    app = opened("pages/gradients.py", runs=["recall-lstm"])
-    app.button[2].click().run()
-    assert app.session_state["gain"] == 3.0
-    app.slider(key="gain").set_value(4.0)
-    app.slider(key="lab_steps").set_value(300).run()
-    assert is_fine(app)
-
-
 def test_truncation_and_target_are_bounded_by_the_text():
     state = {"runs": ["python-source-lstm"], "text": "abcdef", "window": 500, "token": 99}
     app = opened("pages/gradients.py", **state)

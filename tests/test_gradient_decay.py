@@ -9,6 +9,7 @@ import torch
 from rnnviz import RNN_TYPES, gradient_flow, influence, recurrent_jacobian, trace_model
 from rnnviz.analysis import gradient_decay, learning_curves
 from rnnviz.figures import gradients
+from tests.test_gradients import autograd, unrolled
 from tests.test_text_view import some_run
 
 TEXT = "ab a\nb ab a b\n"
@@ -37,35 +38,65 @@ def test_a_flow_is_the_gradient_of_one_loss_up_to_its_target(kind, target):
     assert math.isnan(flow.half_life) == (target == 0)
 
 
-def test_the_forget_gates_alone_carry_their_product():
-    run, t = grown("LSTM"), 9
-    flow, whole = (
-        gradient_decay.decay_of_loss(run, TEXT, 0, t),
-        gradient_flow(run.model, run.ids(TEXT), t),
-    )
-    f = trace_model(run.model, run.ids(TEXT)).layers[0].gates["f"][:, 0].double()
-    for s in range(t + 1):
-        expected = (f[s + 1 : t + 1].prod(0) * whole.c[0, t]).norm().item()
-        assert 10 ** flow.bound[s] == pytest.approx(expected, rel=1e-6)
+@pytest.mark.parametrize("kind", RNN_TYPES)
+@pytest.mark.parametrize("layer", [0, 1])
+def test_what_is_carried_is_the_gradient_times_each_steps_own_factor(kind, layer):
+    """f of an LSTM, z of a GRU, the whole Jacobian of an RNN, against a plain loop."""
+    run, t = grown(kind), 9
+    found = gradient_decay.decay_of_loss(run, TEXT, layer, t)
+    whole, seen = gradient_flow(run.model, run.ids(TEXT), t), trace_model(run.model, run.ids(TEXT))
+    v = (whole.h if whole.c is None else whole.c)[layer, t]
+    first = v.norm().item()
+    for s in range(t, -1, -1):
+        assert 10 ** found.carried[s] == pytest.approx(v.norm().item() / first, rel=1e-5)
+        before = v
+        if kind in ("LSTM", "GRU"):
+            v = v * seen.layers[layer].gates["f" if kind == "LSTM" else "z"][s, 0].double()
+        else:
+            v = recurrent_jacobian(run.model.rnn, seen, layer, s).T @ v
+        if s:
+            assert found.factors[t - s] == pytest.approx(
+                (v.norm() / before.norm()).item(), rel=1e-5
+            )
 
 
 @pytest.mark.parametrize("kind", RNN_TYPES[2:])
-def test_the_product_of_singular_values_is_a_bound_of_the_top_layer(kind):
+def test_in_the_top_layer_of_an_rnn_the_product_is_the_true_norm(kind):
+    """By autograd on an unrolled loop: all of the gradient takes the path through W."""
     run, t = grown(kind), 9
-    flow, seen = (
-        gradient_decay.decay_of_loss(run, TEXT, 1, t),
-        trace_model(run.model, run.ids(TEXT)),
-    )
-    bound = 10 ** flow.h[t]
+    found = gradient_decay.decay_of_loss(run, TEXT, 1, t)
+    model, ids = run.model.double(), run.ids(TEXT)
+    losses, nodes = unrolled(model, ids[: t + 2])
+    norms = torch.stack([n.norm() for n in autograd(losses[t], nodes["h"][1])])
+    np.testing.assert_allclose(10**found.carried, (norms / norms[-1]).numpy(), rtol=1e-4)
+    assert found.loss == pytest.approx(losses[t].item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+@pytest.mark.parametrize("kind", RNN_TYPES)
+def test_the_product_of_singular_values_bounds_what_an_rnn_carries(kind, layer):
+    run, t = grown(kind), 9
+    bound = gradient_decay.singular_bound(run, TEXT, layer, t)
+    if kind in ("LSTM", "GRU"):
+        assert bound is None
+        return
+    carried = gradient_decay.decay_of_loss(run, TEXT, layer, t).carried
+    seen, expected = trace_model(run.model, run.ids(TEXT)), 1.0
     for s in range(t, -1, -1):
-        assert 10 ** flow.bound[s] == pytest.approx(bound, rel=1e-6)
-        assert flow.h[s] <= flow.bound[s] + 1e-9
-        jacobian = recurrent_jacobian(run.model.rnn, seen, 1, s)
-        bound *= torch.linalg.matrix_norm(jacobian, 2).item()
-    assert (
-        gradient_decay.decay_of_loss(run, TEXT, 0, t).bound is None
-    )  # more than its own Jacobians reach layer 0
-    assert gradient_decay.decay_of_loss(grown("GRU"), TEXT, 1, t).bound is None
+        assert 10 ** bound[s] == pytest.approx(expected, rel=1e-6)
+        assert carried[s] <= bound[s] + 1e-6
+        jacobian = recurrent_jacobian(run.model.rnn, seen, layer, s)
+        expected *= torch.linalg.matrix_norm(jacobian, 2).item()
+
+
+def test_a_step_that_lets_nothing_through_leaves_nothing_to_draw():
+    run = some_run("RNN_RELU")
+    with torch.no_grad():
+        run.model.rnn.bias_hh_l1.fill_(-1e3)  # no unit is on: every slope is 0
+    found = gradient_decay.decay_of_loss(run, TEXT, 1, 5)
+    assert np.isneginf(found.h[:5]).all()
+    assert not np.isfinite(found.carried[:5]).any()
+    assert figure_of(found, "RNN_RELU").data[1].name == "m: W, typically ×0.00"
 
 
 def test_truncated_bptt_sees_the_last_window_alone():
@@ -88,35 +119,40 @@ def test_the_matrix_of_all_pairs_is_in_decades():
     assert np.isneginf(found[np.triu_indices(len(found), 1)]).all()
 
 
-@pytest.mark.parametrize("kind", RNN_TYPES)
-def test_the_laboratory_clips_as_clipping_the_recurrent_gradient_would(kind):
-    free = gradient_decay.laboratory(kind, 3.0, 0.0, 16, 40, clip=False)
-    clipped = gradient_decay.laboratory(kind, 3.0, 0.0, 16, 40, clip=True)
-    shift = free - clipped
-    assert free.shape == (40,)
-    assert np.isfinite(free).all()
-    assert shift == pytest.approx(np.full(40, shift[0]), abs=1e-9)
-    assert shift[0] >= 0
-
-
-def test_a_forget_bias_moves_the_lstm():
-    low, high = (
-        gradient_decay.laboratory("LSTM", 1.0, bias, 16, 100, clip=False) for bias in (-2.0, 4.0)
-    )
-    assert high[0] > low[0] + 5  # decades, at the far end
+def figure_of(decay, kind, bound=None):
+    model = gradients.ModelDecay("m", kind, "#000000", "solid", decay, bound)
+    return gradients.carriers([model])
 
 
 @pytest.mark.parametrize("kind", RNN_TYPES)
-def test_lines_of_a_model_are_its_norms_and_what_truncation_hides_is_pale(kind):
+def test_lines_of_a_model_begin_at_1_and_what_truncation_hides_is_pale(kind):
     decay = gradient_decay.decay_of_loss(grown(kind), TEXT, 1, 9)
-    model = gradients.ModelDecay(kind, "#000000", "solid", decay)
-    lines = gradients.norm_lines([model], 0)
+    model = gradients.ModelDecay(kind, kind, "#000000", "solid", decay)
     norms = [norm for norm in (decay.h, decay.c) if norm is not None]
+    lines = gradients.norm_lines([model], 0, absolute=True)
     assert [line.log10.tolist() for line in lines] == [norm.tolist() for norm in norms]
-    seen, pale = gradients.norm_lines([model], 4)[:2]
+    shares = gradients.norm_lines([model], 0, absolute=False)
+    assert [line.log10[-1] for line in shares] == [0.0] * len(norms)
+    for line, norm in zip(shares, norms, strict=True):
+        np.testing.assert_allclose(10**line.log10, 10**norm / 10 ** norm[-1])
+    seen, pale = gradients.norm_lines([model], 4, absolute=True)[:2]
     assert np.isneginf(seen.log10[:8]).all()
     assert np.isfinite(seen.log10[8:]).all()
     assert (pale.legend, pale.opacity) == (False, 0.3)
     assert pale.log10.tolist() == decay.h.tolist()
-    carriers = [len(gradients.carrier_lines([model], cell, "bound")) for cell in (True, False)]
-    assert carriers == {"LSTM": [2, 0], "GRU": [0, 0]}.get(kind, [0, 2])
+
+
+@pytest.mark.parametrize("kind", RNN_TYPES)
+def test_bars_go_from_1_to_each_factor_and_the_line_is_their_product(kind, monkeypatch):
+    monkeypatch.setattr(gradients, "STEPS_BACK", 6)
+    decay = gradient_decay.decay_of_loss(grown(kind), TEXT, 1, 9)
+    bars, line = figure_of(decay, kind).data
+    assert (bars.type, bars.base, line.type) == ("bar", 1, "scatter")
+    assert bars.x.tolist() == [1, 2, 3, 4, 5, 6]
+    product = np.cumprod(1 + bars.y.astype(float))
+    np.testing.assert_allclose(10 ** line.y[1:], product, rtol=1e-4)
+    assert line.y[0] == 0
+    assert f"×{np.median(decay.factors[:6]):.2f}" in line.name
+    assert len(figure_of(decay, kind, decay.carried + 1).data) == 3
+    one = gradient_decay.decay_of_loss(grown(kind), TEXT, 1, 0)
+    assert len(figure_of(one, kind).data[0].x) == 0

@@ -1,4 +1,4 @@
-"""How the gradients of a run's losses decay along a text, and those of untrained cells."""
+"""How the gradients of a run's losses decay along a text, and what carries them."""
 
 from __future__ import annotations
 
@@ -11,29 +11,44 @@ import numpy as np
 from rnnviz.nn.cell_types import CELL_TYPES
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from rnnviz.analysis.traces import LayerTrace
     from rnnviz.nn.model import RNNModel
     from rnnviz.runs.run import Run
 
 INFLUENCE_TOKENS = 256  # rows of the matrix of all pairs: as many as fit a screen
-LAB_VOCAB = 32
-CLIP = 0.25  # norm at which the laboratory clips
 
 
 @dataclass(frozen=True, eq=False)
 class GradientDecay:
     """How far one loss L_t reaches back: log10 of norms over the states s = 0..t, (t+1,) each.
 
-    `h`: ||dL_t/dh_s||. `c`: ||dL_t/dc_s||, None for a cell without c. `bound`: of an LSTM, what
-    the forget gates alone would carry back; of an RNN's top layer, the product of the Jacobians'
-    largest singular values times ||dL_t/dh_t||; else None (a lower layer also gets gradient
-    through the layers above, which the product leaves out). `half_life`: in tokens, fitted to
-    `h`; nan for a single state.
+    `h`: ||dL_t/dh_s||. `c`: ||dL_t/dc_s||, None for a cell without c. `carried`: what the layer's
+    own memory alone carries back, as a share of what reaches it at s = t; see `_carried`. `loss`:
+    L_t in nats. `half_life`: in tokens, fitted to `h`; nan for a single state.
     """
 
     h: np.ndarray
     c: np.ndarray | None
-    bound: np.ndarray | None
+    carried: np.ndarray
+    loss: float
     half_life: float
+
+    @property
+    def factors(self) -> np.ndarray:
+        """By what each step back multiplies the gradient that is carried (t,), the step from s = t
+        first; nan after a step that let nothing through."""
+        back = self.carried[::-1]
+        with np.errstate(invalid="ignore"):
+            return 10.0 ** (back[1:] - back[:-1])
+
+
+def from_one(log_norms: np.ndarray) -> np.ndarray:
+    """Logs of norms (t+1,) as logs of shares of the last one, the target's; nan where that is
+    zero."""
+    with np.errstate(invalid="ignore"):
+        return log_norms - log_norms[-1]
 
 
 def truncated(log10: np.ndarray, window: int) -> np.ndarray:
@@ -50,39 +65,72 @@ def decay_of_loss(run: Run, text: str, layer: int, target: int) -> GradientDecay
 
     ids = run.ids(text)[: target + 2]
     flow = gradient_flow(run.model, ids, target)
-    trace = trace_model(run.model, ids[:-1]).layers[layer]
-    h, c, bound = _log10(flow.h_log_norm[layer]), None, None
-    if flow.c is not None and flow.c_log_norm is not None:
-        c = _log10(flow.c_log_norm[layer])
-        kept = trace.gates["f"][1:, 0].double().log().flip(0).cumsum(0).flip(0)  # (t,H)
-        bound = np.append(_log_norm(kept, flow.c[layer, target]), c[-1])
-    elif CELL_TYPES[run.info.rnn_type].keep_gate is None and layer == run.model.rnn.num_layers - 1:
-        bound = _singular_bound(run.model, trace, layer) + h[-1]
-    return GradientDecay(h, c, bound, half_life(h))
+    trace = trace_model(run.model, ids[:-1])
+    h = _log10(flow.h_log_norm[layer])
+    c = None if flow.c_log_norm is None else _log10(flow.c_log_norm[layer])
+    reaches = (flow.h if flow.c is None else flow.c)[layer, target]  # (H,)
+    carried = _carried(run.model, trace.layers[layer], layer, reaches)
+    loss = _loss(run.model, trace.layers[-1].h_out[-1, 0], ids[-1])
+    return GradientDecay(h, c, carried, loss, half_life(h))
 
 
-def _log10(log_norm) -> np.ndarray:
+def _loss(model: RNNModel, h: Tensor, following: Tensor) -> float:
+    """Nats of the next token after the top state h (H,)."""
+    logits = model.projection(h).detach().double()  # (V,)
+    return float(logits.logsumexp(-1) - logits[following])
+
+
+def _log10(log_norm: Tensor) -> np.ndarray:
     return log_norm.numpy() / math.log(10)
 
 
-def _log_norm(log_kept, last) -> np.ndarray:
-    """log10 ||exp(log_kept) * last|| (t,) of log_kept (t,H) and last (H,), without underflow."""
-    logs = 2 * (log_kept + last.abs().log())  # (t,H)
-    return logs.logsumexp(-1).numpy() / 2 / math.log(10)
+def _carried(model: RNNModel, trace: LayerTrace, layer: int, reaches: Tensor) -> np.ndarray:
+    """log10 of the share of a gradient that a layer's own memory carries back, (t+1,), 0 at s = t.
+
+    `reaches` (H,): the gradient at s = t. In a cell with a gate that keeps, each step back
+    multiplies it elementwise by that gate (f of an LSTM, z of a GRU); in an RNN by the slopes of
+    that step and always the same matrix, W_hh^T diag(s).
+    """
+    gate = CELL_TYPES[trace.kind].keep_gate
+    if gate is not None:
+        kept = trace.gates[gate][1:, 0].double().log().flip(0).cumsum(0).flip(0)  # (t,H)
+        squares = 2 * (kept + reaches.abs().log())  # in logs, which do not underflow
+        return from_one(np.append(_log10(squares.logsumexp(-1) / 2), _log10(reaches.norm().log())))
+    slope, w = _slopes(model, trace, layer)
+    sizes = [reaches.norm()]
+    for step in slope.flip(0).unbind():
+        reaches = w.T @ (step * reaches / sizes[-1])
+        sizes.append(reaches.norm())
+    factors = np.array([float(size) for size in sizes[1:]])  # (t,), the step from s = t first
+    with np.errstate(divide="ignore"):
+        return np.append(np.log10(factors).cumsum()[::-1], 0.0)
 
 
-def _singular_bound(model: RNNModel, trace, layer: int, rounds: int = 30) -> np.ndarray:
-    """log10 of the product of ||J_u||_2 for u = s+1..t, (t+1,) over s = 0..t.
+def _slopes(model: RNNModel, trace: LayerTrace, layer: int) -> tuple[Tensor, Tensor]:
+    """What the Jacobians diag(s) W_hh of an RNN's steps 1..t are made of: s (t,H), W_hh (H,H)."""
+    from rnnviz.analysis.gradients import layer_derivatives
+
+    at = layer_derivatives(model.rnn, trace, layer)
+    return at.derivatives.h[1:, 0], at.w_hh[0].T
+
+
+def singular_bound(
+    run: Run, text: str, layer: int, target: int, rounds: int = 30
+) -> np.ndarray | None:
+    """An upper bound of an RNN's `GradientDecay.carried`, (t+1,) over s = 0..t: log10 of the
+    product of ||J_u||_2 for u = s+1..t. None for other cell types.
 
     J_u = diag(s_u) W_hh; power iteration runs on all J_u at once. The last entry, an empty
     product, is 0.
     """
     import torch
 
-    from rnnviz.analysis.gradients import layer_derivatives
+    from rnnviz.analysis.tracing import trace_model
 
-    at = layer_derivatives(model.rnn, trace, layer)
-    slope, w = at.derivatives.h[1:, 0], at.w_hh[0].T  # (t,H), (H,H)
+    if CELL_TYPES[run.info.rnn_type].keep_gate is not None:
+        return None
+    trace = trace_model(run.model, run.ids(text)[: target + 1]).layers[layer]
+    slope, w = _slopes(run.model, trace, layer)
     v = torch.ones_like(slope)
     for _ in range(rounds):
         v = torch.nn.functional.normalize(v, dim=-1)
@@ -108,38 +156,3 @@ def influence_log10(run: Run, text: str, layer: int) -> np.ndarray:
     matrix = influence(run.model, run.ids(text)[: INFLUENCE_TOKENS + 1], of="x", layer=layer)
     with np.errstate(divide="ignore"):
         return np.log10(matrix.numpy())
-
-
-def laboratory(
-    rnn_type: str, gain: float, forget_bias: float, hidden_size: int, steps: int, clip: bool
-) -> np.ndarray:
-    """log10 ||dL_T/dh_s|| (steps,) of an untrained cell; L_T is the loss of the last step.
-
-    Recurrent weights have standard deviation gain / sqrt(H), so an RNN's largest eigenvalue is
-    near the gain. With `clip`, all norms are scaled as they would be if the norm of the recurrent
-    weights' gradient were clipped to CLIP. Raises ValueError for states that overflow.
-    """
-    import torch
-
-    from rnnviz.analysis.gradients import gradient_flow
-    from rnnviz.nn.model import RNNModel
-
-    rng = torch.Generator().manual_seed(0)
-    model = RNNModel(rnn_type, LAB_VOCAB, hidden_size, hidden_size, 1, dropout=0.0).double().eval()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            std = gain if "weight_hh" in name else 1.0
-            parameter.normal_(0.0, std / math.sqrt(hidden_size), generator=rng)
-        if "f" in CELL_TYPES[rnn_type].gates:
-            bias = model.rnn.get_parameter("bias_ih_l0")
-            bias[hidden_size : 2 * hidden_size] += forget_bias
-    ids = torch.randint(LAB_VOCAB, (steps + 1,), generator=rng)
-    flow = gradient_flow(model, ids)
-    log_norms = flow.h_log_norm[0]
-    if clip:
-        log_prob, _ = model(ids[None, :-1], model.init_hidden(1))
-        weight = model.rnn.get_parameter("weight_hh_l0")
-        (gradient,) = torch.autograd.grad(-log_prob[0, -1, ids[-1]], weight)
-        norm = gradient.norm().log()
-        log_norms = log_norms - max(0.0, norm.item() - math.log(CLIP))
-    return _log10(log_norms)

@@ -25,6 +25,7 @@ from rnnviz.analysis import (
     token_scores,
 )
 from rnnviz.analysis.gradient_decay import GradientDecay
+from rnnviz.analysis.laboratory import untrained_decay
 from rnnviz.analysis.preactivation import PreActivation
 from rnnviz.analysis.stretches import Held
 from rnnviz.analysis.sweeps import RunSweep
@@ -147,6 +148,18 @@ def decay_of_loss(info: RunInfo, choice: Choice, target: int) -> GradientDecay:
     return _decay_of_loss(*key(info, choice.text, choice.layer), target)
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _singular_bound(
+    path: str, changed: int, text: str, layer: int, target: int
+) -> np.ndarray | None:
+    with compute_slot():
+        return gradient_decay.singular_bound(_run(path, changed), text, layer, target)
+
+
+def singular_bound(info: RunInfo, choice: Choice, target: int) -> np.ndarray | None:
+    return _singular_bound(*key(info, choice.text, choice.layer), target)
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _influence(path: str, changed: int, text: str, layer: int) -> np.ndarray:
     with compute_slot():
@@ -211,16 +224,16 @@ def sweep(key: tuple, make: Callable[[], RunSweep]) -> RunSweep:
 
 @st.cache_resource(max_entries=512, show_spinner=False)
 def _laboratory(
-    rnn_type: str, gain: float, forget_bias: float, size: int, steps: int, clip: bool
+    rnn_type: str, gain: float, gate_bias: float, size: int, steps: int, clip: bool
 ) -> np.ndarray:
     with compute_slot():
-        return gradient_decay.laboratory(rnn_type, gain, forget_bias, size, steps, clip)
+        return untrained_decay(rnn_type, gain, gate_bias, size, steps, clip)
 
 
 def laboratory(
-    rnn_type: str, gain: float, forget_bias: float, size: int, steps: int, clip: bool
+    rnn_type: str, gain: float, gate_bias: float, size: int, steps: int, clip: bool
 ) -> np.ndarray:
-    """`gradient_decay.laboratory`. The bias counts only where there is a forget gate: another
-    cell type is not computed anew for it."""
-    own = forget_bias if "f" in CELL_TYPES[rnn_type].gates else 0.0
+    """`untrained_decay`. The bias counts only where there is a gate that keeps: another cell type
+    is not computed anew for it."""
+    own = 0.0 if CELL_TYPES[rnn_type].keep_gate is None else gate_bias
     return _laboratory(rnn_type, gain, own, size, steps, clip)

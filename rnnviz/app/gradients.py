@@ -9,16 +9,15 @@ import numpy as np
 import streamlit as st
 
 from rnnviz.analysis.text_view import View
-from rnnviz.app import caches, cursor, page, state
+from rnnviz.app import caches, cursor, state
 from rnnviz.app.state import Choice
 from rnnviz.figures import comparison, gradients, style, training
-from rnnviz.figures.gradients import Decay, ModelDecay
-from rnnviz.nn.cell_types import RNN_TYPES
+from rnnviz.figures.gradients import ModelDecay
 
 if TYPE_CHECKING:
     from rnnviz.figures.style import Figure
 
-PRESETS = {"vanishing": (0.5, 0.0), "preserved": (1.0, 3.0), "exploding": (3.0, 0.0)}
+NEARLY_0 = 0.01  # nats, below which a loss has only small gradients
 
 
 def names(shown: Sequence[View]) -> list[str]:
@@ -33,21 +32,25 @@ def token_name(view: View, t: int) -> str:
     return f"{t + 1} \u201c{view.tokens[t]}\u201d"
 
 
-def pick_loss(view: View) -> tuple[int, int]:
-    """The token (from 0) whose prediction is the loss, and the window of truncated BPTT, 0 for
-    none."""
+def pick_loss(view: View) -> tuple[int, int, bool]:
+    """The token (from 0) whose prediction is the loss, the window of truncated BPTT (0 for none),
+    and whether norms are shown as they are."""
     session = st.session_state
-    left, right = st.columns(2)
+    left, middle, right = st.columns(3, vertical_alignment="bottom")
     most = len(view.tokens) - 1  # the last token has no next one to predict
     with left:
         target = cursor.pick_token(view, "Target: the loss after token", most)
     session[state.WINDOW] = min(session.get(state.WINDOW, 0), most)
-    right.slider("Window of truncated BPTT, tokens (0: none)", 0, most, key=state.WINDOW)
-    return target, session[state.WINDOW]
+    middle.slider("Window of truncated BPTT, tokens (0: none)", 0, most, key=state.WINDOW)
+    absolute = right.toggle("Absolute norms, not shares", key=state.ABSOLUTE)
+    return target, session[state.WINDOW], absolute
 
 
-def decays(shown: Sequence[View], choice: Choice, target: int, dark: bool) -> list[ModelDecay]:
-    """How far the loss after token `target` of the first model reaches back in each of them.
+def decays(
+    shown: Sequence[View], choice: Choice, target: int, dark: bool, bounds: bool
+) -> list[ModelDecay]:
+    """How far the loss after token `target` of the first model reaches back in each of them, and
+    with `bounds` the upper bound of what an RNN carries.
 
     Vocabularies differ: the target of each model is its token at the same place in the text.
     """
@@ -60,34 +63,21 @@ def decays(shown: Sequence[View], choice: Choice, target: int, dark: bool) -> li
         if view.tokens != shown[0].tokens:
             name = f"{name} after {token_name(view, t)}"
         decay = caches.decay_of_loss(view.info, choice, t)
-        found.append(ModelDecay(name, style.color(view.info.rnn_type, dark), dash, decay))
+        bound = caches.singular_bound(view.info, choice, t) if bounds else None
+        kind = view.info.rnn_type
+        found.append(ModelDecay(name, kind, style.color(kind, dark), dash, decay, bound))
     return found
 
 
-def _take(preset: str) -> None:
-    st.session_state[state.GAIN], st.session_state[state.FORGET_BIAS] = PRESETS[preset]
-
-
-def laboratory(dark: bool) -> list[Decay]:
-    """The controls of the laboratory, and one line for each cell type under these settings."""
-    for column, preset in page.side_by_side(list(PRESETS), 3):
-        column.button(preset, on_click=_take, args=(preset,), width="stretch")
-    st.session_state.setdefault(state.GAIN, 1.0)
-    st.session_state.setdefault(state.FORGET_BIAS, 0.0)
-    left, right = st.columns(2)
-    gain = left.slider("Recurrent gain", 0.1, 4.0, step=0.1, key=state.GAIN)
-    bias = right.slider("Forget-gate bias (LSTM)", -2.0, 6.0, step=0.5, key=state.FORGET_BIAS)
-    size = left.slider("Hidden size", 8, 128, 64, step=8, key=state.LAB_SIZE)
-    steps = right.slider("Length, tokens", 10, 300, 100, step=10, key=state.LAB_STEPS)
-    clip = st.toggle("Clip the gradient norm to 0.25", key=state.LAB_CLIP)
-    return [
-        Decay(
-            rnn_type,
-            style.color(rnn_type, dark),
-            caches.laboratory(rnn_type, gain, bias, size, steps, clip),
-        )
-        for rnn_type in RNN_TYPES
-    ]
+def losses(models: Sequence[ModelDecay]) -> str:
+    """The loss of each model as a sentence, and what follows where one is nearly 0."""
+    found = ", ".join(f"{model.name} {model.decay.loss:.3g} nats" for model in models)
+    if all(model.decay.loss >= NEARLY_0 for model in models):
+        return f"The loss here: {found}."
+    return (
+        f"The loss here: {found}. Where it is nearly 0, every gradient is small: compare the "
+        "shapes of the curves, not their heights."
+    )
 
 
 def training_norms(trained: Sequence[tuple[str, View]], dark: bool) -> Figure:

@@ -74,11 +74,13 @@ STRETCHES = "stretches"
 # Gradients
 DECAY = "decay"
 WINDOW = "window"
-CARRIED_BY_GATES = "carried_LSTM"
-CARRIED_BY_JACOBIANS = "carried_RNN"
+ABSOLUTE = "absolute"  # norms as they are, not as shares of the target's
+CARRIERS = "carriers"
+BOUND = "bound"  # whether the upper bound is drawn beside what is carried
 INFLUENCE = "influence"
 TRAINING_NORMS = "training_norms"
 LABORATORY = "laboratory"
+LAB_PRESET = "lab_preset"
 GAIN = "gain"
 FORGET_BIAS = "forget_bias"
 LAB_SIZE = "lab_size"

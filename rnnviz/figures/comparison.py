@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from rnnviz.analysis.comparison import groups
+from rnnviz.analysis.gradient_decay import from_one
 from rnnviz.analysis.learning_curves import LOSSES, Curve, curves
 from rnnviz.analysis.text_view import WINDOW
 from rnnviz.analysis.time_lapse import Moment
@@ -141,7 +142,7 @@ def lapse_figure(moments: Mapping[int, Moment], step: int, dark: bool) -> go.Fig
         gradients.Decay(
             f"step {at:,}",
             style.color(moment.view.info.rnn_type, dark),
-            moment.decay.h,
+            from_one(moment.decay.h),
             "solid" if at == step else dashes.get(at, "dash"),
             1.0 if at == step else 0.5,
         )
@@ -149,5 +150,7 @@ def lapse_figure(moments: Mapping[int, Moment], step: int, dark: bool) -> go.Fig
         if moment.decay is not None
     ]
     return gradients.decay(
-        lines, "\u2225\u2202L/\u2202h\u2225 of the last token's loss", "gradient norm (log)"
+        lines,
+        "\u2225\u2202L/\u2202h\u2225 of the last token's loss",
+        "share of its norm at 0 (log)",
     )

@@ -1,17 +1,21 @@
-"""How the gradient of one loss decays with distance, as a figure."""
+"""How the gradient of one loss decays with distance, and what carries it, as figures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from rnnviz.analysis.gradient_decay import GradientDecay, truncated
+from rnnviz.analysis.gradient_decay import GradientDecay, from_one, truncated
 from rnnviz.figures.style import plain, power_ticks
+from rnnviz.nn.cell_types import CELL_TYPES
 
 H_DASHES = ("solid", "longdash", "dashdot", "longdashdot")  # "dash" is c, "dot" a bound
+STEPS_BACK = 40  # whose factors are drawn: bars of more cannot be told apart
+LAB_DECADES = 25  # that the laboratory shows above and below 1, at all settings
 
 
 @dataclass(frozen=True)
@@ -28,16 +32,20 @@ class Decay:
 
 @dataclass(frozen=True, eq=False)
 class ModelDecay:
-    """How far one loss of a model reaches back; `dash`: of its lines of h."""
+    """How far one loss of a model reaches back; `dash`: of its lines of h. `bound`: of what is
+    carried, see `gradient_decay.singular_bound`."""
 
     name: str
+    rnn_type: str
     color: str
     dash: str
     decay: GradientDecay
+    bound: np.ndarray | None = None
 
 
-def norm_lines(models: Sequence[ModelDecay], window: int) -> list[Decay]:
-    """The norms of dL/dh and, where there is a cell state, of dL/dc.
+def norm_lines(models: Sequence[ModelDecay], window: int, absolute: bool) -> list[Decay]:
+    """The norms of dL/dh and, where there is a cell state, of dL/dc: each as a share of its norm
+    at the target, or as they are.
 
     With truncated BPTT in windows of `window` tokens (0: none), what it never sees is pale.
     """
@@ -49,48 +57,124 @@ def norm_lines(models: Sequence[ModelDecay], window: int) -> list[Decay]:
         if model.decay.c is not None:
             norms.append((f"{model.name} ∥∂L/∂c∥", model.decay.c, "dash"))
         for label, norm, dash in norms:
-            seen = truncated(norm, window) if window else norm
+            drawn = norm if absolute else from_one(norm)
+            seen = truncated(drawn, window) if window else drawn
             lines.append(Decay(label, model.color, seen, dash))
             if window:
-                lines.append(Decay(label, model.color, norm, dash, opacity=0.3, legend=False))
-    return lines
-
-
-def carrier_lines(models: Sequence[ModelDecay], cell_state: bool, carrier: str) -> list[Decay]:
-    """The true norm beside its bound, of the models with a bound: those with a cell state, or
-    those without. `carrier`: what the bound is made of."""
-    lines = []
-    for model in models:
-        found = model.decay
-        if found.bound is not None and (found.c is not None) == cell_state:
-            true = found.h if found.c is None else found.c
-            lines.append(Decay(f"{model.name}, true norm", model.color, true, model.dash))
-            lines.append(Decay(f"{model.name}, {carrier}", model.color, found.bound, "dot"))
+                lines.append(Decay(label, model.color, drawn, dash, opacity=0.3, legend=False))
     return lines
 
 
 def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:
     """Norms against the distance t - s, on a log axis. Norms of exactly zero are not drawn."""
-    figure = go.Figure()
-    for line in lines:
-        values = np.where(np.isfinite(line.log10), line.log10, np.nan)[::-1]
-        figure.add_scatter(
-            x=np.arange(len(values), dtype=np.int32),
-            y=values.astype(np.float32),
-            name=plain(line.label),
-            mode="lines" if np.isfinite(values).sum() > 1 else "markers",
-            line={"color": line.color, "dash": line.dash, "width": 2},
-            opacity=line.opacity,
-            showlegend=line.legend,
-            hovertemplate="%{x} tokens back: 10<sup>%{y:.2f}</sup>",
-        )
+    figure = go.Figure([_line(line, len(line.log10)) for line in lines])
     figure.update_xaxes(title_text="distance t − s, tokens back", showgrid=False)
     found = np.concatenate([np.zeros(0), *(line.log10[np.isfinite(line.log10)] for line in lines)])
     figure.update_yaxes(title_text=y_title, **power_ticks(found))
     figure.update_layout(
         title_text=plain(title),
-        height=440,
+        height=375,
         margin={"l": 70, "r": 10, "t": 40, "b": 50},
         legend={"orientation": "h", "y": -0.2},
     )
     return figure
+
+
+def _line(line: Decay, most: int) -> go.Scatter:
+    """The line over the first `most` distances."""
+    values = np.where(np.isfinite(line.log10), line.log10, np.nan)[::-1][:most]
+    return go.Scatter(
+        x=np.arange(len(values), dtype=np.int32),
+        y=values.astype(np.float32),
+        name=plain(line.label),
+        legendgroup=line.label,
+        mode="lines" if np.isfinite(values).sum() > 1 else "markers",
+        line={"color": line.color, "dash": line.dash, "width": 2},
+        opacity=line.opacity,
+        showlegend=line.legend,
+        hovertemplate="%{x} tokens back: 10<sup>%{y:.2f}</sup>",
+    )
+
+
+def laboratory(lines: Sequence[Decay]) -> go.Figure:
+    """Shares of the gradient at the last token, on an axis that no setting moves."""
+    figure = decay(lines, "∥∂L/∂h∥ of the last token's loss, untrained", "share of ∥∂L/∂h∥ (log)")
+    figure.update_yaxes(range=[-LAB_DECADES, LAB_DECADES], dtick=5, tick0=0)
+    words = {"xref": "paper", "x": 0.01, "showarrow": False, "xanchor": "left", "opacity": 0.65}
+    for y, text in ((0.9, "explodes"), (-0.9, "vanishes")):
+        figure.add_annotation(y=y * LAB_DECADES, text=text, **words)
+    figure.add_hline(y=0, line={"color": "#888888", "width": 1, "dash": "dot"})
+    return figure
+
+
+def carriers(models: Sequence[ModelDecay]) -> go.Figure:
+    """What the memory of a layer alone does to the gradient, over the first STEPS_BACK steps back.
+
+    Bars from 1 to the factor of each step, and below them the running product as a line; of a
+    model with a bound, that too.
+    """
+    data: list[Any] = []
+    for model in models:
+        gate = CELL_TYPES[model.rnn_type].keep_gate or "W"
+        label = f"{model.name}: {gate}{_typical(model.decay.factors)}"
+        product = Decay(label, model.color, model.decay.carried, model.dash)
+        data += [_bars(model, label), _line(product, STEPS_BACK + 1)]
+        if model.bound is not None:
+            bound = Decay(f"{model.name}: upper bound", model.color, model.bound, "dot")
+            data.append(_line(bound, STEPS_BACK + 1))
+    lines = [trace.y for trace in data if trace.type == "scatter"]
+    shown = np.concatenate([np.zeros(1), *(y[np.isfinite(y)] for y in lines)])
+    return go.Figure(data, _carrier_layout(shown))
+
+
+def _typical(factors: np.ndarray) -> str:
+    """The median of the factors that are drawn, as text; "" where there is none.
+
+    A gate that resets a unit once would move a mean of all steps.
+    """
+    factors = factors[:STEPS_BACK][np.isfinite(factors[:STEPS_BACK])]
+    return f", typically ×{np.median(factors):.2f}" if len(factors) else ""
+
+
+def _bars(model: ModelDecay, label: str) -> go.Bar:
+    factors = model.decay.factors[:STEPS_BACK].astype(np.float32)
+    return go.Bar(
+        x=np.arange(1, len(factors) + 1, dtype=np.int32),
+        y=factors - 1,
+        base=1,
+        customdata=factors,
+        name=plain(label),
+        legendgroup=label,
+        showlegend=False,
+        yaxis="y2",
+        marker={"color": model.color, "line": {"width": 0}},
+        hovertemplate="step %{x} back: times %{customdata:.3g}",
+    )
+
+
+def _carrier_layout(log10: np.ndarray) -> dict[str, Any]:
+    """Bars above, lines below, over one x axis. `log10`: what the lines show."""
+    return {
+        "title": {"text": "What carries it: the factor of each step back, and their product"},
+        "height": 380,
+        "margin": {"l": 70, "r": 10, "t": 40, "b": 50},
+        "legend": {"orientation": "h", "y": -0.18},
+        "barmode": "group",
+        "bargap": 0.15,
+        "xaxis": {"title": {"text": "steps back"}, "showgrid": False, "anchor": "y"},
+        "yaxis": {
+            "title": {"text": "product (log)"},
+            "domain": [0, 0.56],
+            **power_ticks(log10),
+        },
+        "yaxis2": {
+            "title": {"text": "factor of a step"},
+            "domain": [0.64, 1],
+            "zeroline": False,
+            "rangemode": "tozero",
+        },
+        "shapes": [
+            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": "y2", "y0": 1, "y1": 1}
+            | {"line": {"color": "#888888", "width": 1}}
+        ],
+    }

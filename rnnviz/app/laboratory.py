@@ -1,0 +1,111 @@
+"""The laboratory of the Gradients page: its presets and controls, and a line for each cell type."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from rnnviz.analysis.laboratory import PYTORCH_GAIN
+from rnnviz.app import caches, state
+from rnnviz.figures import style
+from rnnviz.figures.gradients import Decay
+from rnnviz.nn.cell_types import RNN_TYPES
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings that make a point."""
+
+    gain: float
+    gate_bias: float
+    point: str
+
+
+START = "Open forget gate: it keeps"
+PRESETS = {
+    START: Preset(
+        0.58,
+        3.0,
+        "An RNN multiplies its gradient by the same W at every step back, and it vanishes. An LSTM "
+        "multiplies it by its forget gates: where they are open, near 1, it is kept.",
+    ),
+    "PyTorch's own initialisation: all vanish": Preset(
+        0.58,
+        0.0,
+        "PyTorch's own initialisation leaves forget gates near one half: each step back about "
+        "halves the LSTM's gradient too. It must first learn to open them.",
+    ),
+    "High gain: RNNs explode": Preset(
+        3.0,
+        0.0,
+        "A large W makes the gradient of an RNN grow at every step back: it explodes. The path "
+        "through an LSTM's forget gates cannot grow: they lie between 0 and 1.",
+    ),
+}
+OWN_SETTINGS = "Your own settings: a preset brings one of the lecture's points back."
+
+
+def _take() -> None:
+    session = st.session_state
+    preset = PRESETS.get(session[state.LAB_PRESET])
+    if preset is not None:
+        session[state.GAIN], session[state.FORGET_BIAS] = preset.gain, preset.gate_bias
+
+
+def pick_preset() -> str:
+    """The presets; the point of the one that the sliders stand on. Its sliders are drawn by
+    `lines`."""
+    session, start = st.session_state, PRESETS[START]
+    gain = session.setdefault(state.GAIN, start.gain)
+    bias = session.setdefault(state.FORGET_BIAS, start.gate_bias)
+    on = [name for name, p in PRESETS.items() if math.isclose(gain, p.gain) and bias == p.gate_bias]
+    session[state.LAB_PRESET] = on[0] if on else None
+    st.segmented_control(
+        "Settings that make a point",
+        list(PRESETS),
+        key=state.LAB_PRESET,
+        on_change=_take,
+        label_visibility="collapsed",
+    )
+    return PRESETS[on[0]].point if on else OWN_SETTINGS
+
+
+def lines(dark: bool) -> list[Decay]:
+    """The controls, and one line for each cell type under these settings."""
+    left, right = st.columns(2)
+    gain = left.slider("Recurrent gain", 0.1, 4.0, step=0.02, key=state.GAIN)
+    bias = right.slider(
+        "Forget-gate bias (GRU: update gate)", -2.0, 6.0, step=0.5, key=state.FORGET_BIAS
+    )
+    _explain(left, right, bias)
+    size = left.slider("Hidden size", 8, 128, 64, step=8, key=state.LAB_SIZE)
+    steps = right.slider("Length, tokens", 10, 300, 60, step=10, key=state.LAB_STEPS)
+    clip = st.toggle("Clip the gradient norm to 0.25", key=state.LAB_CLIP)
+    return [
+        Decay(
+            rnn_type,
+            style.color(rnn_type, dark),
+            caches.laboratory(rnn_type, gain, bias, size, steps, clip),
+        )
+        for rnn_type in RNN_TYPES
+    ]
+
+
+def _explain(left: DeltaGenerator, right: DeltaGenerator, bias: float) -> None:
+    left.caption(
+        "By how much the block of W of each gate multiplies the length of a vector, on average and "
+        f"in every cell type alike. PyTorch's own: {PYTORCH_GAIN:.2f}."
+    )
+    right.caption(
+        f"A bias of {bias:g} sets f (GRU: z) near {1 / (1 + math.exp(-bias)):.2f}. PyTorch's own "
+        "is 0, which leaves it near one half."
+    )
+
+
+def shares(drawn: list[Decay]) -> str:
+    """What is left of each gradient at the first token, as a sentence."""
+    left = ", ".join(f"{line.label} {10 ** line.log10[0]:.2g}" for line in drawn)
+    return f"What is left of the gradient {len(drawn[0].log10) - 1} tokens back: {left}."
