@@ -53,10 +53,12 @@ st.caption(compare.ABOUT_CURVES)
 
 st.subheader("One text, every model")
 same = compare.same_text(shown, choice)
+note = page.plain(page.cue_note(choice.runs))
 if not same:
     st.info("The text has one token: a prediction needs at least two.")
 if len(same) > 1:
-    st.info("These models have different vocabularies: only those that share one are compared.")
+    what = "vocabularies or cues" if note else "vocabularies"
+    st.info(f"These models have different {what}: only those that share them are compared.")
 for number, group in enumerate(same):
     figure = same_text_figure(group, page.places(group.views[0]), dark)
     st.plotly_chart(figure, key=state.tokens(number))
@@ -64,7 +66,7 @@ for number, group in enumerate(same):
         with column:
             st.text(sentence)
             components.heatmaps(message, [group.views[k]], state.margin(number, k))
-st.caption(compare.ABOUT_TEXT)
+st.caption(f"{compare.ABOUT_TEXT} {note}")
 
 latest = st.session_state.setdefault(state.LATEST, {})  # the report has no session to ask
 
@@ -79,8 +81,8 @@ def samples() -> None:
     written = compare.samples(shown, choice, temperature, seed)
     for column, (name, text) in page.side_by_side(written):
         column.text(name)
-        column.code(text, language=None, wrap_lines=True)
-    st.caption(compare.ABOUT_SAMPLES)
+        compare.show_sample(column, text)
+    st.caption(f"{compare.ABOUT_SAMPLES} {note}")
 
 
 @st.fragment
@@ -98,13 +100,13 @@ def lapse() -> None:
     if not moments:
         return
     now = moments[picked.step]
-    if now.decay is not None:
+    if len(now.view.tokens) > 1:
         st.text(now.summary(picked.step))
     message = heatmap_views.gate_message([now.view], "index", 0, dark)
     components.heatmaps(message, [now.view], state.LAPSE_MAPS)
     if now.decay is not None:
         st.plotly_chart(lapse_figure(moments, picked.step, dark), key=state.LAPSE_DECAY)
-    st.code(now.sample, language=None, wrap_lines=True, height=120)
+    compare.show_sample(st.container(), now.sample, height=120)
     st.caption(compare.ABOUT_LAPSE)
 
 

@@ -86,7 +86,7 @@ st.caption(
     f"Column s: the norm of its gradient with respect to the input of layer {choice.layer + 1} at "
     "token s, on a log scale. Hover a row to colour the text by it. Click to make it the target "
     "above. A bright column is a token that many later predictions depend on. A narrow band along "
-    "the diagonal is a short memory."
+    f"the diagonal is a short memory. {page.plain(page.cue_note(choice.runs, 'left empty'))}"
 )
 
 untrained()

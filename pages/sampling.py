@@ -21,9 +21,9 @@ sampling.show_texts(originals, forks, options)
 st.caption(
     "Low temperatures repeat the likeliest tokens, high ones make all tokens about equally likely. "
     "All texts use the same noise: at two temperatures they agree up to the first token that is "
-    "chosen differently. Hover a token for its ten likeliest alternatives. Click one to put "
-    "another in its place; every model then continues from there. Bars: the twelve likeliest "
-    "tokens after the prompt, their softmax taken over the full vocabulary."
+    "chosen differently. Hover a token for its ten likeliest alternatives; click one to put "
+    "another in its place, from which every model goes on. Bars: the twelve likeliest "
+    "tokens after the prompt, of the softmax over the full vocabulary."
 )
 
 with st.expander("Take it with you"):

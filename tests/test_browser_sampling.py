@@ -49,6 +49,25 @@ def point(page: Page, place: int, version: int = 0) -> tuple[float, float]:
     )
 
 
+def test_what_does_not_count_after_a_cue_is_pale_and_says_so(server, page):
+    open_page(page, f"{server.url}/sampling?runs=recall-lstm&prompt=Dba%3F&seed=1")
+    unchanged(page, lambda: texts(page))
+    pale = "CSS.highlights.get('rnnviz-uncounted').size"
+    assert page.evaluate(pale) > 0
+    assert "only tokens after \u201c?\u201d count" in page.locator(".legend").inner_text()
+    tip = page.locator(".st-key-generated .tip")
+    run = load_run("recall-lstm")
+    ids = generate(run.model, run.ids("Dba?"), 400, 1.0, seed=1).tolist()
+    random = next(n for n in range(1, 400) if ids[n - 1] != run.info.cue)
+    for n, words in ((0, "surprise"), (random, "does not count")):
+        page.mouse.move(*point(page, len(run.vocab.decode(ids[:n]))))
+        expect(tip).to_contain_text(words)
+    open_page(page, f"{server.url}/compare?runs=recall-lstm&text=Dba%3FDca%3F")
+    strip = page.locator(".st-key-margin0-0 .text")
+    expect(strip.locator(".token")).to_have_count(8)
+    expect(strip.locator(".token:not(.pale)")).to_have_text(["D"])
+
+
 def test_a_drag_moves_the_texts_before_release_and_asks_nothing_of_the_server(server, page):
     frames = []
     for event in ("framereceived", "framesent"):

@@ -320,7 +320,7 @@ def test_samples_of_one_noise_differ_only_by_the_model():
     lstm = load_run("python-source-lstm")
     assert time_lapse.write(lstm, TEXT, 0.8, 1) == time_lapse.write(lstm, TEXT, 0.8, 1)
     assert time_lapse.write(lstm, TEXT, 0.8, 1) != time_lapse.write(lstm, TEXT, 0.8, 2)
-    assert len(time_lapse.write(lstm, TEXT, 0.8, 1)) >= time_lapse.SAMPLE_TOKENS
+    assert len(time_lapse.write(lstm, TEXT, 0.8, 1).text) >= time_lapse.SAMPLE_TOKENS
 
 
 @pytest.mark.parametrize(

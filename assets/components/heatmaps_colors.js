@@ -51,13 +51,15 @@ export function tint(token, ends, value, table) {
 
 // Colour a text by one row of a heatmap whose rows are losses: how much each token matters for the
 // loss after token `row`. The token that matters most has the colour of the upper end; tokens
-// after `row` have no influence and no colour.
+// after `row` have no influence and no colour, and neither has any where the loss does not count.
 export function tintByLoss({ tokens }, { panels: [panel] }, values, row, table) {
   const start = panel.offset + row * tokens.length;
-  const hi = valueAt(panel, Math.max(...values.subarray(start, start + tokens.length)));
+  const most = Math.max(...values.subarray(start, start + tokens.length));
+  const hi = valueAt(panel, most);
   const ends = { lo: hi - (panel.hi - panel.lo), hi };
   tokens.forEach((token, i) => {
-    if (row === null || i > row) Object.assign(token.style, { backgroundColor: "", color: "" });
+    if (row === null || i > row || !most)
+      Object.assign(token.style, { backgroundColor: "", color: "" });
     else tint(token, ends, valueAt(panel, values[start + i]), table);
   });
 }

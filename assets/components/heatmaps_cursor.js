@@ -121,9 +121,23 @@ function describe(at, view) {
   const first = element("div", "", `token ${i + 1} of ${text.tokens.length}: `);
   first.append(element("bdi", "quoted", text.tokens[i]));
   const model = view.models[at.model];
+  if (model && !counts(model, at.row, text, view)) {
+    return [
+      first,
+      rowLine(model, at.row, text),
+      element("div", "muted", "This loss does not count."),
+    ];
+  }
   if (model) return [first, rowLine(model, at.row, text), ...valueLines(model, at, i, text, view)];
   const value = text.values?.[i] ?? null;
-  return value === null ? [first] : [first, element("div", "", `value ${digits(value)}`)];
+  if (value !== null) return [first, element("div", "", `value ${digits(value)}`)];
+  return text.values ? [first, element("div", "muted", "This token does not count.")] : [first];
+}
+
+// Whether a row is that of a unit, or of a loss that the model is judged by: others are left empty
+function counts({ row: kind, panels: [panel] }, row, { tokens }, view) {
+  const start = panel.offset + row * tokens.length;
+  return kind === "unit" || view.values.subarray(start, start + tokens.length).some(Boolean);
 }
 
 function rowLine(model, row, text) {

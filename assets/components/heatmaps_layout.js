@@ -69,6 +69,7 @@ function textBlock(text, k, table) {
     Object.assign(span, { text: k, index: i }); // what the pointer is over: see `hit`
     const value = text.values?.[i] ?? null;
     if (value !== null) tint(span, text, value, table);
+    else span.classList.toggle("pale", text.values !== null);
     block.append(span);
     if (token.endsWith("⏎")) block.append(element("br"));
     else if (token.endsWith("␣")) block.append(element("wbr"));

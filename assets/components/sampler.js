@@ -97,7 +97,12 @@ function layOut(root, view, signal) {
   models.classList.toggle("alone", view.models.length === 1);
   models.append(...cards.map(({ block }) => block));
   const body = element("div", "body");
-  body.append(legend(), ...(view.forks.length ? [forkLine(root)] : []), models, curves.block);
+  body.append(
+    legend(view.models),
+    ...(view.forks.length ? [forkLine(root)] : []),
+    models,
+    curves.block,
+  );
   const tip = hidden("div", "tip");
   const panel = hidden("div", "panel");
   panel.setAttribute("role", "dialog");
@@ -122,19 +127,24 @@ function card(model, fork, m, shades) {
   const bars = barChart(model);
   const sums = arithmetic(model);
   const block = element("section", "model");
+  bars.block.classList.toggle("uncounted", !model.next_counts);
   block.append(modelHeader(model, note), sides, bars.block, sums.block);
   const show = (row, temperature) => {
     for (const version of versions) version.show(row);
     bars.show(row);
     sums.show(row, temperature);
-    note.textContent = `next token: entropy ${digits(model.next_entropy[row])} nats`;
+    note.textContent = model.next_counts
+      ? `next token: entropy ${digits(model.next_entropy[row])} nats`
+      : "next token: random in this task, does not count";
   };
   return { block, versions, show };
 }
 
-function legend() {
+function legend(models) {
   const line = element("div", "legend", "surprise −ln p of each token under the model itself:  0");
   line.append(element("i", "bar"), `${FULL_SURPRISE} nats and more`);
+  const cues = new Set(models.flatMap(({ cue }) => (cue === null ? [] : [visible(cue)])));
+  for (const cue of cues) line.append(`; only tokens after “${cue}” count`);
   return line;
 }
 
@@ -182,7 +192,9 @@ function describe({ version, place }, row, temperature) {
   const first = element("div", "", `token ${place + 1 + before} of ${model.count + before}: `);
   first.append(element("bdi", "quoted", visible(model.tokens[id])));
   const surprise = model.surprise[at];
-  const own = `surprise ${digits(surprise)} nats (p = ${digits(100 * Math.exp(-surprise))}% at T = 1)`;
+  const own = Number.isNaN(surprise)
+    ? "random in this task: it does not count"
+    : `surprise ${digits(surprise)} nats (p = ${digits(100 * Math.exp(-surprise))}% at T = 1)`;
   const rank = `rank ${model.rank[at]} of ${model.tokens.length}`;
   const more = likeliestLines(version, row, place, temperature);
   return [first, element("div", "", own), element("div", "", rank), ...more];

@@ -127,7 +127,9 @@ export function entropyChart(view) {
   drawAxes(chart, svg, most);
   for (const model of view.models) {
     const points = model.next_entropy.map((y, n) => `${view.temperatures[n]} ${1 - y / most}`);
-    svg.append(svgElement("path", { d: `M${points.join("L")}`, ...lineOf(model) }));
+    const path = svgElement("path", { d: `M${points.join("L")}`, ...lineOf(model) });
+    path.classList.toggle("uncounted", !model.next_counts);
+    svg.append(path);
   }
   const mark = svgElement("line", { class: "mark", x1: 0, x2: 0, y1: 0, y2: 1 });
   svg.append(mark);

@@ -6,8 +6,8 @@ import { element, hidden, makeFocusable } from "./dom.js";
 export const FULL_SURPRISE = 8; // nats, at which the colour is full
 const SHADES = 32; // of the colour; their CSS is written in rnnviz/app/sampling.py
 
-// One highlight for each shade but the palest; none where the browser has no such API. They are
-// emptied when the signal aborts.
+// One highlight for each shade but the palest, and the last for tokens that do not count; none where
+// the browser has no such API. They are emptied when the signal aborts.
 export function shadeHighlights(signal) {
   if (!globalThis.Highlight) return [];
   const shades = Array.from({ length: SHADES }, () => new Highlight());
@@ -17,6 +17,8 @@ export function shadeHighlights(signal) {
   shades.forEach((shade, n) => {
     CSS.highlights.set(`rnnviz-${n + 1}`, shade);
   });
+  shades.push(new Highlight());
+  CSS.highlights.set("rnnviz-uncounted", shades[SHADES]);
   signal.addEventListener("abort", clear);
   return shades;
 }
@@ -74,7 +76,9 @@ export class Version {
     const { count, surprise } = this.model;
     const first = row * count;
     const shadeOf = (n) =>
-      Math.min(SHADES, Math.round((SHADES * surprise[first + n]) / FULL_SURPRISE));
+      Number.isNaN(surprise[first + n])
+        ? SHADES + 1
+        : Math.min(SHADES, Math.round((SHADES * surprise[first + n]) / FULL_SURPRISE));
     for (let n = 0, end; n < count; n = end) {
       const shade = shadeOf(n);
       for (end = n + 1; end < count && shadeOf(end) === shade; end++);

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rnnviz.analysis.counted import counts_after
 from rnnviz.data.vocab import writable
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class RunSweep:
     `fixed`: in a fork, the tokens that were put between the prompt and the sweep. Of the next
     token after these: `likeliest` (12,) ids and `logits` (12,) of the likeliest tokens, fewer
     where the vocabulary is smaller; `probs` (K,12): their probabilities, of the softmax over the
-    full vocabulary; `next_entropy` (K,): in nats.
+    full vocabulary; `next_entropy` (K,): in nats; `before`: the id of the token before it.
     """
 
     info: RunInfo
@@ -52,6 +53,19 @@ class RunSweep:
     logits: np.ndarray
     probs: np.ndarray
     next_entropy: np.ndarray
+    before: int
+
+    @property
+    def next_counts(self) -> bool:
+        """Whether the run is judged by the token after the given ones."""
+        return bool(counts_after(self.info.cue, np.array(self.before)))
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Whether the run is judged by each token of the sweep (K,N)."""
+        tokens = self.sweep.tokens.numpy()
+        first = np.full((len(tokens), 1), self.before)
+        return counts_after(self.info.cue, np.concatenate([first, tokens], 1)[:, :-1])
 
 
 def sweep_run(
@@ -82,7 +96,8 @@ def sweep_run(
         skip=len(fixed),
         on_progress=on_progress,
     )
-    return RunSweep(run.info, prompt, fixed, sweep, **_next_token(run, given, options))
+    found = _next_token(run, given, options)
+    return RunSweep(run.info, prompt, fixed, sweep, **found, before=int(given[-1]))
 
 
 def _next_token(run: Run, ids: Tensor, options: SamplingOptions) -> dict[str, np.ndarray]:
@@ -147,11 +162,13 @@ def likeliest(
 
 
 def frame(sweep: RunSweep) -> pd.DataFrame:
-    """The sweep as a table: a line for each temperature and token."""
+    """The sweep as a table: a line for each temperature and token, and of a task with a cue whether
+    the token counts."""
     import pandas as pd
 
     found, vocab = sweep.sweep, sweep.info.vocab
     rows, count = found.tokens.shape
+    counts = {} if sweep.info.cue is None else {"counts": sweep.counts.flatten()}
     return pd.DataFrame(
         {
             "temperature": np.repeat(TEMPERATURES, count),
@@ -160,6 +177,7 @@ def frame(sweep: RunSweep) -> pd.DataFrame:
             "log_prob": found.log_prob.flatten(),
             "rank": found.rank.flatten(),
             "entropy": found.entropy.flatten(),
+            **counts,
         }
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rnnviz.analysis.counted import counted
 from rnnviz.data.vocab import UNK
 from rnnviz.nn.cell_types import CELL_TYPES, SIGMOIDS
 
@@ -28,6 +29,7 @@ class View:
     `residual`: see Trace. `unknown`: what the vocabulary lacks. `left_out`: characters beyond the
     first MAX_TOKENS tokens. `half_life` (H,): of each unit's average decay, in tokens, None
     for an RNN.
+    `counts` (T,): whether the run is judged by its prediction of each token, see `counted`.
     """
 
     info: RunInfo
@@ -40,6 +42,7 @@ class View:
     left_out: int
     device: str
     half_life: np.ndarray | None = None
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
     @property
     def is_finite(self) -> bool:
@@ -79,6 +82,7 @@ def view(run: Run, text: str, layer: int) -> View:
         left_out=len(text) - int(spans[-1, 1]) if len(spans) == MAX_TOKENS else 0,
         device=str(run.model.device),
         half_life=memory_half_life(trace, layer).numpy() if keeps else None,
+        counts=counted(run.info.cue, ids.numpy()),
     )
 
 

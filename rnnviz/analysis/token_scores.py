@@ -16,10 +16,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class SameText:
-    """M models with one vocabulary on one text: `log_p` (M,T), nan at the first token."""
+    """M models with one vocabulary and one cue on one text: `log_p` (M,T), nan at the first token.
+
+    Only the tokens in `counts` (T,) are judged: of a task with a cue, those after it.
+    """
 
     views: Sequence[View]
     log_p: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        return self.views[0].counts
+
+    @property
+    def judged(self) -> np.ndarray:
+        """`log_p` (M,T), nan where a token does not count."""
+        return np.where(self.counts, self.log_p, np.nan)
 
 
 def log_probs(run: Run, text: str) -> np.ndarray:

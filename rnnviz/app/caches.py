@@ -30,7 +30,7 @@ from rnnviz.analysis.preactivation import PreActivation
 from rnnviz.analysis.stretches import Held
 from rnnviz.analysis.sweeps import RunSweep
 from rnnviz.analysis.text_view import Saturation, View
-from rnnviz.analysis.time_lapse import Moment
+from rnnviz.analysis.time_lapse import Moment, Sample
 from rnnviz.app.state import Choice
 from rnnviz.data import builtin, corpus
 from rnnviz.data.source import CorpusError
@@ -181,12 +181,12 @@ def log_probs(info: RunInfo, text: str) -> np.ndarray:
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def _sample(path: str, changed: int, text: str, temperature: float, seed: int) -> str:
+def _sample(path: str, changed: int, text: str, temperature: float, seed: int) -> Sample:
     with compute_slot():
         return time_lapse.write(_run(path, changed), text, temperature, seed)
 
 
-def sample(info: RunInfo, text: str, temperature: float, seed: int) -> str:
+def sample(info: RunInfo, text: str, temperature: float, seed: int) -> Sample:
     return _sample(*stamp(info), text, temperature, seed)
 
 

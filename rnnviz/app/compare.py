@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from rnnviz.analysis import comparison, text_view, time_lapse
 from rnnviz.analysis.comparison import Measures
+from rnnviz.analysis.counted import counted, last_target
 from rnnviz.analysis.text_view import View
-from rnnviz.analysis.time_lapse import Moment
+from rnnviz.analysis.time_lapse import Moment, Sample
 from rnnviz.analysis.token_scores import SameText
 from rnnviz.app import caches, page, state
 from rnnviz.app.state import KEEP, Choice
 from rnnviz.data.builtin import EXAMPLES
+from rnnviz.figures import sample_text
 from rnnviz.figures.comparison import names
 from rnnviz.runs import snapshots
 from rnnviz.runs.info import RunError, RunInfo
@@ -62,12 +65,14 @@ class Lapse:
 
 
 def about_table(infos: Sequence[RunInfo], choice: Choice) -> str:
-    cued = ", after the cue where a task has one" * any(info.cue is not None for info in infos)
+    has_cue = any(info.cue is not None for info in infos)
+    cued = ", after the cue where a task has one" * has_cue
+    cued_last = " (of a task with a cue, the last after it)" * has_cue
     return (
         f"Losses are in nats a token, a character or a word{cued}; perplexity and bits are those "
         "of validation. Half-life: the tokens after which the gradient of the loss at the last "
-        "token of the sidebar's text has halved. Saturated: the share of gate values below 0.1 or "
-        "above 0.9 on each run's own validation text (on the sidebar's where that is not here). "
+        f"token of the sidebar's text{cued_last} has halved. Saturated: the share of gate values "
+        "below 0.1 or above 0.9 on each run's own validation text (on the sidebar's where that is not here). "
         f"Both are of layer {choice.layer + 1} or the last. Empty: not recorded, or no gates (RNN)."
     )
 
@@ -110,8 +115,9 @@ def table(infos: Sequence[RunInfo], choice: Choice) -> tuple[pd.DataFrame, list[
 
 
 def _measures(info: RunInfo, choice: Choice) -> Measures:
-    target = len(info.vocab.spans(choice.text, text_view.MAX_TOKENS)) - 2
-    decay = caches.decay_of_loss(info, choice, target) if target >= 0 else None
+    ids = info.vocab.encode(choice.text)[: text_view.MAX_TOKENS]
+    target = last_target(counted(info.cue, ids))
+    decay = None if target is None else caches.decay_of_loss(info, choice, target)
     half_life = None if decay is None else decay.half_life
     return Measures(half_life, caches.saturation(info, choice).mean)
 
@@ -132,11 +138,11 @@ def show_table(found: pd.DataFrame) -> None:
 
 
 def same_text(shown: Sequence[View], choice: Choice) -> list[SameText]:
-    """The sidebar's models on its text, in groups that share a vocabulary."""
+    """The sidebar's models on its text, in groups that share a vocabulary and a cue."""
     by_vocab: dict[Any, list[View]] = {}
     for view in shown:
         if len(view.tokens) > 1:
-            by_vocab.setdefault(view.info.vocab, []).append(view)
+            by_vocab.setdefault((view.info.vocab, view.info.cue), []).append(view)
     found = []
     for alike in by_vocab.values():
         text = choice.text[: alike[0].spans[-1, 1]]
@@ -147,13 +153,21 @@ def same_text(shown: Sequence[View], choice: Choice) -> list[SameText]:
 
 def samples(
     shown: Sequence[View], choice: Choice, temperature: float, seed: int
-) -> list[tuple[str, str]]:
-    """What each model writes after the text, with one noise for all: (name, text)."""
+) -> list[tuple[str, Sample]]:
+    """What each model writes after the text, with one noise for all, by name."""
     texts = [
         caches.sample(view.info, choice.text[: view.spans[-1, 1]], temperature, seed)
         for view in shown
     ]
     return list(zip(names([view.info for view in shown]), texts, strict=True))
+
+
+def show_sample(place: DeltaGenerator, sample: Sample, height: int | None = None) -> None:
+    """A text that a model wrote, pale where it does not count."""
+    if sample.all_counts:
+        place.code(sample.text, language=None, wrap_lines=True, height=height or "content")
+    else:
+        place.html(sample_text.block(sample, height))
 
 
 def pick_lapse() -> Lapse | None:

@@ -42,6 +42,7 @@ def document(
         for sentence, message in strips(group):
             same += [sentence, report.Heatmaps(message)]
     written = [report.Text(*sample) for sample in compare.samples(shown, choice, *sampling)]
+    note = page.cue_note(choice.runs)
     curves = curve_figures(infos, axis, dark=False)
     temperature, noise = sampling
     about_table = compare.about_table(infos, choice)
@@ -49,8 +50,17 @@ def document(
         "Runs": [*comparison.verdict(infos), *problems, table, about_table],
         "Parameters": formulas,
         "Learning curves": [*curves, compare.ABOUT_CURVES],
-        "One text, every model": [report.Text("The text", choice.text), *same, compare.ABOUT_TEXT],
-        f"Samples at temperature {temperature:g}, noise {noise}": [*written, compare.ABOUT_SAMPLES],
+        "One text, every model": [
+            report.Text("The text", choice.text),
+            *same,
+            compare.ABOUT_TEXT,
+            note,
+        ],
+        f"Samples at temperature {temperature:g}, noise {noise}": [
+            *written,
+            compare.ABOUT_SAMPLES,
+            note,
+        ],
     }
     if lapse is not None and (frames := _frames(lapse, choice)):
         sections["Time-lapse of a training"] = frames
@@ -70,7 +80,7 @@ def _frames(lapse: Lapse, choice: Choice) -> list[Any]:
     for at, now in found.items():
         beside = {step: found[step] for step in {at, kept[0], kept[-1]}}
         frames[f"{at:,}"] = [
-            *([now.summary(at)] if now.decay else []),
+            *([now.summary(at)] if len(now.view.tokens) > 1 else []),
             report.Heatmaps(heatmap_views.gate_message([now.view], "index", 0, dark=False)),
             *([lapse_figure(beside, at, dark=False)] if now.decay else []),
             report.Text(time_lapse.SAMPLE_HEADING, now.sample),

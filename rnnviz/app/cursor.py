@@ -54,12 +54,13 @@ def _unit(view: View) -> int:
     return units[name]
 
 
-def pick_token(view: View, label: str, most: int) -> int:
-    """The token (from 0) among the first `most`."""
+def pick_token(view: View, label: str, most: int, usual: int | None = None) -> int:
+    """The token (from 0) among the first `most`; at first `usual` (from 0), or the last of them."""
     session = st.session_state
     if state.PLACE in session:
         session[state.TOKEN] = view.token_at(session.pop(state.PLACE)) + 1
-    session[state.TOKEN] = min(max(session.get(state.TOKEN, most), 1), most)
+    first = most if usual is None else usual + 1
+    session[state.TOKEN] = min(max(session.get(state.TOKEN, first), 1), most)
     st.number_input(
         label, 1, most, key=state.TOKEN, **KEEP, help="Counted from 1, as under the heatmaps."
     )

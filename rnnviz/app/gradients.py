@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from rnnviz.analysis.counted import last_target
 from rnnviz.analysis.text_view import View
 from rnnviz.app import caches, cursor, state
 from rnnviz.app.state import Choice
@@ -39,7 +40,8 @@ def pick_loss(view: View) -> tuple[int, int, bool]:
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     most = len(view.tokens) - 1  # the last token has no next one to predict
     with left:
-        target = cursor.pick_token(view, "Target: the loss after token", most)
+        usual = last_target(view.counts)
+        target = cursor.pick_token(view, "Target: the loss after token", most, usual)
     session[state.WINDOW] = min(session.get(state.WINDOW, 0), most)
     middle.slider("Window of truncated BPTT, tokens (0: none)", 0, most, key=state.WINDOW)
     absolute = right.toggle("Absolute norms, not shares", key=state.ABSOLUTE)
@@ -65,14 +67,22 @@ def decays(
         decay = caches.decay_of_loss(view.info, choice, t)
         bound = caches.singular_bound(view.info, choice, t) if bounds else None
         kind = view.info.rnn_type
-        found.append(ModelDecay(name, kind, style.color(kind, dark), dash, decay, bound))
+        counts = bool(view.counts[t + 1])
+        found.append(ModelDecay(name, kind, style.color(kind, dark), dash, decay, bound, counts))
     return found
 
 
 def losses(models: Sequence[ModelDecay]) -> str:
-    """The loss of each model as a sentence, and what follows where one is nearly 0."""
-    found = ", ".join(f"{model.name} {model.decay.loss:.3g} nats" for model in models)
-    if all(model.decay.loss >= NEARLY_0 for model in models):
+    """The loss of each model as a sentence, and what follows where one is nearly 0, or where the
+    token is random."""
+    counted = [model for model in models if model.counts]
+    if not counted:
+        return "This loss does not count: the task is judged after its cue alone. Choose a cue."
+    found = ", ".join(
+        f"{m.name} {m.decay.loss:.3g} nats" if m.counts else f"{m.name} does not count"
+        for m in models
+    )
+    if all(model.decay.loss >= NEARLY_0 for model in counted):
         return f"The loss here: {found}."
     return (
         f"The loss here: {found}. Where it is nearly 0, every gradient is small: compare the "

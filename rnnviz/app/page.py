@@ -109,6 +109,17 @@ def say_unknown(tokens: Iterable[str]) -> None:
         say_once(plain(f"Not in the vocabulary, shown as <unk>: {some}"))
 
 
+def cue_note(infos: Iterable[RunInfo], others: str = "pale") -> str:
+    """A sentence about tasks with a cue, of which not all tokens count; "" where there is none.
+    `others`: how those that do not are shown."""
+    cued = ((i.corpus, visible(i.vocab.id2token[i.cue])) for i in infos if i.cue is not None)
+    return " ".join(
+        f"In {corpus} only the token after each \u201c{cue}\u201d counts; the rest is random and "
+        f"{others}."
+        for corpus, cue in dict.fromkeys(cued)
+    )
+
+
 def plain(text: str) -> str:
     """Other people's text for Streamlit's Markdown, with all markup escaped."""
     text = _REPLACED.sub(rf"\g<0>{_WORD_JOINER}", " ".join(text.split()))

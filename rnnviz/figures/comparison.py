@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,7 +11,7 @@ import plotly.graph_objects as go
 from rnnviz.analysis.comparison import groups
 from rnnviz.analysis.gradient_decay import from_one
 from rnnviz.analysis.learning_curves import LOSSES, Curve, curves
-from rnnviz.analysis.text_view import WINDOW
+from rnnviz.analysis.text_view import WINDOW, visible
 from rnnviz.analysis.time_lapse import Moment
 from rnnviz.analysis.token_scores import SameText, margins
 from rnnviz.figures import gradients, heatmap_message, style, training
@@ -59,25 +60,37 @@ def _curve_lines(drawn: Sequence[Curve], dark: bool) -> list[Line]:
 
 
 def same_text_figure(same: SameText, places: Sequence[str], dark: bool) -> go.Figure:
-    """The probability that each model gave each token. `places` (T,): hover labels of tokens."""
+    """The probability that each model gave each token, pale where the token does not count.
+    `places` (T,): hover labels of tokens."""
     infos = [view.info for view in same.views]
     x = np.arange(1, same.log_p.shape[1] + 1)
     lines = [
         Line(name, color, x, np.exp(log_p), dash=dash)
         for name, (color, dash), log_p in zip(
-            names(infos), styles(infos, dark), same.log_p, strict=True
+            names(infos), styles(infos, dark), same.judged, strict=True
         )
     ]
-    return next_tokens(lines, places, "Probability of each next token")
+    if infos[0].cue is None:
+        return next_tokens(lines, places, "Probability of each next token")
+    pale = [replace(line, y=np.exp(row)) for line, row in zip(lines, same.log_p, strict=True)]
+    cue = visible(infos[0].vocab.id2token[infos[0].cue])
+    return next_tokens(lines, places, f"Probability of each token after \u201c{cue}\u201d", pale)
 
 
-def next_tokens(lines: Sequence[Line], text: Sequence[str], title: str) -> go.Figure:
+def next_tokens(
+    lines: Sequence[Line], text: Sequence[str], title: str, pale: Sequence[Line] = ()
+) -> go.Figure:
     """Probabilities (T,) that models gave each token before reading it. `text` (T,): hover labels.
 
-    Of a long text the first NEXT_TOKENS tokens are shown, with a range slider below.
+    `pale`: lines behind the others, of all tokens where only some count. Of a long text the first
+    NEXT_TOKENS tokens are shown, with a range slider below.
     """
     figure = go.Figure()
     labels, is_long = list(map(style.plain, text)), len(text) > NEXT_TOKENS
+    for line in pale:
+        look = {"color": line.color, "dash": line.dash, "width": 1}
+        behind = {"opacity": 0.3, "hoverinfo": "skip", "showlegend": False}
+        figure.add_scatter(x=line.x, y=line.y, mode="lines", line=look, **behind)
     for line in lines:
         figure.add_scatter(
             x=line.x,
@@ -86,7 +99,7 @@ def next_tokens(lines: Sequence[Line], text: Sequence[str], title: str) -> go.Fi
             name=style.plain(line.label),
             mode="lines+markers",
             line={"color": line.color, "dash": line.dash, "width": 1.2},
-            marker={"size": 4},
+            marker={"size": 11 if pale else 4},
             hovertemplate=f"%{{text}}   p = %{{y:{style.DIGITS}}}",
         )
     figure.update_xaxes(title_text="token", showgrid=False)
@@ -107,31 +120,37 @@ def next_tokens(lines: Sequence[Line], text: Sequence[str], title: str) -> go.Fi
 
 def strips(same: SameText) -> list[tuple[str, bytes]]:
     """For each model a sentence, and the text coloured by the model's margin over the best other
-    one. A single model is coloured by its probabilities."""
-    shown = slice(0, 2 * WINDOW)
+    one. A single model is coloured by its probabilities. Tokens that do not count are pale."""
+    shown, values, scale = slice(0, 2 * WINDOW), np.exp(same.judged), ("sequential", 0.0, 1.0)
     if len(same.views) > 1:
-        values = margins(same.log_p)  # (M,T)
-        limit = max(1.0, float(np.nanpercentile(np.abs(values), 99)))
+        values = margins(same.judged)  # (M,T)
+        limit = max(1.0, float(np.percentile(np.append(np.abs(values[:, same.counts]), 0), 99)))
         scale = ("diverging", -limit, limit)
-        best = [f"best at {share:.0%} of the tokens, " for share in (values > 0)[:, 1:].mean(1)]
-    else:
-        values, scale, best = np.exp(same.log_p), ("sequential", 0.0, 1.0), [""]
-    nats = -same.log_p[:, 1:].mean(1)  # (M,)
-    sentences = [
-        f"{name}: {share}mean {mean:.3f} nats"
-        for name, share, mean in zip(
-            names([view.info for view in same.views]), best, nats, strict=True
-        )
-    ]
     texts = [
-        heatmap_message.Text(
-            view.tokens[shown], view.spans[shown], np.nan_to_num(row[shown]), *scale
-        )
+        heatmap_message.Text(view.tokens[shown], view.spans[shown], row[shown], *scale)
         for view, row in zip(same.views, values, strict=True)
     ]
+    sentences = _scores(same, values)
     return [
         (sentence, heatmap_message.pack([text], []))
         for sentence, text in zip(sentences, texts, strict=True)
+    ]
+
+
+def _scores(same: SameText, values: np.ndarray) -> list[str]:
+    """For each model the share of tokens at which it is the best, by margins (M,T), and its mean
+    loss, both over the tokens that count."""
+    infos, count = [view.info for view in same.views], int(same.counts.sum())
+    if not count:
+        return [f"{name}: no token here follows the cue, so none counts" for name in names(infos)]
+    which = "the tokens" if infos[0].cue is None else f"the {count} tokens after the cue"
+    best = [""] * len(infos)
+    if len(infos) > 1:
+        best = [f"best at {s:.0%} of {which}, " for s in (values > 0)[:, same.counts].mean(1)]
+    nats = -same.log_p[:, same.counts].mean(1)  # (M,)
+    return [
+        f"{name}: {share}mean {mean:.3f} nats"
+        for name, share, mean in zip(names(infos), best, nats, strict=True)
     ]
 
 

@@ -33,7 +33,8 @@ class Decay:
 @dataclass(frozen=True, eq=False)
 class ModelDecay:
     """How far one loss of a model reaches back; `dash`: of its lines of h. `bound`: of what is
-    carried, see `gradient_decay.singular_bound`."""
+    carried, see `gradient_decay.singular_bound`. `counts`: whether the model is judged by this
+    loss; if not, it is drawn pale."""
 
     name: str
     rnn_type: str
@@ -41,6 +42,11 @@ class ModelDecay:
     dash: str
     decay: GradientDecay
     bound: np.ndarray | None = None
+    counts: bool = True
+
+    @property
+    def opacity(self) -> float:
+        return 1.0 if self.counts else 0.3
 
 
 def norm_lines(models: Sequence[ModelDecay], window: int, absolute: bool) -> list[Decay]:
@@ -59,7 +65,7 @@ def norm_lines(models: Sequence[ModelDecay], window: int, absolute: bool) -> lis
         for label, norm, dash in norms:
             drawn = norm if absolute else from_one(norm)
             seen = truncated(drawn, window) if window else drawn
-            lines.append(Decay(label, model.color, seen, dash))
+            lines.append(Decay(label, model.color, seen, dash, model.opacity))
             if window:
                 lines.append(Decay(label, model.color, drawn, dash, opacity=0.3, legend=False))
     return lines
@@ -73,7 +79,7 @@ def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:
     figure.update_yaxes(title_text=y_title, **power_ticks(found))
     figure.update_layout(
         title_text=plain(title),
-        height=375,
+        height=360,
         margin={"l": 70, "r": 10, "t": 40, "b": 50},
         legend={"orientation": "h", "y": -0.2},
     )
@@ -117,7 +123,7 @@ def carriers(models: Sequence[ModelDecay]) -> go.Figure:
     for model in models:
         gate = CELL_TYPES[model.rnn_type].keep_gate or "W"
         label = f"{model.name}: {gate}{_typical(model.decay.factors)}"
-        product = Decay(label, model.color, model.decay.carried, model.dash)
+        product = Decay(label, model.color, model.decay.carried, model.dash, model.opacity)
         data += [_bars(model, label), _line(product, STEPS_BACK + 1)]
         if model.bound is not None:
             bound = Decay(f"{model.name}: upper bound", model.color, model.bound, "dot")
@@ -147,7 +153,7 @@ def _bars(model: ModelDecay, label: str) -> go.Bar:
         legendgroup=label,
         showlegend=False,
         yaxis="y2",
-        marker={"color": model.color, "line": {"width": 0}},
+        marker={"color": model.color, "opacity": model.opacity, "line": {"width": 0}},
         hovertemplate="step %{x} back: times %{customdata:.3g}",
     )
 

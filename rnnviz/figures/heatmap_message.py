@@ -26,7 +26,8 @@ SCALES = ("sequential", "diverging", "diverging_dark", "log")
 
 @dataclass(frozen=True)
 class Text:
-    """Tokens, their spans (T,2) in the raw text, and values (T,) that colour them."""
+    """Tokens, their spans (T,2) in the raw text, and values (T,) that colour them, nan for a pale
+    token without a colour."""
 
     tokens: Sequence[str]
     spans: np.ndarray
@@ -167,7 +168,11 @@ def _model(model: Model, panels: list[dict]) -> dict:
 
 
 def _text(text: Text) -> dict:
-    values = None if text.values is None else [float(f"{v:.4g}") for v in text.values]
+    values = (
+        None
+        if text.values is None
+        else [None if np.isnan(v) else float(f"{v:.4g}") for v in text.values]
+    )
     return {
         "tokens": list(text.tokens),
         "starts": text.spans[:, 0].tolist(),

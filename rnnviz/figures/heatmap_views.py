@@ -107,12 +107,17 @@ def coloured_text_message(view: View, unit: int) -> bytes:
 
 
 def influence_message(views: Sequence[View], log10: Sequence[np.ndarray], dark: bool) -> bytes:
-    """Matrices (T,T) of log10 influence, losses from top to bottom; colours span six decades."""
-    hi = max(float(m[np.isfinite(m)].max(initial=-12.0)) for m in log10)
+    """Matrices (T,T) of log10 influence, losses from top to bottom; those that do not count are
+    left empty. Colours span six decades below the largest of each model: where losses are nearly
+    0, so is every influence."""
     texts: dict[tuple[str, ...], Text] = {}
     models = []
     for view, matrix in zip(views, log10, strict=True):
         steps = len(matrix)
+        counts = view.counts[1 : steps + 1, None]  # (T,1)
+        matrix = np.where(counts, matrix, -np.inf)
+        finite = matrix[np.isfinite(matrix)]
+        hi = float(finite.max()) if finite.size else 0.0
         tokens = view.tokens[:steps]
         texts.setdefault(tokens, Text(tokens, view.spans[:steps]))
         models.append(

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rnnviz import __version__
 from rnnviz._paths import component
+from rnnviz.analysis.time_lapse import Sample
+from rnnviz.figures.sample_text import marked
 from rnnviz.nn.perplexity import LONG
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Text:
     """Text of a model or a formula, shown verbatim under a heading."""
 
     name: str
-    text: str
+    text: str | Sample
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,10 @@ def _code() -> str:
 
 def _part(part: Part) -> str:
     if isinstance(part, str):
-        return f"<p>{html.escape(part)}</p>"
+        return f"<p>{html.escape(part)}</p>" if part else ""
     if isinstance(part, Text):
-        return f"<h3>{html.escape(part.name)}</h3>\n<pre>{html.escape(part.text)}</pre>"
+        text = html.escape(part.text) if isinstance(part.text, str) else marked(part.text)
+        return f"<h3>{html.escape(part.name)}</h3>\n<pre>{text}</pre>"
     if isinstance(part, Heatmaps):
         return (
             f'<div class="heatmaps" data-message="{base64.b64encode(part.message).decode()}"></div>'

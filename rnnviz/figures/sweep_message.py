@@ -74,18 +74,21 @@ def _model(of: RunSweep, arrays: _Arrays, dark: bool) -> dict[str, Any]:
         "logits": _rounded(of.logits),
         "probs": [_rounded(row) for row in of.probs],
         "next_entropy": _rounded(of.next_entropy),
+        "cue": None if of.info.cue is None else vocab.id2token[of.info.cue],
+        "next_counts": of.next_counts,
     }
 
 
 def _put(of: RunSweep, arrays: _Arrays) -> dict[str, list]:
-    """Append the arrays of a sweep: name -> [offset, dtype]. A vocabulary of more than
+    """Append the arrays of a sweep: name -> [offset, dtype]. The surprise of a token that does not
+    count is nan. A vocabulary of more than
     MANY_TOKENS has no likeliest tokens of each step: they are sent on request."""
     sweep, vocab_size = of.sweep, len(of.info.vocab)
     ids = "<u2" if vocab_size < 2**16 else "<u4"
     placed = {
         "tokens_at": arrays.put(sweep.tokens, ids),
         "rank": arrays.put(sweep.rank, ids),
-        "surprise": arrays.put(-sweep.log_prob, "<f4"),
+        "surprise": arrays.put(np.where(of.counts, -sweep.log_prob, np.nan), "<f4"),
         "entropy": arrays.put(sweep.entropy, "<f4"),
     }
     if vocab_size <= MANY_TOKENS:

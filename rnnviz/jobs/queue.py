@@ -173,9 +173,13 @@ def _train(plan: Plan, progress: Progress, stop: Callable[[], bool]) -> None:
 
 
 def _sample(run: Run, corpus: Corpus) -> str:
-    """What the model writes after the first token of the validation text, with a fixed seed."""
+    """What the model writes after the first token of the validation text, with a fixed seed. Of a
+    task with a cue, the text up to its first cue and the one token after it that counts."""
     from rnnviz.analysis.sampling import generate
 
     start, n_tokens = corpus.valid[:1], SAMPLE_TOKENS[corpus.level]
+    cues = (corpus.valid == corpus.cue).nonzero() if corpus.cue is not None else ()
+    if len(cues):
+        start, n_tokens = corpus.valid[: int(cues[0]) + 1], 1
     tokens = generate(run.model, start, n_tokens, SAMPLE_TEMPERATURE, seed=0)
     return corpus.vocab.decode(start.tolist() + tokens.tolist())
