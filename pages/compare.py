@@ -82,7 +82,7 @@ def samples() -> None:
     for column, (name, text) in page.side_by_side(written):
         column.text(name)
         compare.show_sample(column, text)
-    st.caption(f"{compare.ABOUT_SAMPLES} {note}")
+    st.caption(compare.ABOUT_SAMPLES)
 
 
 @st.fragment

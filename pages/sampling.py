@@ -20,10 +20,10 @@ forks = sampling.sweep_runs(choice.runs, prompt, length, options, given) if give
 sampling.show_texts(originals, forks, options)
 st.caption(
     "Low temperatures repeat the likeliest tokens, high ones make all tokens about equally likely. "
-    "All texts use the same noise: at two temperatures they agree up to the first token that is "
-    "chosen differently. Hover a token for its ten likeliest alternatives; click one to put "
-    "another in its place, from which every model goes on. Bars: the twelve likeliest "
-    "tokens after the prompt, of the softmax over the full vocabulary."
+    "With one noise for all, two temperatures agree up to the first token chosen differently. "
+    "Hover a token for its ten likeliest alternatives; click it to let every model go on from "
+    "another. Bars: the twelve likeliest tokens after the prompt, of the softmax over the full "
+    "vocabulary."
 )
 
 with st.expander("Take it with you"):

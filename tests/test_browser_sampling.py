@@ -54,6 +54,13 @@ def test_what_does_not_count_after_a_cue_is_pale_and_says_so(server, page):
     unchanged(page, lambda: texts(page))
     pale = "CSS.highlights.get('rnnviz-uncounted').size"
     assert page.evaluate(pale) > 0
+    color = "e => getComputedStyle(e, {}).color"
+    given, written = (
+        page.locator(f".st-key-generated .{name}") for name in ("prompt", "generated")
+    )
+    assert written.evaluate(color.format("'::highlight(rnnviz-uncounted)'")) == given.evaluate(
+        color.format("null")
+    )
     assert "only tokens after \u201c?\u201d count" in page.locator(".legend").inner_text()
     tip = page.locator(".st-key-generated .tip")
     run = load_run("recall-lstm")

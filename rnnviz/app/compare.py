@@ -37,7 +37,7 @@ ABOUT_CURVES = (
     "seeds decide nothing."
 )
 ABOUT_TEXT = (
-    "Each line is the probability that one of the sidebar's models gave a token before reading it. "
+    "Each line: the probability that a model of the sidebar gave a token before reading it. "
     "Below, each token is coloured by ln p of this model minus that of the best other one: red "
     "where this model is the best, blue where another beats it. A model alone is coloured by its "
     "probabilities."

@@ -56,11 +56,7 @@ def document(
             compare.ABOUT_TEXT,
             note,
         ],
-        f"Samples at temperature {temperature:g}, noise {noise}": [
-            *written,
-            compare.ABOUT_SAMPLES,
-            note,
-        ],
+        f"Samples at temperature {temperature:g}, noise {noise}": [*written, compare.ABOUT_SAMPLES],
     }
     if lapse is not None and (frames := _frames(lapse, choice)):
         sections["Time-lapse of a training"] = frames

@@ -15,9 +15,7 @@ _SHADES = "\n".join(
     f"::highlight(rnnviz-{n}) {{ background-color: rgb(213 94 0 / {0.78 * n / 32:.3f}); }}"
     for n in range(1, 33)
 )
-_SHADES += (
-    "\n::highlight(rnnviz-uncounted) { color: color-mix(in srgb, currentcolor 60%, transparent); }"
-)
+_SHADES += "\n::highlight(rnnviz-uncounted) { color: var(--muted); }"
 
 _heatmaps = st.components.v2.component(
     "rnnviz_heatmaps",

@@ -79,9 +79,9 @@ def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:
     figure.update_yaxes(title_text=y_title, **power_ticks(found))
     figure.update_layout(
         title_text=plain(title),
-        height=360,
+        height=370,
         margin={"l": 70, "r": 10, "t": 40, "b": 50},
-        legend={"orientation": "h", "y": -0.2},
+        legend={"orientation": "h", "y": -0.26},
     )
     return figure
 
@@ -161,10 +161,10 @@ def _bars(model: ModelDecay, label: str) -> go.Bar:
 def _carrier_layout(log10: np.ndarray) -> dict[str, Any]:
     """Bars above, lines below, over one x axis. `log10`: what the lines show."""
     return {
-        "title": {"text": "What carries it: the factor of each step back, and their product"},
-        "height": 380,
+        "title": {"text": "What carries it, step by step back"},
+        "height": 370,
         "margin": {"l": 70, "r": 10, "t": 40, "b": 50},
-        "legend": {"orientation": "h", "y": -0.18},
+        "legend": {"orientation": "h", "y": -0.25},
         "barmode": "group",
         "bargap": 0.15,
         "xaxis": {"title": {"text": "steps back"}, "showgrid": False, "anchor": "y"},
