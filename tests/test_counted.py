@@ -154,7 +154,8 @@ def test_rows_of_losses_that_do_not_count_are_empty():
     run = cued()
     view, steps = text_view.view(run, TEXT, 0), len(TEXT) - 1
     message = heatmap_views.influence_message([view], [np.zeros((steps, steps))], dark=False)
-    codes = np.frombuffer(message[4 + int.from_bytes(message[:4], "little") :], "<u2")
+    values = message[4 + int.from_bytes(message[:4], "little") :]  # codes, then their fractions
+    codes = np.frombuffer(values[: 2 * steps**2], "<u2")
     rows = codes.reshape(steps, steps).any(axis=1)
     assert np.flatnonzero(rows).tolist() == [t - 1 for t in AFTER]
 

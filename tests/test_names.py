@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rnnviz import RNN_TYPES, Run, list_runs, save_run
 from rnnviz.__main__ import main
+from rnnviz.analysis.stretches import Held
 from rnnviz.app import page, training_caches
 from rnnviz.data.vocab import Vocab
 from rnnviz.figures import gradients, signals, training
@@ -148,7 +149,8 @@ def test_figures_take_text_for_text():
     x, plain = np.arange(3.0), html.escape(MARKUP, quote=False)
     figures = [
         signals.signals({"f": x}, [MARKUP] * 3, MARKUP, "#000000", {}),
-        signals.half_lives([(MARKUP, "#000000", x)], MARKUP),
+        signals.half_lives([(MARKUP, "#000000", "solid", x)], MARKUP),
+        signals.stretches([(MARKUP, "#000000", "solid", Held(x + 1, x + 1))], MARKUP),
         gradients.decay([gradients.Decay(MARKUP, "#000000", x)], MARKUP, "y"),
         training.learning([training.Learning(MARKUP, "#000000", "solid", x, x, x)], MARKUP),
         training.learning_rates([(MARKUP, "#000000", x, x)], MARKUP),

@@ -72,7 +72,8 @@ def about_table(infos: Sequence[RunInfo], choice: Choice) -> str:
         f"Losses are in nats a token, a character or a word{cued}; perplexity and bits are those "
         "of validation. Half-life: the tokens after which the gradient of the loss at the last "
         f"token of the sidebar's text{cued_last} has halved. Saturated: the share of gate values "
-        "below 0.1 or above 0.9 on each run's own validation text (on the sidebar's where that is not here). "
+        "below 0.1 or above 0.9 on each run's own validation text (on the sidebar's where that is "
+        "not here). "
         f"Both are of layer {choice.layer + 1} or the last. Empty: not recorded, or no gates (RNN)."
     )
 

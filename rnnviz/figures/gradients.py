@@ -13,7 +13,8 @@ from rnnviz.analysis.gradient_decay import GradientDecay, from_one, truncated
 from rnnviz.figures.style import plain, power_ticks
 from rnnviz.nn.cell_types import CELL_TYPES
 
-H_DASHES = ("solid", "longdash", "dashdot", "longdashdot")  # "dash" is c, "dot" a bound
+H_DASHES = ("solid", "longdash", "dashdot", "longdashdot")  # of several models; "dot" is a bound
+C_DASHES = dict(zip(H_DASHES, ("dash", "2px 5px", "9px 3px", "9px 3px 2px 3px"), strict=True))
 STEPS_BACK = 40  # whose factors are drawn: bars of more cannot be told apart
 LAB_DECADES = 25  # that the laboratory shows above and below 1, at all settings
 
@@ -61,7 +62,7 @@ def norm_lines(models: Sequence[ModelDecay], window: int, absolute: bool) -> lis
         known = f", half-life {half_life:.1f}" if np.isfinite(half_life) else ""
         norms = [(f"{model.name} ∥∂L/∂h∥{known}", model.decay.h, model.dash)]
         if model.decay.c is not None:
-            norms.append((f"{model.name} ∥∂L/∂c∥", model.decay.c, "dash"))
+            norms.append((f"{model.name} ∥∂L/∂c∥", model.decay.c, C_DASHES[model.dash]))
         for label, norm, dash in norms:
             drawn = norm if absolute else from_one(norm)
             seen = truncated(drawn, window) if window else drawn

@@ -151,7 +151,7 @@ def stretches(runs: Sequence[tuple[str, str, str, Held]], title: str) -> go.Figu
     span = log_range(np.concatenate([np.ones(1), *(found.longest for *_, found in runs)]))
     figure.update_xaxes(title_text="units, in falling order", rangemode="tozero")
     figure.update_yaxes(title_text="stretch, tokens (log)", **log_axis(*span, "~g"))
-    figure.update_layout(title_text=title, **_MEMORY_LAYOUT)
+    figure.update_layout(title_text=plain(title), **_MEMORY_LAYOUT)
     return figure
 
 
@@ -182,5 +182,5 @@ def half_lives(runs: Sequence[tuple[str, str, str, np.ndarray]], title: str) -> 
     title_text = "half-life of the average decay, tokens (log)"
     figure.update_xaxes(title_text=title_text, **log_axis(*span, "~g"))
     figure.update_yaxes(title_text="units")
-    figure.update_layout(title_text=title, barmode="overlay", **_MEMORY_LAYOUT)
+    figure.update_layout(title_text=plain(title), barmode="overlay", **_MEMORY_LAYOUT)
     return figure
