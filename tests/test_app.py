@@ -410,7 +410,10 @@ def test_where_names_leave_a_choice_the_page_asks_for_it(own_folder):
     app.text_input(key="parts").set_value("--map embedding=nothing").run()
     app = button(app, "Add to your models").click().run()
     assert "has no 'nothing'" in app.error[0].value.replace("\\", "")
-    app.text_input(key="parts").set_value("embedding=a.weight, projection=b").run()
+    app.text_input(key="parts").set_value("embedding='a.weight, projection=b").run()
+    app = button(app, "Add to your models").click().run()
+    assert "quotation" in app.error[0].value
+    app.text_input(key="parts").set_value("--map 'embedding=a.weight', projection=b").run()
     app = button(app, "Add to your models").click().run()
     assert is_fine(app)
     assert load_run("uploaded-lstm").info.valid_loss > 0
@@ -425,6 +428,15 @@ def test_a_file_with_its_vocabulary_is_brought_without_a_corpus(own_folder):
     assert load_run("pets-lstm").info.valid_loss is None
     for page in ("pages/models.py", "pages/gates.py", "pages/compare.py", "pages/home.py"):
         assert is_fine(opened(page, runs=["pets-lstm"], text="the cat sat"))
+
+
+def test_a_model_whose_tokens_have_no_known_order_is_brought_with_a_word(own_folder):
+    state = {name: 9 * tensor for name, tensor in weights().items()}  # sure, and wrong
+    app = brought("m.pt", test_imports.saved(state), "Texts of your own", TEXTS)
+    assert is_fine(app)
+    assert load_run("uploaded-lstm").info.valid_loss > 3
+    said = [toast.value.replace("\\", "") for toast in app.toast]
+    assert [text for text in said if "could not be found" in text and "for_rnnviz.pt" in text]
 
 
 def test_a_downloaded_run_is_brought_back_without_a_question(own_folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -141,16 +142,17 @@ def bring() -> None:
     )
     if file is None:
         return
-    raw, corpus, texts, options = file.getvalue(), None, {}, {}
+    raw, corpus, texts, options, asked_parts = file.getvalue(), None, {}, {}, ""
     asked = session.get(state.PARTS_ASKED) == file.file_id
     if not importing.is_archive(raw):
         with right:
             corpus, texts, options = _pick_origin()
-            options["parts"] = _pick_parts() if asked else []
+            asked_parts = _pick_parts() if asked else ""
     if not st.button("Add to your models", type="primary", icon=":material/add:"):
         return
     with page.sentences(), st.spinner("Reading the model and measuring its loss ..."):
         source = _read(corpus, texts)
+        options["parts"] = [part for part in shlex.split(asked_parts) if part != "--map"]
         try:
             info = importing.import_file(raw, file.name, runs_folder(), source, **options)
         except Ambiguous:
@@ -158,6 +160,8 @@ def bring() -> None:
             raise
         session[state.BROUGHT], session[state.BROUGHT_COUNT] = info.name, count + 1
         st.toast(f"Added: {page.plain(info.name)}")
+        if doubt := importing.doubt(info, file.name):
+            st.toast(page.plain(doubt), icon=":material/warning:", duration="infinite")
         st.rerun()
     if not asked and session.get(state.PARTS_ASKED) == file.file_id:
         st.rerun()  # with a field for the names
@@ -189,14 +193,14 @@ def _pick_origin() -> tuple[str | None, dict[str, bytes], dict[str, Any]]:
     return corpus, {file.name: file.getvalue() for file in files}, options
 
 
-def _pick_parts() -> list[str]:
+def _pick_parts() -> str:
     """Which tensor is which part of the model, as the command takes it with --map."""
     text = st.text_input(
         "Names in the file, as --map takes them",
         placeholder="embedding=embed.weight projection=fc.weight",
         key=state.PARTS,
     )
-    return [part for part in text.replace(",", " ").split() if part != "--map"]
+    return text.replace(",", " ")
 
 
 def _read(corpus: str | None, texts: dict[str, bytes]) -> Source | None:

@@ -132,7 +132,8 @@ def sentences() -> Generator[None]:
     try:
         yield
     except (ValueError, OSError, RuntimeError, MemoryError) as error:
-        sentence = str(error)[:500] or "There is not enough memory for this"
+        most = 5_000 if isinstance(error, ValueError) else 500  # as on the terminal
+        sentence = str(error)[:most] or "There is not enough memory for this"
         st.session_state[state.SENTENCE] = sentence
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def import_file(options: argparse.Namespace) -> None:
     from rnnviz.data.corpus import read, whole_spec
-    from rnnviz.runs.importing import import_file
+    from rnnviz.runs.importing import doubt, import_file
     from rnnviz.runs.names import runs_folder
 
     if options.file.is_dir():
@@ -44,6 +44,8 @@ def import_file(options: argparse.Namespace) -> None:
     loss = "" if info.valid_loss is None else f", valid {info.valid_loss:.4f} nats"
     print(f"{info.rnn_type}, {info.parameters:,} parameters{loss}")
     print(f"saved: {info.path}")
+    if said := doubt(info, options.file.name):
+        print(f"rnnviz: {said}", file=STDERR)
 
 
 def evaluate(options: argparse.Namespace) -> None:

@@ -93,12 +93,13 @@ def streams() -> Generator[None]:
 
 
 def print_error(error: BaseException) -> None:
-    """Print an error in one line of at most 500 characters; a MemoryError has no text."""
+    """Print an error in one line; a MemoryError has no text. Those of others than this package are
+    cut, and its own, which end in what to do, only where names of a damaged file are endless."""
     text = str(error) or "there is not enough memory"
     if isinstance(error, OSError) and error.filename and error.strerror:
         text = f"{error.filename}: {error.strerror}"
     text = re.sub("^([a-z_]+)(?= must be )", lambda match: _option(match[1]), text)
-    text = " ".join(text.split())[:500]
+    text = " ".join(text.split())[: 5_000 if isinstance(error, ValueError) else 500]
     print(f"rnnviz: {text}", file=STDERR)
 
 

@@ -1,8 +1,9 @@
 """Which matrices could be embedding and projection: by shapes, then by names.
 
 The recurrent module says how wide its input (D) and its state (H) are: an embedding is (V,D), a
-projection (V,H). A matrix with a bias is no embedding. Names are asked only where this leaves a
-choice, and a person where names do too.
+projection (V,H); of a tied model both may be one. A matrix with a bias is no embedding, and one
+that is called an embedding is no projection. Other names are asked only where this leaves a choice,
+and a person where names do too.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rnnviz.runs.advice import GATES, flags, shown
 from rnnviz.runs.info import RunError
-from rnnviz.runs.recurrent import Ambiguous
+from rnnviz.runs.recurrent import Ambiguous, is_recurrent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +26,8 @@ EMBEDDING = re.compile(r"emb|enc|lookup|wte|word|tok|input|glove|vec", re.IGNORE
 PROJECTION = re.compile(
     r"proj|dec|out|fc|lin|head|logit|softmax|dense|pred|class|hidden", re.IGNORECASE
 )
+# An embedding of another part of the model, such as a decoder's.
+NO_PROJECTION = re.compile(rf"^(?!.*({PROJECTION.pattern}|unemb)).*(emb|lookup|wte|glove)", re.I)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,18 +40,27 @@ class Rest:
     rnn: str
     chosen: Mapping[str, str]
     file: str
+    is_whole: bool  # not only what lies beside a recurrent module that a person chose
+
+    def wide(self, width: int) -> list[str]:
+        """Matrices of so many columns."""
+        return [
+            name
+            for name, tensor in self.tensors.items()
+            if tensor.dim() == 2 and tensor.shape[1] == width and not is_recurrent(name)
+        ]
 
     def matrices(self, part: str, width: int) -> list[str]:
         """Matrices that could be a part; of those named by a person, the one. Raises RunError."""
         if part not in self.chosen:
-            return [n for n, t in self.tensors.items() if t.dim() == 2 and t.shape[1] == width]
+            return self.wide(width)
         name = self.chosen[part]
         name = name if name in self.tensors else f"{name}.weight"
         if name not in self.tensors:
-            raise RunError(f"{self.file} has no {self.chosen[part][:80]!r}: it has {self.listed()}")
+            raise RunError(f"{self.file} has no {shown(self.chosen[part])}: it has {self.listed()}")
         if self.tensors[name].dim() != 2 or self.tensors[name].shape[1] != width:
             raise RunError(
-                f"{self.file}: {name[:80]!r} is {tuple(self.tensors[name].shape)}, which is no "
+                f"{self.file}: {shown(name)} is {tuple(self.tensors[name].shape)}, which is no "
                 f"{part}: (vocabulary, {width}) was expected"
             )
         return [name]
@@ -57,7 +70,11 @@ class Rest:
         return bias if bias in self.tensors and bias != name else None
 
     def listed(self) -> str:
-        shapes = [f"{n[:60]!r} {tuple(t.shape)}" for n, t in self.tensors.items()]
+        shapes = [
+            f"{shown(name)} {tuple(tensor.shape)}"
+            for name, tensor in self.tensors.items()
+            if not is_recurrent(name)
+        ]
         more = f" and {len(shapes) - 5:,} more" if len(shapes) > 5 else ""
         return (", ".join(shapes[:5]) or "nothing else") + more
 
@@ -68,24 +85,26 @@ def find_pair(rest: Rest) -> Pair:
     outs = rest.matrices("projection", rest.hidden_size)
     rows = {name: len(rest.tensors[name]) for name in (*tables, *outs)}
     plain = [name for name in tables if "embedding" in rest.chosen or rest.bias_of(name) is None]
-    pairs = [(e, p) for e in plain for p in outs if e != p and rows[e] == rows[p]]
+    chosen = "projection" in rest.chosen
+    ends = [p for p in outs if chosen or not NO_PROJECTION.search(module_name(p))]
+    pairs = [(e, p) for e in plain for p in ends if e != p and rows[e] == rows[p]]
     if pairs:
         return _best(pairs, rest)
     one_hot = [(None, p) for p in outs if rows[p] == rest.input_size and not plain]
+    if one_hot:
+        return _best(one_hot, rest)
     alone = [(name, name) for name in tables if name in outs]  # tied, and stored once
-    if one_hot or alone:
-        return _best(one_hot or alone, rest)
-    if len(plain) == len(outs) == 1:
-        raise RunError(
-            f"{rest.file}: {outs[0][:80]!r} is {tuple(rest.tensors[outs[0]].shape)}, "
-            f"{(rows[plain[0]], rest.hidden_size)} was expected: a language model predicts the "
-            f"{rows[plain[0]]:,} tokens that it reads"
-        )
-    what = "no embedding" if outs else "no projection"
-    width = rest.input_size if outs else rest.hidden_size
+    first = _first_copies({*tables, *outs, *rest.wide(rest.hidden_size)}, rest.tensors)
+    if alone and rest.is_whole and len({*first.values()}) == 1:
+        return alone[0]
+    what = f"no embedding, (vocabulary, {rest.input_size}),"
+    if plain:
+        counts = {rows[name] for name in plain}
+        tokens = f"{counts.pop():,}" if len(counts) == 1 else "vocabulary"
+        what = f"no projection onto the tokens that it reads, ({tokens}, {rest.hidden_size}),"
     raise RunError(
-        f"{rest.file} is no language model: it has {what}, (vocabulary, {width}), beside its "
-        f"recurrent module, but {rest.listed()}; rnnviz.trace(module, inputs) shows its gates"
+        f"{rest.file} is no language model that is read here: it has {what} beside its "
+        f"recurrent module, but {rest.listed()}; {GATES}"
     )
 
 
@@ -102,11 +121,11 @@ def _best(pairs: Sequence[Pair], rest: Rest) -> Pair:
         return best[0]
     part = 0 if len({table for table, _ in different}) > 1 else 1
     names = list(dict.fromkeys(str(pair[part]) for pair in different.values()))
-    shapes = " and ".join(f"{n[:60]!r} {tuple(rest.tensors[n].shape)}" for n in names[:4])
+    shapes = " and ".join(f"{shown(n)} {tuple(rest.tensors[n].shape)}" for n in names[:4])
     key = ("embedding", "projection")[part]
     raise Ambiguous(
         f"{rest.file} has {len(names)} matrices that could be the {key}, {shapes}: say which: "
-        f"--map {key}={names[0]}"
+        f"{flags({key: names[0]})}"
     )
 
 
@@ -130,9 +149,10 @@ def _first_copies(names: set[str], tensors: Mapping[str, Tensor]) -> dict[str | 
     first: dict[str | None, str] = {}
     alike: dict[tuple, list[str]] = {}  # by what is quick to compare
     for name in (name for name in tensors if name in names):
-        total = tensors[name].sum(dtype=torch.float64).item()
-        near = alike.setdefault((tensors[name].shape, total), [])
-        equal = [other for other in near if is_same(tensors[name], tensors[other])]
+        matrix = tensors[name]
+        total = matrix.sum(dtype=torch.promote_types(matrix.dtype, torch.float64)).item()
+        near = alike.setdefault((matrix.shape, total), [])
+        equal = [other for other in near if is_same(matrix, tensors[other])]
         first[name] = equal[0] if equal else name
         near += [] if equal else [name]
     return first
@@ -141,4 +161,4 @@ def _first_copies(names: set[str], tensors: Mapping[str, Tensor]) -> dict[str | 
 def is_same(one: Tensor, other: Tensor) -> bool:
     import torch
 
-    return one.shape == other.shape and torch.equal(one, other)
+    return (one.shape, one.dtype) == (other.shape, other.dtype) and torch.equal(one, other)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rnnviz.runs.advice import STATE, save, shown
 from rnnviz.runs.info import RunError
 from rnnviz.runs.recurrent import is_recurrent
 from rnnviz.runs.torch_file import Contents, tensor
@@ -88,7 +89,7 @@ def weights(contents: Contents, file: str) -> dict[str, Tensor]:
     found = [group for group in _with_tensors(contents.held) if not group.is_optimizer]
     recurrent = [group for group in found if any(map(is_recurrent, group.entries))]
     if not recurrent:
-        raise RunError(f"{file} {_what_else(found)}")
+        raise RunError(f"{file} {_what_else(found, file)}")
     if all(is_recurrent(name) for group in recurrent for name in group.entries):
         recurrent = [_joined(recurrent[0], found)]  # each part was saved for itself
     if len(recurrent) > 1:
@@ -123,21 +124,25 @@ def _joined(one: Group, found: list[Group]) -> Group:
 
 
 def _several(found: list[Group], file: str) -> str:
-    places = ["".join(f"[{key!r}]" for key in group.path)[:60] for group in found]
-    state = ".state_dict()" * found[0].is_module
+    places = ["".join(f"[{key!r}]" for key in group.path) for group in found]
+    some = [place if len(place) < 60 else f"...{place[-57:]}" for place in places[:4]]
+    loaded, others = f"torch.load({file!r}, weights_only=False)", [g.path[0] for g in found[1:]]
+    one = f"{loaded}{places[0]}{'.state_dict()' * found[0].is_module}"
+    if all(len(group.path) == 1 and isinstance(group.path[0], str) for group in found):
+        one = f"{{k: v for k, v in {loaded}.items() if k not in {others}}}"  # with its vocabulary
     return (
-        f"{file} holds several models, at {' and '.join(places[:4])}; save the one that you mean: "
-        f'torch.save(torch.load({file[:80]!r}, weights_only=False){places[0]}{state}, "model.pt")'
+        f"{file} holds several models, at {' and '.join(some)}; save the one that you mean, such "
+        f"as the first: {save(one, file)}"
     )
 
 
-def _what_else(found: list[Group]) -> str:
+def _what_else(found: list[Group], file: str) -> str:
     """What a file without recurrent weights holds."""
     names = [name for group in found for name in group.entries]
     if not names:
         return (
             "is no recurrent language model: it holds no tensors by name; save the model as "
-            'torch.save(model.state_dict(), "model.pt")'
+            f"{save(STATE, file)}"
         )
     text = " ".join(names).lower()
     kinds = {"attn": "transformer", "attention": "transformer", "transformer": "transformer"}
@@ -145,7 +150,7 @@ def _what_else(found: list[Group]) -> str:
     kinds |= {"conv": "convolutional net"}
     kind = next((kind for part, kind in kinds.items() if part in text), "")
     what = f"holds a {kind}" if kind else "holds no LSTM, GRU or RNN of PyTorch"
-    some = ", ".join(name[:40] for name in names[:4])
+    some = ", ".join(shown(name, 40) for name in names[:4])
     more = f" and {len(names) - 4:,} more" if len(names) > 4 else ""
     return (
         f"{what} (its tensors are {some}{more}): an LSTM, GRU or RNN with weight_ih_l0 and "

@@ -6,6 +6,7 @@ from typing import Any
 
 from rnnviz.nn.cell_types import CELL_TYPES, RNN_TYPES
 from rnnviz.nn.model_config import MAX_LAYERS, MAX_SIZE, MAX_VOCABULARY, ModelConfig
+from rnnviz.runs.advice import GATES
 from rnnviz.runs.checkpoint import groups
 from rnnviz.runs.info import RunError
 from rnnviz.runs.parts import Found
@@ -95,5 +96,5 @@ def _check_shapes(found: Found, file: str, config: ModelConfig) -> None:
         odd = sorted(set(wanted.items()) ^ set(shapes.items()))[0][0]
         raise RunError(
             f"{file}: {found.theirs(odd)} is {shapes.get(odd, 'not there')}, "
-            f"{wanted.get(odd, 'nothing')} was expected"
+            f"{wanted.get(odd, 'nothing')} was expected of a language model; {GATES}"
         )

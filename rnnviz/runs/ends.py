@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rnnviz.runs.advice import GATES, flags, shown
 from rnnviz.runs.candidates import Rest, find_pair, is_same
 from rnnviz.runs.info import RunError
 from rnnviz.runs.recurrent import Ambiguous, Recurrent
-from rnnviz.runs.unpickle import FLOATS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,25 +29,31 @@ class Ends:
 def find_ends(
     tensors: Mapping[str, Tensor], rnn: Recurrent, chosen: Mapping[str, str], file: str
 ) -> Ends:
-    """Embedding and projection among what a model has beside its recurrent module.
+    """Embedding and projection among the tensors of a model.
 
     Raises RunError, where there is a choice the kind Ambiguous.
     """
-    scopes = list(_scopes(tensors, chosen.get("rnn"), rnn))
+    others = {k: v for k, v in tensors.items() if k not in rnn.names.values()}
+    scopes = list(_scopes(others, chosen.get("rnn"), rnn))
     for scope in scopes:
-        floats = {k: v for k, v in scope.items() if v.is_floating_point() and v.dim()}
-        rest = Rest(floats, rnn.input_size, rnn.hidden_size, rnn.place, chosen, file)
+        used = {k: v for k, v in scope.items() if _is_used(k, v)}
+        sizes = rnn.input_size, rnn.hidden_size
+        rest = Rest(used, *sizes, rnn.place, chosen, file, is_whole=scope is scopes[-1])
         try:
             table, out = find_pair(rest)
         except Ambiguous:
             raise
         except RunError:
-            if scope is scopes[-1]:
-                _check_whole_numbers(scope, rest)
+            if rest.is_whole:
                 raise
         else:
             return _ends(rest, table, out)
     raise AssertionError("there is always one scope")
+
+
+def _is_used(name: str, tensor: Tensor) -> bool:
+    """Whether outputs may depend on a tensor: not on counts of steps, positions, masks."""
+    return bool(tensor.dim()) and (tensor.is_floating_point() or name.endswith("weight"))
 
 
 def _scopes(
@@ -66,7 +72,12 @@ def _ends(rest: Rest, table: str | None, out: str) -> Ends:
     weight = rest.tensors[out]
     rows = len(weight)
     if not rows:
-        raise RunError(f"{rest.file} has no vocabulary: {out[:80]!r} is {tuple(weight.shape)}")
+        raise RunError(f"{rest.file} has no vocabulary: {shown(out)} is {tuple(weight.shape)}")
+    if table is None and rows == 1:
+        raise RunError(
+            f"{rest.file} has no embedding and reads one number a step, as a forecast does, where "
+            f"a language model reads tokens: {GATES}"
+        )
     bias = rest.bias_of(out) or _lone_bias(rest, rows)
     names = {"projection.weight": out}
     names |= {} if table is None else {"embedding.weight": table}
@@ -102,21 +113,8 @@ def _check_nothing_else(rest: Rest, names: dict[str, str]) -> None:
     named["embedding"] = names.get("embedding.weight", "")
     parts = {part: name for part, name in named.items() if name}
     if more and not parts.keys() <= rest.chosen.keys():
-        flags = " ".join(f"--map {part}={name}" for part, name in parts.items())
         raise Ambiguous(
             f"{rest.file} has more than an embedding, a recurrent module and a projection: "
-            f"{', '.join(repr(name[:60]) for name in more[:4])}; rnnviz.record(model) shows the "
-            "gates of such a model; if its outputs do not depend on that, name the parts: "
-            f"{flags}"
+            f"{', '.join(map(shown, more[:4]))}; {GATES}; if its outputs do not depend on that, "
+            f"name the parts: {flags(parts)}"
         )
-
-
-def _check_whole_numbers(scope: Mapping[str, Tensor], rest: Rest) -> None:
-    """Raises RunError where what is missing is there in whole numbers."""
-    for name, tensor in scope.items():
-        fits = tensor.dim() == 2 and tensor.shape[1] in (rest.input_size, rest.hidden_size)
-        if fits and not tensor.is_floating_point():
-            raise RunError(
-                f"{rest.file} holds {tensor.dtype} numbers at {name[:80]!r}, where weights are "
-                f"float16, bfloat16, float32 or float64: {FLOATS}"
-            )

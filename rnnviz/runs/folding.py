@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from rnnviz.runs.advice import STATE, save, shown
 from rnnviz.runs.info import RunError
-from rnnviz.runs.unpickle import CONVERT
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 BAKE = (
     "from torch.nn.utils import parametrize as p; [p.remove_parametrizations(m, n) for m in "
-    "list(model.modules()) if p.is_parametrized(m) for n in list(m.parametrizations)]; " + CONVERT
+    "list(model.modules()) if p.is_parametrized(m) for n in list(m.parametrizations)]; "
 )
 
 WRAPPERS = {
@@ -33,10 +34,14 @@ PIECE = re.compile(r"(.*)_(raw|orig|mask|g|v|u)")
 
 @dataclass(frozen=True, eq=False)
 class Folded:
-    """Whole weights by name without wrappers, and the name of each as it stands in the file."""
+    """Whole weights by name without wrappers, and the name of each as it stands in the file.
+
+    `prefix`: what all names without wrappers began with, which is left out.
+    """
 
     tensors: dict[str, Tensor]
     names: dict[str, str]
+    prefix: str
 
 
 def fold(tensors: dict[str, Tensor], file: str) -> Folded:
@@ -51,8 +56,8 @@ def fold(tensors: dict[str, Tensor], file: str) -> Folded:
         bare = bare_name(name)
         if "parametrizations." in bare:
             raise RunError(
-                f"{file} has a weight that is computed from others ({name[:80]!r}); save it as it "
-                f"is computed: {BAKE}"
+                f"{file} has a weight that is computed from others ({shown(name)}); save it as it "
+                f"is computed: {BAKE}{save(STATE, file)}"
             )
         found = PIECE.fullmatch(bare)
         if found:
@@ -70,7 +75,13 @@ def fold(tensors: dict[str, Tensor], file: str) -> Folded:
             names |= {f"{stem}_{piece}": name for piece, name in parts.items()}
         else:
             whole[stem], names[stem] = made, next(iter(parts.values()))
-    return Folded(whole, names)
+    paths = zip(*(name.split(".")[:-1] for name in whole), strict=False)
+    prefix = "".join(f"{words[0]}." for words in takewhile(lambda words: len({*words}) == 1, paths))
+    return Folded(
+        {name.removeprefix(prefix): tensor for name, tensor in whole.items()},
+        {name.removeprefix(prefix): theirs for name, theirs in names.items()},
+        prefix,
+    )
 
 
 def bare_name(name: str) -> str:

@@ -2,7 +2,7 @@
 
 A model's way: `torch_file` and safetensors give what a file holds (`other_files` says what cannot
 be read), `checkpoint` finds the model in it, `folding`, `recurrent`, `candidates` and `ends` name
-its parts, `described` its sizes, `vocabularies` its tokens.
+its parts, `described` its sizes, `held_tokens` or `vocabularies` its tokens.
 """
 
 from __future__ import annotations
@@ -10,21 +10,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rnnviz.data.corpus import fingerprint
 from rnnviz.data.source import Source
 from rnnviz.data.vocab import Vocab
 from rnnviz.nn.model_config import ModelConfig, shape_of, with_vocabulary
 from rnnviz.runs import archive, library, vocabularies
+from rnnviz.runs.advice import WITH_TOKENS, save
 from rnnviz.runs.checkpoint import weights
 from rnnviz.runs.described import describe, told_types
-from rnnviz.runs.info import RunError, RunInfo
+from rnnviz.runs.held_tokens import in_file
+from rnnviz.runs.info import RunInfo
 from rnnviz.runs.names import run_name
 from rnnviz.runs.other_files import refuse_other, refuse_part
 from rnnviz.runs.parts import Found, find_parts, read_map
 from rnnviz.runs.run import Run
 from rnnviz.runs.store import versions
+from rnnviz.runs.tokens import named, text_for
 from rnnviz.runs.torch_file import Contents, damaged, is_torch_file, read_torch
 from rnnviz.runs.weights import fill
 
@@ -73,7 +76,7 @@ def import_model(
     contents = read_contents(raw, file)
     found = find_parts(weights(contents, file), file, read_map(parts))
     config = describe(found, file, told_types(contents.held), rnn_type)
-    vocab, cue = _vocabulary(found, contents.held, config, source, file)
+    vocab, cue = _vocabulary(found, contents, config, source, file)
     model = _model(found, config, vocab, file)
     corpus = source.name if source else Path(file).stem
     info = RunInfo(
@@ -108,43 +111,47 @@ def read_contents(raw: bytes, file: str) -> Contents:
         raise damaged(file, error) from None
 
 
+def doubt(info: RunInfo, file: str) -> str:
+    """What a person should know of an imported model that predicts its text worse than chance, as
+    one does whose tokens are taken in a wrong order; "" for all others, and for runs of rnnviz."""
+    chance = math.log(len(info.vocab))
+    if info.config or info.valid_loss is None or info.valid_loss <= chance:
+        return ""
+    return (
+        f"{info.name} predicts {info.corpus} no better than guessing: {info.valid_loss:.2f} nats a "
+        f"token, where guessing among {len(info.vocab):,} tokens has {chance:.2f}. Unless it is "
+        "untrained, it was trained on another text, or the order of its tokens could not be found: "
+        f"save their list with it and import it again: {save(WITH_TOKENS, file)}"
+    )
+
+
 def _vocabulary(
-    found: Found, held: Any, config: ModelConfig, source: Source | None, file: str
+    found: Found, contents: Contents, config: ModelConfig, source: Source | None, file: str
 ) -> vocabularies.Choice:
     """The vocabulary in the file, else that of the corpus. Raises RunError."""
-    rows = config["vocab_size"]
-    if vocab := vocabularies.in_file(held, rows, file):
-        if source and len(vocab) > rows:
-            _check_known(vocab, source, file)
-        return vocab, None
+    rows, text = config["vocab_size"], source.texts[1] if source else ""
+    lists = in_file(contents, rows, file, choose=source is not None)
+    choices: list[vocabularies.Choice] = [(named(tokens, text, file), None) for tokens in lists]
     if source is None:
-        raise RunError(
-            f"{file} has no vocabulary: give the corpus that it was trained on, a folder with "
-            "train.txt, valid.txt and test.txt or the name of a corpus, or save the list of its "
-            f"{rows:,} tokens with it: {vocabularies.WITH_VOCABULARY}"
-        )
-    choices = vocabularies.of_source(source, rows, words_first=found.examples)
-    usual = choices[0]
-    alike = [choice for choice in choices if choice[0].split == usual[0].split]
-    if len(alike) == 1:
-        return usual
+        if not choices:
+            raise vocabularies.unknown_order(found, rows, file, f"{file} has no vocabulary")
+        return choices[0]
+    if choices:
+        vocabularies.check_known(choices[0][0], len(choices[0][0]) == rows, source, file)
+    else:
+        choices = vocabularies.of_source(source, rows, found.examples)
+    if not choices:
+        sizes = f"the model has a vocabulary of {rows:,}, and {vocabularies.sizes(source)}"
+        why = f"{sizes}: it was trained on another text, or has tokens of its own"
+        raise vocabularies.unknown_order(found, rows, file, why)
+    if len(choices) == 1:
+        return choices[0]
     losses = [
-        _loss(_model(found, config, vocab, file), vocab, cue, source.texts[1], FEW) or 0.0
-        for vocab, cue in alike
+        _loss(_model(found, config, vocab, file), vocab, cue, text, FEW) or 0.0
+        for vocab, cue in choices
     ]
-    best = min(range(len(alike)), key=losses.__getitem__)
-    chance = math.log(rows)
-    return alike[best] if losses[best] < LEARNED * chance and chance < losses[0] else usual
-
-
-def _check_known(vocab: Vocab, source: Source, file: str) -> None:
-    """Raises RunError where a model without `<unk>` is to be measured on a text that needs it."""
-    unknown = vocab.unknown(vocabularies.text_for(vocab, source.texts[1]))
-    if unknown:
-        raise RunError(
-            f"the vocabulary in {file} lacks {', '.join(repr(t[:20]) for t in unknown[:5])} of "
-            f"{source.name}: give the text it was trained on, or no corpus"
-        )
+    best = min(range(len(choices)), key=losses.__getitem__)
+    return choices[best if losses[best] < LEARNED * math.log(rows) else 0]
 
 
 def _model(found: Found, config: ModelConfig, vocab: Vocab, file: str) -> RNNModel:
@@ -181,5 +188,5 @@ def _loss(
 
     from rnnviz.nn.evaluation import evaluate
 
-    ids = torch.from_numpy(vocab.encode(vocabularies.text_for(vocab, text))[:most])
+    ids = torch.from_numpy(vocab.encode(text_for(vocab, text))[:most])
     return evaluate(model, ids, cue) if len(ids) > 1 else None

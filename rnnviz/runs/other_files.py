@@ -7,13 +7,9 @@ import json
 import re
 from collections.abc import Sequence
 
+from rnnviz.runs.advice import STATE, save
 from rnnviz.runs.info import RunError
-from rnnviz.runs.unpickle import CONVERT
 
-ACCEPTED = (
-    f"a .safetensors file is read, or what torch.save of PyTorch wrote (.pt, .pth, .ckpt, .bin), "
-    f"such as {CONVERT}"
-)
 BEGINNINGS = {
     b"\x89PNG": "a picture",
     b"%PDF": "a PDF",
@@ -22,24 +18,34 @@ BEGINNINGS = {
     b"GGUF": "a GGUF file",
 }
 OTHERS = (".t7", ".h5", ".hdf5", ".keras", ".onnx", ".tflite", ".pb", ".msgpack", ".gguf")
-COPY = (
-    "copy its weights into an nn.Embedding, an nn.LSTM and an nn.Linear of a PyTorch module, then "
-    + CONVERT
-)
 PACKED = (b"\x1f\x8b", b"BZh", b"7z\xbc\xaf", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"Rar!")
 SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})(\.\w+)")
+
+
+def _accepted(file: str) -> str:
+    return (
+        "a .safetensors file is read, or what torch.save of PyTorch wrote (.pt, .pth, .ckpt, "
+        f".bin), such as {save(STATE, file)}"
+    )
+
+
+def _copy(file: str) -> str:
+    return (
+        "copy its weights into an nn.Embedding, an nn.LSTM and an nn.Linear of a PyTorch module, "
+        f"then {save(STATE, file)}"
+    )
 
 
 def refuse_other(raw: bytes, file: str) -> RunError:
     """The error for a file that neither torch.save nor safetensors wrote."""
     start = raw[:200].lstrip().lower()
     if not raw:
-        return RunError(f"{file} is no model: it is empty; {ACCEPTED}")
+        return RunError(f"{file} is no model: it is empty; {_accepted(file)}")
     if file.lower().endswith(OTHERS):
-        return RunError(f"{file} is a model of another program than PyTorch: {COPY}")
+        return RunError(f"{file} is a model of another program than PyTorch: {_copy(file)}")
     for beginning, what in BEGINNINGS.items():
         if raw.startswith(beginning):
-            return RunError(f"{file} is no model that is read but {what}: {ACCEPTED}")
+            return RunError(f"{file} is no model that is read but {what}: {_accepted(file)}")
     if raw.startswith(PACKED) or raw[257:262] == b"ustar":
         return RunError(f"{file} is compressed: unpack it and give the model in it")
     if start.startswith(b"version https://git-lfs"):
@@ -54,9 +60,9 @@ def refuse_other(raw: bytes, file: str) -> RunError:
     if raw.startswith(b"\x80"):
         return RunError(
             f"{file} is no model: it is a pickle, but none that torch.save wrote; save the model "
-            f"as {CONVERT}"
+            f"as {save(STATE, file)}"
         )
-    return RunError(f"{file} is no model: {ACCEPTED}")
+    return RunError(f"{file} is no model: {_accepted(file)}")
 
 
 def _index(raw: bytes) -> list[str]:
@@ -74,8 +80,8 @@ def join(parts: Sequence[str]) -> str:
     module = kind.rpartition(".")[0]
     pattern = SHARD.sub(r"\1-*-of-\2\3", parts[0])
     return (
-        f"import glob, torch, {module}; torch.save({{k: v for f in glob.glob({pattern!r}) "
-        f'for k, v in {kind}(f).items()}}, "model.pt")'
+        f"import glob, torch, {module}; "
+        + save(f"{{k: v for f in glob.glob({pattern!r}) for k, v in {kind}(f).items()}}", parts[0])
     ).replace("torch, torch;", "torch;")
 
 
@@ -94,15 +100,15 @@ def refuse_zip(names: Sequence[str], file: str) -> None:
     if "constants.pkl" in inner:
         raise RunError(
             f"{file} is TorchScript, a program with weights; save the weights alone: "
-            f'torch.save(torch.jit.load({file[:80]!r}).state_dict(), "model.pt")'
+            f"{save(f'torch.jit.load({file!r}).state_dict()', file)}"
         )
     if any("/models/" in name and name.endswith(".json") for name in names):
         raise RunError(
             f"{file} is a program of torch.export; save its weights alone: "
-            f'torch.save(torch.export.load({file[:80]!r}).state_dict, "model.pt")'
+            f"{save(f'torch.export.load({file!r}).state_dict', file)}"
         )
     models = [name for name in inner if re.search(r"\.(pt|pth|ckpt|bin|safetensors)$", name)]
     if models and "data.pkl" not in inner:
         raise RunError(f"{file} is compressed: unpack it and give {models[0][:80]!r}")
     if any(name.endswith((".npy", ".weights.h5")) for name in inner):
-        raise RunError(f"{file} holds arrays of numpy or Keras: {COPY}")
+        raise RunError(f"{file} holds arrays of numpy or Keras: {_copy(file)}")

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rnnviz.runs.advice import FLOATS, GATES, flags, save, shown
 from rnnviz.runs.candidates import module_name
-from rnnviz.runs.ends import find_ends
+from rnnviz.runs.ends import Ends, find_ends
 from rnnviz.runs.folding import bare_name, fold
 from rnnviz.runs.info import RunError
-from rnnviz.runs.recurrent import find_recurrent
-from rnnviz.runs.unpickle import FLOATS
+from rnnviz.runs.recurrent import Ambiguous, Recurrent, choices, find_recurrent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,9 +31,13 @@ class Found:
     names: dict[str, str]
     examples: bool
 
+    @property
+    def is_one_hot(self) -> bool:
+        return "embedding.weight" not in self.names
+
     def theirs(self, name: str) -> str:
         """A tensor's name as it stands in the file."""
-        return repr(self.names.get(name, name)[:80])
+        return shown(self.names.get(name, name))
 
 
 def read_map(texts: Iterable[str]) -> dict[str, str]:
@@ -58,10 +62,11 @@ def find_parts(tensors: dict[str, Tensor], file: str, mapping: Mapping[str, str]
     _check_dense(tensors, file)
     folded = fold(tensors, file)
     bare = {theirs: bare for bare, theirs in folded.names.items()}
-    chosen = {part: bare.get(name) or bare_name(name) for part, name in mapping.items()}
-    rnn = find_recurrent(folded.tensors, file, chosen.get("rnn"))
-    rest = {k: v for k, v in folded.tensors.items() if k not in rnn.names.values()}
-    ends = find_ends(rest, rnn, chosen, file)
+    chosen = {
+        part: bare.get(name) or bare_name(name).removeprefix(folded.prefix)
+        for part, name in mapping.items()
+    }
+    rnn, ends = _chain(folded.tensors, file, chosen)
     names = {ours: folded.names[theirs] for ours, theirs in (rnn.names | ends.names).items()}
     found = Found(
         rnn.tensors | ends.tensors,
@@ -69,11 +74,7 @@ def find_parts(tensors: dict[str, Tensor], file: str, mapping: Mapping[str, str]
         examples={*map(module_name, ends.names.values())} <= {"encoder", "decoder"},
     )
     for name, tensor in found.tensors.items():
-        if not tensor.is_floating_point():
-            raise RunError(
-                f"{file} holds {tensor.dtype} numbers at {found.theirs(name)}, where weights are "
-                f"float16, bfloat16, float32 or float64: {FLOATS}"
-            )
+        _check_floats(found.theirs(name), tensor, file)
         if not tensor.isfinite().all():
             raise RunError(
                 f"{file} holds numbers that are not finite at {found.theirs(name)}: its training "
@@ -82,10 +83,51 @@ def find_parts(tensors: dict[str, Tensor], file: str, mapping: Mapping[str, str]
     return found
 
 
+def _chain(
+    tensors: Mapping[str, Tensor], file: str, chosen: Mapping[str, str]
+) -> tuple[Recurrent, Ends]:
+    """The recurrent module and what stands before and after it.
+
+    Of several recurrent modules those are said that lead to a language model. Raises RunError.
+    """
+    places = choices(tensors)
+    if "rnn" in chosen or len(places) < 2:
+        rnn = find_recurrent(tensors, file, chosen.get("rnn"))
+        return rnn, find_ends(tensors, rnn, chosen, file)
+    able = []
+    for place in places:
+        try:
+            _chain(tensors, file, {**chosen, "rnn": place})
+        except Ambiguous:
+            able.append(place)
+        except RunError:
+            continue
+        else:
+            able.append(place)
+    what = f"{file} has {len(places)} recurrent modules, {', '.join(map(shown, places[:6]))}"
+    if not able:
+        raise RunError(
+            f"{what}, none of which is between an embedding and a projection of its own: {GATES}"
+        )
+    ways = " or ".join(flags({"rnn": place}) for place in able[:3])
+    raise Ambiguous(
+        f"{what}, where one is read: say which, if it alone is the language model: {ways}"
+    )
+
+
 def _check_dense(tensors: Mapping[str, Tensor], file: str) -> None:
     """Raises RunError for a tensor that claims more numbers than the file has."""
     for name, tensor in tensors.items():
         if tensor.nbytes > tensor.untyped_storage().nbytes():  # expanded
             raise RunError(
-                f"{file} has no plain numbers at {name[:80]!r}: save it with .contiguous()"
+                f"{file} has no plain numbers at {shown(name)}: save them: {save(FLOATS, file)}"
             )
+
+
+def _check_floats(name: str, tensor: Tensor, file: str) -> None:
+    """Raises RunError for whole and complex numbers."""
+    what = f"{file} holds {tensor.dtype} numbers at {name}, where weights are float16, bfloat16, "
+    if tensor.is_complex():
+        raise RunError(f"{what}float32 or float64: {GATES}")
+    if not tensor.is_floating_point():
+        raise RunError(f"{what}float32 or float64: {save(FLOATS, file)}")

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
+from rnnviz.runs.advice import GATES, flags, shown
 from rnnviz.runs.info import RunError
 
 if TYPE_CHECKING:
@@ -49,12 +51,36 @@ def is_recurrent(name: str) -> bool:
     return NAME.fullmatch(re.sub(r"_(raw|orig|mask|g|v|u)$", "", last)) is not None
 
 
-def find_recurrent(tensors: Mapping[str, Tensor], file: str, chosen: str | None) -> Recurrent:
-    """The recurrent module of a model; of several the one that was `chosen`. Raises RunError."""
-    modules: dict[str, dict[str, Tensor]] = {}
+def choices(tensors: Mapping[str, Tensor]) -> list[str]:
+    """What a person can choose among: recurrent modules, a list of them as one."""
+    names = list(_by_module(tensors))
+    stacks: dict[str, list[str]] = {}
+    for name in names:
+        stacks.setdefault(_kind(name), []).append(name)
+    found = []
+    for stack in stacks.values():
+        below = [name for name in names if name.startswith(f"{_place(stack)}.")]
+        alone = len(stacks) == 1 or len(stack) == 1 or below == stack
+        found += [_place(stack)] if alone else stack
+    return [name or next(iter(tensors)) for name in found]
+
+
+def _kind(name: str) -> str:
+    """A name without numbers: modules of one kind stand one upon another."""
+    return re.sub(r"\d+", "", name)
+
+
+def _by_module(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    found: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        if found := NAME.fullmatch(name):
-            modules.setdefault(found[1] or "", {})[name] = tensor
+        if parts := NAME.fullmatch(name):
+            found.setdefault(parts[1] or "", {})[name] = tensor
+    return found
+
+
+def find_recurrent(tensors: Mapping[str, Tensor], file: str, chosen: str | None) -> Recurrent:
+    """The recurrent module of a model, or the one that was `chosen`. Raises RunError."""
+    modules = _by_module(tensors)
     if chosen is not None:
         modules = _chosen(modules, file, chosen)
     if not modules:
@@ -62,11 +88,10 @@ def find_recurrent(tensors: Mapping[str, Tensor], file: str, chosen: str | None)
     for name in (name for module in modules.values() for name in module):
         _check_name(name, file)
     stack = sorted(modules, key=_numbers)
-    if len({re.sub(r"\d+", "", name) for name in stack}) > 1:
-        example = stack[-1] or next(iter(modules[""]))
+    if len({*map(_kind, stack)}) > 1:
         raise Ambiguous(
-            f"{file} has {len(stack)} recurrent modules, {_listed(stack)}, where one is read: say "
-            f"which, if one of them alone is the language model: --map rnn={example}"
+            f"{file} has several recurrent modules at {shown(str(chosen))}, {_listed(stack)}: say "
+            f"which: {flags({'rnn': stack[0]})}"
         )
     layers = [layer for name in stack for layer in _layers(modules[name], file)]
     _check_stack(layers, file)
@@ -86,7 +111,7 @@ def _chosen(modules: dict, file: str, chosen: str) -> dict:
     kept = kept or {name: m for name, m in modules.items() if name.startswith(f"{chosen}.")}
     if not kept:
         raise RunError(
-            f"{file} has no recurrent module {chosen[:80]!r}: it has {_listed(sorted(modules))}"
+            f"{file} has no recurrent module {shown(chosen)}: it has {_listed(sorted(modules))}"
         )
     return kept
 
@@ -99,10 +124,7 @@ def _check_name(name: str, file: str) -> None:
     elif "_hr" in name:
         what = "projects its states (proj_size), which no model here does"
     if what:
-        raise RunError(
-            f"{file} {what} ({name!r}): look at its gates where it was made: "
-            "rnnviz.trace(module, inputs)"
-        )
+        raise RunError(f"{file} {what} ({shown(name)}): {GATES}")
 
 
 def _place(stack: list[str]) -> str:
@@ -115,7 +137,7 @@ def _numbers(name: str) -> list[int]:
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(repr(name[:60]) for name in names[:6])
+    return ", ".join(shown(name) for name in names[:6])
 
 
 def _layers(module: dict[str, Tensor], file: str) -> list[dict[str, tuple[str, Tensor]]]:
@@ -131,24 +153,23 @@ def _layers(module: dict[str, Tensor], file: str) -> list[dict[str, tuple[str, T
             if held is None:
                 raise RunError(
                     f"{file} is no whole model: layer {number} of its recurrent module has no "
-                    f"{kind} beside {next(iter(module))!r}; save all of it"
+                    f"{kind} beside {shown(next(iter(module)))}; save all of it"
                 )
             if held[1].dim() != 2 or 0 in held[1].shape:
                 raise RunError(
-                    f"{file} is no recurrent language model: {held[0]!r} is "
+                    f"{file} is no recurrent language model: {shown(held[0])} is "
                     f"{tuple(held[1].shape)}, two dimensions were expected"
                 )
     return [found[number] for number in sorted(found)]
 
 
 def _check_stack(layers: list[dict[str, tuple[str, Tensor]]], file: str) -> None:
-    """Raises RunError unless each layer has the sizes of the first."""
+    """Raises RunError unless each layer has the sizes of the first and reads what that gives."""
     first = layers[0]["weight_hh"]
-    for layer in layers[1:]:
-        name, tensor = layer["weight_hh"]
-        if tensor.shape != first[1].shape:
+    for layer, kind in product(layers[1:], ("weight_hh", "weight_ih")):
+        if layer[kind][1].shape != first[1].shape:
+            two = [f"{shown(name)} {tuple(one.shape)}" for name, one in (first, layer[kind])]
             raise RunError(
-                f"{file} has layers of different sizes, {first[0]!r} {tuple(first[1].shape)} and "
-                f"{name!r} {tuple(tensor.shape)}, where all layers of a model here are alike: look "
-                "at its gates where it was made: rnnviz.record(model)"
+                f"{file} has layers of different sizes, {' and '.join(two)}, where all layers of a "
+                f"model here are alike: {GATES}"
             )

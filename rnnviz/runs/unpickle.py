@@ -12,10 +12,9 @@ import pickletools
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from rnnviz.runs.advice import FLOATS, STATE, save
 from rnnviz.runs.info import RunError
 
-CONVERT = 'torch.save(model.state_dict(), "model.pt")'
-FLOATS = 'torch.save(model.float().state_dict(), "model.pt")'
 MAX_STEPS = 2**20  # instructions of a pickle; each may take a few hundred bytes of memory
 
 STORAGES = {
@@ -71,37 +70,42 @@ PLAIN |= {
 # What programs keep beside the weights.
 PACKAGES = ("lightning.", "pytorch_lightning.", "lightning_fabric.", "torch.optim.")
 PACKAGES += ("omegaconf.", "torchtext.")
-REASONS = {  # a part of a name that is not on the list -> what such a file holds, what to do
-    "Transformer": "holds a transformer: an LSTM, GRU or RNN is read",
+# A part of a name that is not on the list -> what such a file holds, what to save instead.
+REASONS = {
     **dict.fromkeys(
         ("quantiz", "qtensor", ".QInt", ".QUInt", ".per_", "ScriptObject", "PackedParams", "qint8"),
-        f"holds quantized weights; take the model as it was before that: {CONVERT}",
+        ("holds quantized weights: take the model as it was before that", STATE),
     ),
-    "sparse": "holds a sparse tensor: torch.save({k: v.to_dense() for k, v in "
-    'model.state_dict().items()}, "model.pt")',
-    "_meta_": f"holds tensors without numbers (device meta): save the trained model: {CONVERT}",
-    "UntypedStorage": f"holds numbers of a kind that is not read, such as float8: {FLOATS}",
-    "torch.distributed": "holds weights that are divided among processes: gather them in one, then "
-    f"{CONVERT}",
-    "__torch__": "is TorchScript",
+    "sparse": ("holds a sparse tensor: save its numbers as they are", FLOATS),
+    "_meta_": ("holds tensors without numbers (device meta): save the trained model", STATE),
+    **dict.fromkeys(
+        ("_rebuild_tensor_v3", "UntypedStorage"),
+        ("holds numbers of a kind that is not read, such as float8: save them as floats", FLOATS),
+    ),
+    "torch.distributed": (
+        "holds weights that are divided among processes: gather them in one, then",
+        STATE,
+    ),
 }
 
 
 class Stand(dict):
-    """Stands in for an object of a pickle: `args` that made it, its items, its attributes."""
+    """Stands in for an object of a pickle: `args` that made it, its items, its state, and those
+    items of the state that are attributes."""
 
-    __slots__ = ("args", "attributes", "listed")
+    __slots__ = ("args", "attributes", "listed", "state")
     path = ""  # the name in the pickle
 
     def __new__(cls, *args: Any, **_: Any):
         made = super().__new__(cls)
-        made.args, made.attributes, made.listed = args, {}, []
+        made.args, made.attributes, made.listed, made.state = args, {}, [], None
         return made
 
     def __init__(self, *_: Any, **__: Any) -> None:
         """The arguments of a dict-like class are no items of this dict."""
 
     def __setstate__(self, state: Any) -> None:
+        self.state = state
         state = state[0] if isinstance(state, tuple) and len(state) == 2 else state
         self.attributes = state if isinstance(state, dict) else {}
 
@@ -154,12 +158,14 @@ def _check_name(path: str, file: str) -> None:
     known = {*STORAGES, *TENSORS, *MODULES, *PLAIN}
     if path in known or path.startswith(PACKAGES):
         return
-    for part, reason in REASONS.items():
+    if "Transformer" in path:
+        raise RunError(f"{file} holds a transformer: an LSTM, GRU or RNN is read")
+    for part, (reason, what) in REASONS.items():
         if part in path:
-            raise RunError(f"{file} {reason}")
+            raise RunError(f"{file} {reason}: {save(what, file)}")
     raise RunError(
-        f"{file} needs {path[:80]!r}, which is not read here; convert the file where it was made: "
-        f"{CONVERT}"
+        f"{file} needs {path[:80]!r}, which is not read here: convert the file where it was made: "
+        f"{save(STATE, file)}"
     )
 
 
