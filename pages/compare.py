@@ -3,7 +3,16 @@
 import streamlit as st
 
 from rnnviz.analysis import comparison, learning_curves
-from rnnviz.app import compare, compare_export, components, page, sidebar, state, train_matched
+from rnnviz.app import (
+    address,
+    compare,
+    compare_export,
+    components,
+    page,
+    sidebar,
+    state,
+    train_matched,
+)
 from rnnviz.figures import heatmap_views
 from rnnviz.figures.comparison import curve_figures, lapse_figure, same_text_figure, strips
 
@@ -14,7 +23,7 @@ st.markdown(
 )
 # plotly's own mask of what a range slider leaves out is nearly black
 st.html("<style>[class^=rangeslider-mask] { fill-opacity: 0.1 !important; }</style>")
-choice = sidebar.sidebar()
+choice = sidebar.sidebar(also=compare.FIELDS)
 shown = sidebar.shown(choice)
 dark = page.is_dark()
 
@@ -27,7 +36,7 @@ if four.open:
 infos = compare.pick_runs(choice)
 if not infos:
     st.info("Choose at least one run to compare.")
-    st.stop()
+    address.stop(compare.FIELDS)
 verdict, *warnings = comparison.verdict(infos)
 st.text(verdict)
 for warning in warnings:
@@ -37,14 +46,13 @@ for problem in problems:
     st.error(page.plain(problem))
 compare.show_table(table)
 st.caption(compare.about_table(infos, choice))
-with st.expander("Parameters, with the numbers put in"):
+parameters = "Parameters, with the numbers put in"
+with st.expander(parameters, key=state.FORMULAS, on_change="rerun"):
     for names, lines in comparison.formulas(infos).items():
         st.code(f"{names}\n{lines}", language=None, wrap_lines=True)
 
 st.subheader("Learning curves")
-axis = st.segmented_control(
-    "Against", list(learning_curves.AXES), default="steps", key=state.AXIS, required=True
-)
+axis = st.segmented_control("Against", list(learning_curves.AXES), key=state.AXIS, required=True)
 for number, (column, figure) in enumerate(page.side_by_side(curve_figures(infos, axis, dark))):
     column.plotly_chart(figure, key=state.curves(number))
 if without := [info.name for info in infos if not info.history]:
@@ -71,12 +79,12 @@ st.caption(f"{compare.ABOUT_TEXT} {note}")
 latest = st.session_state.setdefault(state.LATEST, {})  # the report has no session to ask
 
 
-@st.fragment
+@address.fragment(compare.FIELDS)
 def samples() -> None:
     st.subheader("Samples with one noise")
     left, right = st.columns(2)
-    temperature = left.slider("Temperature", 0.0, 2.0, 0.8, 0.1, key=state.COMPARE_TEMPERATURE)
-    seed = right.number_input("Noise", 0, 9_999, 0, key=state.COMPARE_NOISE)
+    temperature = left.slider("Temperature", 0.0, 2.0, step=0.1, key=state.COMPARE_TEMPERATURE)
+    seed = right.number_input("Noise", 0, 9_999, key=state.COMPARE_NOISE)
     latest["sampling"] = temperature, seed
     written = compare.samples(shown, choice, temperature, seed)
     for column, (name, text) in page.side_by_side(written):
@@ -85,7 +93,7 @@ def samples() -> None:
     st.caption(compare.ABOUT_SAMPLES)
 
 
-@st.fragment
+@address.fragment(compare.FIELDS)
 def lapse() -> None:
     st.subheader("Time-lapse of a training")
     picked = latest["lapse"] = compare.pick_lapse()
@@ -112,6 +120,7 @@ def lapse() -> None:
 
 samples()
 lapse()
+address.write(compare.FIELDS)
 
 st.subheader("Export")
 with st.container(horizontal=True):

@@ -3,26 +3,26 @@
 import streamlit as st
 
 from rnnviz.analysis import text_view
-from rnnviz.app import caches, components, cursor, page, sidebar, state
+from rnnviz.app import address, caches, components, cursor, page, sidebar, state
 from rnnviz.figures import heatmap_views, signals, style
 from rnnviz.figures.comparison import styles
+
+FIELDS = (*cursor.UNIT_FIELDS, address.is_open(state.HOW_WE_KNOW, "how"))
 
 page.start_page("Gates")
 st.markdown(
     "A gate says, for each unit at each token, how much is let through. Time runs from left to "
     "right, the units from top to bottom."
 )
-choice = sidebar.sidebar()
+choice = sidebar.sidebar(also=FIELDS)
 shown = sidebar.shown(choice)
 dark = page.is_dark()
 labels = page.labels(choice.runs)
 
 
-@st.fragment
+@address.fragment(FIELDS)
 def gates() -> None:
-    order = st.segmented_control(
-        "Order of units", text_view.ORDERS, default="mean", key=state.ORDER, required=True
-    )
+    order = cursor.pick_order()
     heatmap, below = st.container(), st.container()
     with below:
         left, right, _ = st.columns([2, 1, 3])
@@ -55,6 +55,7 @@ def one_unit(view: text_view.View, unit: int) -> None:
 
 
 gates()
+address.write(FIELDS)
 
 st.subheader("Mean over all units")
 for column, view in page.side_by_side(shown):

@@ -3,27 +3,29 @@
 import streamlit as st
 
 from rnnviz.analysis import gradient_decay, learning_curves
-from rnnviz.app import caches, components, gradients, laboratory, page, sidebar, state
+from rnnviz.app import address, caches, components, gradients, laboratory, page, sidebar, state
 from rnnviz.figures import heatmap_views
 from rnnviz.figures.gradients import carriers, norm_lines
 from rnnviz.figures.gradients import decay as decay_figure
 from rnnviz.figures.gradients import laboratory as laboratory_figure
+
+FIELDS = (*gradients.FIELDS, *laboratory.FIELDS)
 
 page.start_page("Gradients through time")
 st.markdown(
     "Learning needs the gradient of a loss to reach the tokens that caused it. Here each loss is "
     "that of one prediction. A sum over the text would hide how the gradient vanishes."
 )
-choice = sidebar.sidebar()
+choice = sidebar.sidebar(also=FIELDS)
 shown = [view for view in sidebar.shown(choice) if len(view.tokens) > 1]
 dark = page.is_dark()
 if not shown:
     st.info("The text has one token: a prediction needs at least two.")
-    st.stop()
+    address.stop(FIELDS)
 names = gradients.names(shown)
 
 
-@st.fragment
+@address.fragment(FIELDS)
 def decay() -> None:
     picture, controls, mechanism = st.container(), st.container(), st.container()
     with controls:
@@ -60,7 +62,7 @@ def what_carries_it(models: list) -> None:
     )
 
 
-@st.fragment
+@address.fragment(FIELDS)
 def untrained() -> None:
     st.subheader("Laboratory: four untrained cells")
     st.markdown(laboratory.pick_preset())
@@ -90,6 +92,7 @@ st.caption(
 )
 
 untrained()
+address.write(FIELDS)
 
 st.subheader("During training")
 trained = [(name, v) for name, v in zip(names, shown, strict=True) if v.info.history]

@@ -3,17 +3,20 @@
 import streamlit as st
 
 from rnnviz.analysis import text_view
-from rnnviz.app import components, navigation, page, sidebar, state
+from rnnviz.app import address, caches, components, navigation, page, presets, sidebar, state
 from rnnviz.figures import heatmap_views
 
 page.start_page("See inside a recurrent network")
 st.markdown(
-    "rnnviz trains small LSTM, GRU and RNN language models and shows what happens in them: every "
-    "gate at every token, the cell state, and how far back a model remembers. Type a text in the "
-    "sidebar and watch four cell types read it. Everything shown is computed on this machine from "
-    "trained weights; nothing is an illustration."
+    "rnnviz trains small LSTM, GRU and RNN language models and shows what happens in them, "
+    "computed here from trained weights. Choose models with a text, or type your own text in the "
+    "sidebar:"
 )
+choices = st.container()
 view = sidebar.shown(sidebar.sidebar())[0]
+address.write()
+with choices:
+    presets.buttons(caches.run_list())
 unit = text_view.most_switching_unit(view)
 st.subheader(f"One unit of the {view.info.rnn_type}, reading your text")
 message = heatmap_views.coloured_text_message(view, unit)
@@ -22,8 +25,8 @@ name = "cell state tanh(c)" if "c" in view.states else "hidden state h"
 label = page.plain(page.label(view.info))
 st.caption(
     f"The colour of each token is the {name} of unit {unit} of {label} after reading it: red is "
-    "positive, blue negative. This unit acts most like a switch: it stays at one end of its "
-    "range, then jumps to the other. Many such units follow quotes, brackets or line ends."
+    "positive, blue negative. The unit acts like a switch: it stays at one end of its range, then "
+    "jumps, often at quotes, brackets or line ends."
 )
 st.subheader("Where to look")
 for target in navigation.PAGES:

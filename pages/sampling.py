@@ -3,7 +3,7 @@
 import streamlit as st
 
 from rnnviz.analysis import sweeps
-from rnnviz.app import caches, page, sampling, sidebar, state
+from rnnviz.app import address, caches, page, sampling, sidebar, state
 
 page.start_page("Sampling")
 st.markdown(
@@ -14,6 +14,7 @@ st.markdown(
 choice = sidebar.sidebar(False, sampling.ADDRESS, sampling.suggest_prompt)
 prompt, length, options = sampling.controls()
 temperature = sampling.slider()
+address.write(sampling.ADDRESS)
 originals = sampling.sweep_runs(choice.runs, prompt, length, options)
 given = sampling.fork_of(originals, options)
 forks = sampling.sweep_runs(choice.runs, prompt, length, options, given) if given else []
@@ -26,7 +27,7 @@ st.caption(
     "vocabulary."
 )
 
-with st.expander("Take it with you"):
+with st.expander("Take it with you", key=state.DOWNLOADS, on_change="rerun"):
     names = [info.name for info in choice.runs]
     place = names.index(st.selectbox("Model", names, key=state.DOWNLOAD_RUN))
     info, sweep = choice.runs[place], originals[place]

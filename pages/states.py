@@ -3,16 +3,22 @@
 import streamlit as st
 
 from rnnviz.analysis import stretches, text_view
-from rnnviz.app import caches, components, cursor, page, sidebar, state
+from rnnviz.app import address, caches, components, cursor, page, sidebar, state
 from rnnviz.figures import equations, heatmap_views, signals, style
 from rnnviz.figures.comparison import styles
+
+FIELDS = (
+    *cursor.UNIT_FIELDS,
+    cursor.token_field("token"),
+    address.is_open(state.HOW_WE_KNOW, "how"),
+)
 
 page.start_page("Cell state")
 st.markdown(
     "A network remembers in its states. An LSTM has a cell state c, which its gates write, keep "
     "and read. GRU and RNN have the hidden state h alone."
 )
-choice = sidebar.sidebar()
+choice = sidebar.sidebar(also=FIELDS)
 shown = sidebar.shown(choice)
 dark = page.is_dark()
 labels = page.labels(choice.runs)
@@ -22,7 +28,7 @@ def name_of_memory(view: text_view.View) -> str:
     return "tanh(c)" if "c" in view.states else "h"
 
 
-@st.fragment
+@address.fragment(FIELDS)
 def states() -> None:
     coloured, controls, step, heatmap = (st.container() for _ in range(4))
     with controls:
@@ -51,9 +57,7 @@ def states() -> None:
             "below."
         )
     with heatmap:
-        order = st.segmented_control(
-            "Order of units", text_view.ORDERS, default="mean", key=state.ORDER, required=True
-        )
+        order = cursor.pick_order()
         first = cursor.pick_first_token(shown)
         message = heatmap_views.state_message(shown, order, first, dark)
         components.heatmaps(message, shown, state.STATE_MAPS)
@@ -65,6 +69,7 @@ def states() -> None:
 
 
 states()
+address.write(FIELDS)
 
 st.subheader("The eight units that vary most")
 for column, view in page.side_by_side(shown):

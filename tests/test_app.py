@@ -15,7 +15,7 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from rnnviz import RNNModel, Run, RunInfo, Vocab, _paths, list_runs, load_run, save_run
-from rnnviz.app import address, sampling, sidebar
+from rnnviz.app import address, presets, sampling
 from rnnviz.app import page as app_page
 from rnnviz.data import builtin
 from rnnviz.runs import archive, library, store
@@ -60,7 +60,7 @@ def test_each_page_shows_a_picture_of_the_shipped_models(page):
     assert is_fine(app)
     assert app.title[0].value == PAGES[page]
     if page in TEXT_PAGES:
-        assert app.session_state["runs"] == list(sidebar.DEFAULT_RUNS)
+        assert app.session_state["runs"] == list(presets.USUAL.runs)
     assert app.caption
 
 

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from rnnviz import RNN_TYPES, TrainConfig, _paths, list_runs
 from rnnviz.analysis import gradient_decay, text_view
-from rnnviz.app import caches, compare, sidebar, train_estimate, training_caches
+from rnnviz.app import caches, compare, presets, train_estimate, training_caches
 from rnnviz.data import builtin
 from rnnviz.data.corpus import make_corpus
 from rnnviz.data.source import CorpusError, Source
@@ -74,7 +74,7 @@ def test_the_table_has_the_numbers_of_each_run():
     table = app.dataframe[0].value.set_index("run")
     assert list(table)[:3] == ["validation, nats", "cell type", "perplexity"]
     infos = {info.name: info for info in list_runs([_paths.SHIPPED_RUNS])}
-    assert list(table.index) == list(sidebar.DEFAULT_RUNS)
+    assert list(table.index) == list(presets.USUAL.runs)
     for name, row in table.iterrows():
         info = infos[name]
         assert row["cell type"] == info.rnn_type
@@ -100,7 +100,7 @@ def test_runs_compared_are_the_sidebars_until_others_are_chosen_and_then_are_kep
     app = opened(PAGE, runs=["recall-lstm"])
     assert app.multiselect(key="compared").value == ["recall-lstm"]
     assert "One run" in said(app)
-    wanted = ["recall-lstm", "recall-rnn-tanh", *sidebar.DEFAULT_RUNS]
+    wanted = ["recall-lstm", "recall-rnn-tanh", *presets.USUAL.runs]
     app.multiselect(key="compared").set_value(wanted).run()
     app.switch_page("pages/gates.py").run()
     app.switch_page(PAGE).run()
@@ -155,29 +155,29 @@ def test_an_imported_run_without_history_has_empty_cells(made):
 
 def test_the_time_lapse_follows_its_slider_and_says_what_it_cannot_show(made):
     app = opened(PAGE, runs=["made-gru-1"], text="aabb")
-    slider = app.select_slider(key="lapse_made-gru-1")
+    slider = app.select_slider(key="lapse_step")
     assert [int(step) for step in slider.options] == [0, 1, 2, 3, 5, 7, 11, 15, 22, 31, 40]
     last = re.search(r"After 40 steps the text costs ([\d.]+) nats", said(app))[1]
     slider.set_value(0).run()
     first = re.search(r"After 0 steps the text costs ([\d.]+) nats", said(app))[1]
     assert float(last) < float(first)
     (made / "made-gru-1" / "snapshots" / "3.safetensors").write_bytes(b"nothing")
-    app.select_slider(key="lapse_made-gru-1").set_value(3).run()
+    app.select_slider(key="lapse_step").set_value(3).run()
     assert not app.exception
     assert "3\\.safetensors" in app.error[0].value
     (made / "made-gru-1" / "snapshots" / "3.safetensors").unlink()
     app.run()
     assert is_fine(app)
-    assert app.session_state["lapse_made-gru-1"] == 40
+    assert app.session_state["lapse_step"] == 40
     assert "nan" not in said(opened(PAGE, runs=["made-gru-1"], text="a"))
 
 
 def test_a_fresh_install_has_a_time_lapse():
     app = opened(PAGE, runs=["python-source-lstm"], text="def f")
     assert is_fine(app)
-    assert app.select_slider(key="lapse_recall-lstm").value == 5000
+    assert app.select_slider(key="lapse_step").value == 5000
     assert "After 5,000 steps, a token after the cue: 0.000 nats." in said(app)
-    app.select_slider(key="lapse_recall-lstm").set_value(0).run()
+    app.select_slider(key="lapse_step").set_value(0).run()
     assert re.search(r"After 0 steps, a token after the cue: [1-4]\.\d+ nats", said(app))
     app = opened(PAGE, runs=["recall-lstm"], text="Dbagc")
     assert "a token after the cue: there is none here" in said(app)

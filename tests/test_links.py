@@ -67,7 +67,7 @@ def test_models_with_one_label_are_told_apart(folder, page):
         assert app.session_state["runs"] == names
         offered = app.sidebar.multiselect(key="runs").options
         assert len(offered) == len(set(offered)) == 12
-        assert [label for label in offered if label.endswith("my text (my-text-lstm)")]
+        assert [label for label in offered if label.endswith("(my-text-lstm)")]
     if page == "pages/gradients.py":
         lines = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
         assert len({line["name"] for line in lines}) == len(lines) == 4

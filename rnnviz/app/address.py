@@ -1,10 +1,17 @@
-"""The address of a page: its query parameters hold what a link must open again."""
+"""The address of a page: its query parameters hold what a link must open again.
+
+`read` takes it into the session before a page is drawn. `show` says which models, text and layer
+the page shows; `write` puts that and the page's own fields into the address, once all controls
+that decide them are drawn.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NoReturn
 from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
@@ -23,45 +30,76 @@ class Field:
 
     `name`: its query parameter. `key`: its key in the session. `parse`: makes a value of the
     parameter's text, or raises ValueError. `usual`: the value it begins with, None for none.
+    `many`: the value is a list, and each entry a parameter of this name.
     """
 
     name: str
     key: str
     parse: Callable[[str], object]
     usual: object = None
+    many: bool = False
+
+
+def number(kind: type, low: float, high: float) -> Callable[[str], float]:
+    """A parser of numbers in low..high; it raises ValueError for any other text."""
+
+    def parse(text: str) -> float:
+        value = kind(text)
+        if not low <= value <= high:
+            raise ValueError(text)
+        return value
+
+    return parse
+
+
+def one_of(values: Collection[str]) -> Callable[[str], str]:
+    """A parser of some texts; it raises ValueError for any other."""
+
+    def parse(text: str) -> str:
+        if text not in values:
+            raise ValueError(text)
+        return text
+
+    return parse
+
+
+def run_name(text: str) -> str:
+    """The name of a run. Whether there is such a run is for the page to see."""
+    return text[:MAX_URL_TEXT]
+
+
+def flag(text: str) -> bool:
+    """A parser of True and False; it raises ValueError for any other text."""
+    return one_of(("True", "False"))(text) == "True"
+
+
+def is_open(key: str, name: str) -> Field:
+    """Whether an expander is open; the expander has this key and `on_change="rerun"`."""
+    return Field(name, key, flag, False)
 
 
 @dataclass(frozen=True)
 class Written:
-    """The address after a run of the page that is shown. `read`, `written`: what the run began
-    with and what it wrote: the next run may begin with either. `opened`, `completed`: the query
-    string that the page was opened with, and the one in its place."""
+    """The query string that the page shown was opened with, and the one that the first `write` put
+    in its place, "" before."""
 
-    read: dict[str, list[str]]
-    written: dict[str, list[str]]
     opened: str
-    completed: str
+    completed: str = ""
 
 
 def _now() -> dict[str, list[str]]:
     return {name: st.query_params.get_all(name) for name in st.query_params}
 
 
-def mark_url_handled() -> None:
-    """For a callback that may run twice within a moment: the second quick rerun still carries the
-    old URL; do not treat it as the browser's Back."""
-    if (last := st.session_state.get(state.ADDRESS)) is not None:
-        st.session_state[state.ADDRESS] = replace(last, read=_now())
-
-
 def read(known: Collection[str], also: Sequence[Field]) -> None:
-    """Take what the address says into the session, where it is news: a link was opened, or the
+    """Take what the address says into the session, where it is news: a page was opened, or the
     browser went back. `known`: names of runs."""
     session, address, context = st.session_state, _now(), get_script_run_ctx()
-    last = session.get(state.ADDRESS)
     went_back = context is not None and context.is_history_navigation
-    if not went_back and last is not None and address in (last.read, last.written):
+    if state.ADDRESS in session and not went_back:
         return
+    if state.ADDRESS not in session:
+        session[state.ADDRESS] = Written("" if context is None else context.query_string)
     if "runs" in address:
         _take_runs(known, [name for name in dict.fromkeys(address["runs"]) if name])
     if "text" in address:
@@ -72,8 +110,19 @@ def read(known: Collection[str], also: Sequence[Field]) -> None:
         session[state.LAYER] = int(layer)
     for field in also:
         with contextlib.suppress(ValueError):
-            if field.name in address:
-                session[field.key] = field.parse(address[field.name][0])
+            _take(field, address.get(field.name), went_back)
+
+
+def _take(field: Field, texts: list[str] | None, went_back: bool) -> None:
+    """Take one field's parameters. Raises ValueError."""
+    session = st.session_state
+    if texts is not None:
+        values = [field.parse(text) for text in texts]
+        session[field.key] = values if field.many else values[0]
+        if field.key == state.TOKEN:  # a place that was clicked before would choose another
+            session.pop(state.PLACE, None)
+    elif went_back:  # it had not been chosen yet
+        session.pop(field.key, None)
 
 
 def _take_runs(known: Collection[str], named: Sequence[str]) -> None:
@@ -86,21 +135,50 @@ def _take_runs(known: Collection[str], named: Sequence[str]) -> None:
         page.say_once(f"This link names {len(here)} models: the first four are shown.")
 
 
-def write(names: Sequence[str], text: str | None, layer: int, also: Sequence[Field]) -> None:
-    """Write what is shown into the address. `text` is None on a page without one; `layer` counts
-    from 0."""
-    wanted = {"runs": list(names)}
+def show(names: Sequence[str], text: str | None, layer: int) -> None:
+    """Say what the next `write` puts into the address. `text` is None on a page without one;
+    `layer` counts from 0."""
+    wanted = {"runs": list(names)} if names else {}
     if text is not None and len(text) <= MAX_URL_TEXT:
         wanted["text"] = [text]
     if text is not None and layer:
         wanted["layer"] = [str(layer + 1)]
     if text is not None and len(text) > MAX_URL_TEXT:
         page.say_once("This text is too long for the address: a link opens without it.")
+    st.session_state[state.SHOWN] = wanted
+
+
+def write(also: Sequence[Field] = ()) -> None:
+    """Write what is shown, and these fields, into the address."""
+    wanted = dict(st.session_state[state.SHOWN])
     for field in also:
         value = st.session_state.get(field.key)
-        if value is not None and len(str(value)) <= MAX_URL_TEXT:
-            wanted[field.name] = [str(value)]
-    _put(wanted)
+        if value is not None and value is not False and len(str(value)) <= MAX_URL_TEXT:
+            wanted[field.name] = [str(one) for one in (value if field.many else [value])]
+    _put({name: values for name, values in wanted.items() if values})
+
+
+def stop(also: Sequence[Field] = ()) -> NoReturn:
+    """End the page here, with its address written."""
+    write(also)
+    st.stop()
+
+
+def fragment(also: Sequence[Field]) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """`st.fragment`, which writes the address when the fragment runs alone. With the whole page
+    the page itself does, once, so that one press of Back undoes it."""
+
+    def wrap(body: Callable[[], None]) -> Callable[[], None]:
+        @functools.wraps(body)
+        def drawn() -> None:
+            body()
+            context = get_script_run_ctx()
+            if context is not None and context.fragment_ids_this_run:
+                write(also)
+
+        return st.fragment(drawn)
+
+    return wrap
 
 
 def _put(wanted: dict[str, list[str]]) -> None:
@@ -110,16 +188,16 @@ def _put(wanted: dict[str, list[str]]) -> None:
     A page that was just opened has its entry already: a second one would make the first Back show
     the same page again. So the browser's address is changed there by a component.
     """
-    context, before = get_script_run_ctx(), _now()
+    context = get_script_run_ctx()
     if context is None:
         return
-    last = st.session_state.get(state.ADDRESS)
-    if last is None:
-        opened, kept = context.query_string, parse_qsl(context.query_string)
-        kept = [(name, value) for name, value in kept if name.lower() in EMBED]
+    last = st.session_state[state.ADDRESS]
+    if not last.completed:
+        pairs = parse_qsl(context.query_string)
+        kept = [(name, value) for name, value in pairs if name.lower() in EMBED]
         context.query_string = urlencode([*kept, *wanted.items()], doseq=True)
-        last = Written(before, wanted, opened, context.query_string)
-    elif before != wanted:
+        last = st.session_state[state.ADDRESS] = Written(last.opened, context.query_string)
+    elif _now() != wanted:
         st.query_params.from_dict(wanted)
-    st.session_state[state.ADDRESS] = replace(last, read=before, written=wanted)
-    components.address(last.opened, last.completed)
+    if not context.fragment_ids_this_run:  # the component is drawn with the whole page
+        components.address(last.opened, last.completed)

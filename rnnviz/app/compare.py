@@ -11,13 +11,14 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from rnnviz.analysis import comparison, text_view, time_lapse
+from rnnviz.analysis import comparison, learning_curves, text_view, time_lapse
 from rnnviz.analysis.comparison import Measures
 from rnnviz.analysis.counted import counted, last_target
 from rnnviz.analysis.text_view import View
 from rnnviz.analysis.time_lapse import Moment, Sample
 from rnnviz.analysis.token_scores import SameText
 from rnnviz.app import caches, page, state
+from rnnviz.app.address import Field, is_open, number, one_of, run_name
 from rnnviz.app.state import KEEP, Choice
 from rnnviz.data.builtin import EXAMPLES
 from rnnviz.figures import sample_text
@@ -28,6 +29,17 @@ from rnnviz.runs.info import RunError, RunInfo
 FORMATS = dict.fromkeys(("parameters", "tokens seen", "tokens/s"), "localized")
 FORMATS |= {"seconds": "%.0f", "half-life, tokens": "%.3g", "saturated gates": "percent"}
 LABELS = {"half-life, tokens": "half-life", "saturated gates": "saturated"}  # narrow
+
+FIELDS = (
+    Field("compared", state.COMPARED, run_name, many=True),
+    Field("axis", state.AXIS, one_of(learning_curves.AXES), "steps"),
+    Field("temperature", state.COMPARE_TEMPERATURE, number(float, 0, 2), 0.8),
+    Field("noise", state.COMPARE_NOISE, number(int, 0, 9_999), 0),
+    Field("lapse", state.LAPSE_RUN, run_name),
+    Field("step", state.LAPSE_STEP, number(int, 0, 2**53)),
+    is_open(state.FOUR, "four"),
+    is_open(state.FORMULAS, "formulas"),
+)
 
 # Captions of the page and of its report.
 ABOUT_CURVES = (
@@ -81,12 +93,14 @@ def about_table(infos: Sequence[RunInfo], choice: Choice) -> str:
 def pick_runs(choice: Choice) -> list[RunInfo]:
     """The runs of the table, at first those of the sidebar. Those that are gone are left out."""
     known, session = caches.run_list(), st.session_state
-    chosen = session.get(state.COMPARED, [info.name for info in choice.runs])
-    session[state.COMPARED] = [name for name in chosen if name in known]
+    usual = [info.name for info in choice.runs]
+    chosen = session.get(state.COMPARED, usual)
+    there = [name for name in dict.fromkeys(chosen) if name in known]
+    session[state.COMPARED] = there if there or not chosen else usual
     labels = page.labels(known.values())
     st.multiselect(
         "Runs compared",
-        list(known),
+        page.by_corpus(known),
         key=state.COMPARED,
         **KEEP,
         format_func=labels.__getitem__,
@@ -182,11 +196,11 @@ def pick_lapse() -> Lapse | None:
     if session.get(state.LAPSE_RUN) not in found:
         session[state.LAPSE_RUN] = names[0]
     info, steps = found[st.selectbox("Run", names, key=state.LAPSE_RUN)]
-    key = state.lapse_step(info.name)
-    if session.get(key) not in steps:
-        session[key] = steps[-1]
-    step = st.select_slider("Training step", steps, key=key) if len(steps) > 1 else steps[0]
-    return Lapse(info, steps, step)
+    if session.get(state.LAPSE_STEP) not in steps:
+        session[state.LAPSE_STEP] = steps[-1]
+    if len(steps) > 1:
+        st.select_slider("Training step", steps, key=state.LAPSE_STEP)
+    return Lapse(info, steps, session[state.LAPSE_STEP])
 
 
 def moments(info: RunInfo, steps: Sequence[int], choice: Choice) -> dict[int, Moment]:

@@ -10,7 +10,24 @@ from streamlit.delta_generator import DeltaGenerator
 from rnnviz.analysis import text_view
 from rnnviz.analysis.text_view import View
 from rnnviz.app import components, state
+from rnnviz.app.address import Field, number, one_of, run_name
 from rnnviz.app.state import KEEP
+
+UNIT_FIELDS = (
+    Field("model", state.UNIT_RUN, run_name),
+    Field("unit", state.UNIT, number(int, 0, 10**6)),
+    Field("order", state.ORDER, one_of(text_view.ORDERS), "mean"),
+    Field("first", state.FIRST, number(int, 1, text_view.MAX_TOKENS)),
+)
+
+
+def token_field(name: str) -> Field:
+    return Field(name, state.TOKEN, number(int, 1, text_view.MAX_TOKENS))
+
+
+def pick_order() -> str:
+    st.segmented_control("Order of units", text_view.ORDERS, key=state.ORDER, required=True)
+    return st.session_state[state.ORDER]
 
 
 def pick_first_token(shown: Sequence[View]) -> int:
@@ -47,8 +64,9 @@ def _unit(view: View) -> int:
     most like a switch."""
     session, name = st.session_state, view.info.name
     units = session.setdefault(state.UNITS, {})
-    if session.get(state.UNIT) != session.get(state.UNIT_SHOWN):  # a control or a link chose it
-        units[name] = session[state.UNIT]
+    chosen = session.get(state.UNIT)
+    if chosen not in (None, session.get(state.UNIT_SHOWN)):  # a control or a link chose it
+        units[name] = chosen
     if not 0 <= units.get(name, -1) < view.states["h"].shape[1]:
         units[name] = text_view.most_switching_unit(view)
     return units[name]

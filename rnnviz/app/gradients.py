@@ -9,8 +9,9 @@ import numpy as np
 import streamlit as st
 
 from rnnviz.analysis.counted import last_target
-from rnnviz.analysis.text_view import View
+from rnnviz.analysis.text_view import MAX_TOKENS, View
 from rnnviz.app import caches, cursor, state
+from rnnviz.app.address import Field, flag, number
 from rnnviz.app.state import Choice
 from rnnviz.figures import comparison, gradients, style, training
 from rnnviz.figures.gradients import ModelDecay
@@ -18,6 +19,12 @@ from rnnviz.figures.gradients import ModelDecay
 if TYPE_CHECKING:
     from rnnviz.figures.style import Figure
 
+FIELDS = (
+    cursor.token_field("target"),
+    Field("window", state.WINDOW, number(int, 0, MAX_TOKENS)),
+    Field("absolute", state.ABSOLUTE, flag, False),
+    Field("bound", state.BOUND, flag, False),
+)
 NEARLY_0 = 0.01  # nats, below which a loss has only small gradients
 
 

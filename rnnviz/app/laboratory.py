@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from rnnviz.analysis.laboratory import PYTORCH_GAIN
 from rnnviz.app import caches, state
+from rnnviz.app.address import Field, flag, number
 from rnnviz.figures import style
 from rnnviz.figures.gradients import Decay
 from rnnviz.nn.cell_types import RNN_TYPES
@@ -45,6 +46,13 @@ PRESETS = {
         "through an LSTM's forget gates cannot grow: they lie between 0 and 1.",
     ),
 }
+FIELDS = (
+    Field("gain", state.GAIN, number(float, 0.1, 4), PRESETS[START].gain),
+    Field("forget_bias", state.FORGET_BIAS, number(float, -2, 6), PRESETS[START].gate_bias),
+    Field("size", state.LAB_SIZE, number(int, 8, 128), 64),
+    Field("steps", state.LAB_STEPS, number(int, 10, 300), 60),
+    Field("clip", state.LAB_CLIP, flag, False),
+)
 OWN_SETTINGS = "Your own settings: a preset brings one of the lecture's points back."
 
 
@@ -58,9 +66,8 @@ def _take() -> None:
 def pick_preset() -> str:
     """The presets; the point of the one that the sliders stand on. Its sliders are drawn by
     `lines`."""
-    session, start = st.session_state, PRESETS[START]
-    gain = session.setdefault(state.GAIN, start.gain)
-    bias = session.setdefault(state.FORGET_BIAS, start.gate_bias)
+    session = st.session_state
+    gain, bias = session[state.GAIN], session[state.FORGET_BIAS]
     on = [name for name, p in PRESETS.items() if math.isclose(gain, p.gain) and bias == p.gate_bias]
     session[state.LAB_PRESET] = on[0] if on else None
     st.segmented_control(
@@ -81,8 +88,8 @@ def lines(dark: bool) -> list[Decay]:
         "Forget-gate bias (GRU: update gate)", -2.0, 6.0, step=0.5, key=state.FORGET_BIAS
     )
     _explain(left, right, bias)
-    size = left.slider("Hidden size", 8, 128, 64, step=8, key=state.LAB_SIZE)
-    steps = right.slider("Length, tokens", 10, 300, 60, step=10, key=state.LAB_STEPS)
+    size = left.slider("Hidden size", 8, 128, step=8, key=state.LAB_SIZE)
+    steps = right.slider("Length, tokens", 10, 300, step=10, key=state.LAB_STEPS)
     clip = st.toggle("Clip the gradient norm to 0.25", key=state.LAB_CLIP)
     return [
         Decay(

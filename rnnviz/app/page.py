@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
@@ -14,6 +14,8 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from rnnviz.analysis.text_view import View, visible
 from rnnviz.app import state
+from rnnviz.data.builtin import BUILT_IN
+from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.nn.perplexity import LONG
 from rnnviz.runs.info import RunError, RunInfo
 from rnnviz.runs.names import run_name, runs_folder
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
+STYLE = f"""
+.stMainBlockContainer {{ padding-top: 4rem; }}
+.st-key-{state.URL} {{ position: absolute; }} /* it would leave a gap */
+/* A tag shows all of its label, in two lines where it must */
+.stMultiSelect [data-tag] {{
+  max-width: 100%; height: auto; padding: 3px 7px; font-size: 13px; line-height: 1.3;
+}}
+.stMultiSelect [data-tag] > span {{ white-space: normal; overflow-wrap: anywhere; }}
+"""
 # What Streamlit's Markdown replaces in plain words, too: shortcodes, and arrows between spaces.
 _REPLACED = re.compile(r":(?=[\w+/-]+:)|(?<!\S)[-<>~](?=[-=>]{1,2}(\s|$))")
 _WORD_JOINER = "\u2060"  # takes no room
@@ -43,8 +54,7 @@ def start_page(title: str) -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
-    unseen = f".st-key-{state.URL} {{ position: absolute; }}"  # it would leave a gap
-    st.html(f"<style>.stMainBlockContainer {{ padding-top: 4rem; }} {unseen}</style>")
+    st.html(f"<style>{STYLE}</style>")
     st.title(title)
     if st.session_state.get(state.PAGE) != title:  # it was just opened: its address is all news
         st.session_state[state.PAGE] = title
@@ -68,10 +78,23 @@ def labels(infos: Iterable[RunInfo]) -> dict[str, str]:
 
 
 def label(info: RunInfo) -> str:
-    """Cell type, validation loss, and the corpus; the run's name where it is not the usual one."""
-    loss = "" if info.valid_loss is None else f" {info.valid_loss:.2f} nats"
+    """Cell type, corpus (the run's name where it is not the usual one), and validation loss."""
     usual = run_name(info.corpus, info.rnn_type)
-    return f"{info.rnn_type}{loss} · {info.corpus if info.name == usual else info.name}"
+    loss = "" if info.valid_loss is None else f" · {info.valid_loss:.2f} nats"
+    return f"{info.rnn_type} · {info.corpus if info.name == usual else info.name}{loss}"
+
+
+def by_corpus(known: Mapping[str, RunInfo]) -> list[str]:
+    """Names of runs in the order of lists: by corpus, those that are built in first, and in each
+    by cell type."""
+    corpora = list(BUILT_IN)
+
+    def place(name: str) -> tuple[int, str, int, str]:
+        corpus, kind = known[name].corpus, known[name].rnn_type
+        first = corpora.index(corpus) if corpus in BUILT_IN else len(corpora)
+        return first, corpus, RNN_TYPES.index(kind), name
+
+    return sorted(known, key=place)
 
 
 def decimals(column: pd.Series) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -11,8 +11,8 @@ import streamlit as st
 from rnnviz._process import one_core
 from rnnviz.analysis import sweeps
 from rnnviz.analysis.sweeps import RunSweep, SamplingOptions
-from rnnviz.app import address, caches, components, page, state
-from rnnviz.app.address import Field
+from rnnviz.app import caches, components, page, state
+from rnnviz.app.address import Field, is_open, number
 from rnnviz.app.state import KEEP
 from rnnviz.data.builtin import PROMPTS
 from rnnviz.figures import sweep_message
@@ -24,25 +24,14 @@ MAX_SEED = 2**31 - 1
 USUAL_PROMPT = "The "  # for models of no built-in corpus
 
 
-def _number(kind: type, low: float, high: float) -> Callable[[str], float]:
-    """A parser of numbers in low..high; it raises ValueError for any other text."""
-
-    def parse(text: str) -> float:
-        value = kind(text)
-        if not low <= value <= high:
-            raise ValueError(text)
-        return value
-
-    return parse
-
-
 ADDRESS = (
     Field("prompt", state.PROMPT, lambda text: text[:MAX_PROMPT]),
-    Field("temperature", state.TEMPERATURE, _number(float, 0, 2), 1.0),
-    Field("length", state.LENGTH, _number(int, *LENGTHS), 400),
-    Field("seed", state.SEED, _number(int, 0, MAX_SEED), 0),
-    Field("top_k", state.TOP_K, _number(int, 0, 10**6), 0),
-    Field("top_p", state.TOP_P, _number(float, 0.01, 1), 1.0),
+    Field("temperature", state.TEMPERATURE, number(float, 0, 2), 1.0),
+    Field("length", state.LENGTH, number(int, *LENGTHS), 400),
+    Field("seed", state.SEED, number(int, 0, MAX_SEED), 0),
+    Field("top_k", state.TOP_K, number(int, 0, 10**6), 0),
+    Field("top_p", state.TOP_P, number(float, 0.01, 1), 1.0),
+    is_open(state.DOWNLOADS, "downloads"),
 )
 
 
@@ -96,7 +85,6 @@ def slider() -> float:
 
     def store(temperature: float) -> None:
         session[state.TEMPERATURE] = temperature
-        address.mark_url_handled()
 
     components.temperature(session[state.TEMPERATURE], store)
     return session[state.TEMPERATURE]

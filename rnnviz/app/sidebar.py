@@ -9,16 +9,14 @@ import streamlit as st
 
 from rnnviz.analysis import text_view
 from rnnviz.analysis.text_view import View
-from rnnviz.app import address, caches, page, state
+from rnnviz.app import address, caches, page, presets, state, texts
 from rnnviz.app.address import MAX_RUNS, Field
 from rnnviz.app.navigation import MODELS, Page
 from rnnviz.app.state import KEEP, Choice
 from rnnviz.data.builtin import EXAMPLES
 from rnnviz.runs.info import RunError, RunInfo
 
-DEFAULT_RUNS = tuple(f"python-source-{kind}" for kind in ("lstm", "gru", "rnn-tanh", "rnn-relu"))
-DEFAULT_CORPUS = "python-source"
-EXAMPLE_TEXTS = {text for _, text in EXAMPLES.values()}
+YOUR_TEXT = "typed"  # among the example texts
 
 
 def show_on(target: Page, names: Sequence[str]) -> NoReturn:
@@ -26,8 +24,10 @@ def show_on(target: Page, names: Sequence[str]) -> NoReturn:
     them."""
     session, names = st.session_state, list(names)[:MAX_RUNS]
     session[state.RUNS], session[state.MISSING] = names, []
-    if session.get(state.TEXT, "") in {"", *EXAMPLE_TEXTS}:
-        session[state.TEXT] = _example(caches.run_list(), names)
+    if not session.get(state.TEXT):
+        texts.suggest("")
+    known = caches.run_list()
+    texts.follow([known[name] for name in names if name in known])
     st.switch_page(target.file)
 
 
@@ -49,24 +49,26 @@ def sidebar(
     address.read(known, also)
     _set_values(known, also)
     _say_missing()
+    chosen = tuple(known[name] for name in session[state.RUNS])
+    texts.settle(chosen)
     with st.sidebar:
+        presets.pick(known)
         _pick_models(known)
-        chosen = tuple(known[name] for name in session[state.RUNS])
         if text:
-            _pick_text()
+            _pick_text(chosen)
             _pick_layer(max((info.model["num_hidden_layers"] for info in chosen), default=1))
         device = st.empty()
     if chosen:
         settle(chosen[0])
     layer = session[state.LAYER] - 1
     names = [*session[state.RUNS], *session[state.MISSING]]
-    address.write(names, session[state.TEXT] if text else None, layer, also)
+    address.show(names, session[state.TEXT] if text else None, layer)
     if not chosen:
         st.info("Choose at least one model in the sidebar.")
-        st.stop()
+        address.stop(also)
     if text and not session[state.TEXT]:
         st.info("The text is empty: type one or choose an example in the sidebar.")
-        st.stop()
+        address.stop(also)
     return Choice(chosen, session[state.TEXT], layer, device)
 
 
@@ -75,15 +77,18 @@ def _set_values(known: Mapping[str, RunInfo], also: Sequence[Field]) -> None:
     session = st.session_state
     for field in also:
         if field.usual is not None:
-            session.setdefault(field.key, field.usual)
+            session[field.key] = session.get(field.key, field.usual)
     if state.RUNS not in session:
-        usual = [name for name in DEFAULT_RUNS if name in known]
+        usual = [name for name in presets.USUAL.runs if name in known]
         session[state.RUNS] = (usual or list(known))[:MAX_RUNS]
     missing = session.get(state.MISSING, [])
     session[state.RUNS] += [name for name in missing if name in known]  # it was brought meanwhile
     session[state.RUNS] = [name for name in session[state.RUNS] if name in known][:MAX_RUNS]
     session[state.MISSING] = [name for name in missing if name not in known]
-    session[state.TEXT] = session.get(state.TEXT, _example(known, session[state.RUNS]))
+    if state.TEXT not in session:
+        first = session[state.RUNS][:1]
+        texts.suggest(texts.fitting(known[first[0]]) if first else presets.USUAL.text)
+    session[state.TEXT] = session[state.TEXT]
     session[state.LAYER] = session.get(state.LAYER, 1)
 
 
@@ -102,21 +107,38 @@ def _say_missing() -> None:
 
 
 def _pick_models(known: Mapping[str, RunInfo]) -> None:
-    labels = page.labels(known.values())
+    """The list of models. There is always room for one more: it takes the last one's place."""
+    session, labels = st.session_state, page.labels(known.values())
     st.multiselect(
         "Models shown",
-        list(known),
+        page.by_corpus(known),
         key=state.RUNS,
         **KEEP,
         format_func=labels.__getitem__,
-        max_selections=MAX_RUNS,
-        on_change=_follow_example,
-        args=(known,),
-        help="Cell type, corpus and validation loss in nats a token; up to four.",
+        on_change=_follow_models,
+        args=(known, labels),
+        help="Cell type, corpus and validation loss in nats a token. Up to four are shown: a fifth "
+        "takes the place of the last.",
     )
+    if swapped := session.pop(state.SWAPPED, ""):
+        st.caption(page.plain(swapped))
 
 
-def _pick_text() -> None:
+def _follow_models(known: Mapping[str, RunInfo], labels: Mapping[str, str]) -> None:
+    """Other models were chosen: a fifth takes the fourth one's place, an example follows them."""
+    session = st.session_state
+    session[state.MISSING] = []
+    chosen = session[state.RUNS]
+    if len(chosen) > MAX_RUNS:
+        gone, new = chosen[MAX_RUNS - 1], chosen[-1]
+        session[state.RUNS] = [*chosen[: MAX_RUNS - 1], new]
+        session[state.SWAPPED] = f"{labels[new]} took the place of {labels[gone]}."
+    texts.follow([known[name] for name in session[state.RUNS]])
+
+
+def _pick_text(chosen: Sequence[RunInfo]) -> None:
+    """The text, and those that a model shown knows: examples, and what was typed before."""
+    session = st.session_state
     st.text_area(
         "Text",
         key=state.TEXT,
@@ -124,15 +146,30 @@ def _pick_text() -> None:
         height=150,
         help="Your own text. Ctrl+Enter applies it.",
     )
+    text, typed = session[state.TEXT], session.get(state.TYPED, "")
+    titles = {name: title for name, (title, of) in EXAMPLES.items() if texts.known_to(chosen, of)}
+    if typed and typed != text:
+        titles |= {YOUR_TEXT: f"Your text: {' '.join(typed.split())[:30]}"}
+    session[state.EXAMPLE] = next((name for name in titles if _text_of(name) == text), None)
     st.selectbox(
         "Example texts",
-        list(EXAMPLES),
+        list(titles),
         index=None,
         key=state.EXAMPLE,
-        format_func=lambda corpus: EXAMPLES[corpus][0],
+        format_func=titles.__getitem__,
         placeholder="Choose an example",
         on_change=_take_example,
     )
+
+
+def _text_of(name: str) -> str:
+    return st.session_state[state.TYPED] if name == YOUR_TEXT else EXAMPLES[name][1]
+
+
+def _take_example() -> None:
+    session = st.session_state
+    if session[state.EXAMPLE]:
+        session[state.TEXT] = _text_of(session[state.EXAMPLE])
 
 
 def _pick_layer(depth: int) -> None:
@@ -147,26 +184,6 @@ def _pick_layer(depth: int) -> None:
         disabled=depth == 1,
         help="1 reads the text; the last one feeds the prediction.",
     )
-
-
-def _example(known: Mapping[str, RunInfo], names: Sequence[str]) -> str:
-    """The example text of the first model's corpus."""
-    corpus = known[names[0]].corpus if names else DEFAULT_CORPUS
-    return EXAMPLES.get(corpus, EXAMPLES[DEFAULT_CORPUS])[1]
-
-
-def _follow_example(known: Mapping[str, RunInfo]) -> None:
-    """Other models were chosen. Where the text is an example, take the one that suits them."""
-    session = st.session_state
-    session[state.MISSING] = []
-    if session[state.TEXT] in EXAMPLE_TEXTS:
-        session[state.TEXT] = _example(known, session[state.RUNS])
-
-
-def _take_example() -> None:
-    session = st.session_state
-    if session[state.EXAMPLE]:
-        session[state.TEXT] = EXAMPLES[session[state.EXAMPLE]][1]
 
 
 def shown(choice: Choice) -> list[View]:

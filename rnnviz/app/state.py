@@ -42,13 +42,18 @@ class Choice:
 SAID = "said"  # notes that were shown in this session
 SENTENCE = "sentence"  # an error that the next run shows
 PAGE = "page"  # title of the page that is shown
-ADDRESS = "address"  # an address.Written
+ADDRESS = "address"  # an address.Written, from the page's first run on
+SHOWN = "shown"  # what the address says on every page: models, text, layer
 URL = "url"
 
 # Sidebar
 RUNS = "runs"
 MISSING = "missing"  # names of models that a link has and that are not here
+SWAPPED = "swapped"  # a sentence: which model made way for which
+PRESET = "preset"
 TEXT = "text"
+TYPED = "typed"  # the text that was typed last
+SUGGESTED = "suggested"  # the text that the app chose last
 EXAMPLE = "example"
 LAYER = "layer"
 
@@ -63,10 +68,12 @@ TOKEN = "token"
 
 # Home, Gates, Cell state
 HOME_TEXT = "home"
+HOME_PRESET = "home_preset"
 GATE_MAPS = "gates"
 STATE_MAPS = "states"
 COLOURED_TEXT = "coloured"
 ORDER = "order"
+HOW_WE_KNOW = "how_we_know"
 UNIT_LINES = "unit_lines"
 HALF_LIVES = "half_lives"
 STRETCHES = "stretches"
@@ -100,6 +107,7 @@ GENERATED = "generated"
 FORK = "fork"
 ASKED = "asked"
 ANSWER = "answer"
+DOWNLOADS = "downloads"  # an expander, like all that the address calls open
 DOWNLOAD_RUN = "download_run"
 
 # Train
@@ -130,10 +138,12 @@ TRAIN_BEGIN = "train_begin"
 # Compare
 COMPARED = "compared"
 TABLE = "table"
+FORMULAS = "formulas"
 AXIS = "axis"
 COMPARE_TEMPERATURE = "compare_temperature"
 COMPARE_NOISE = "compare_noise"
 LAPSE_RUN = "lapse_run"
+LAPSE_STEP = "lapse_step"
 LAPSE_MAPS = "lapse"
 LAPSE_DECAY = "lapse_decay"
 LATEST = "latest"  # what the report needs of the page's fragments
@@ -165,11 +175,6 @@ PARTS = "parts"
 def told(name: str) -> str:
     """Of the component that tells one value to the page's others."""
     return f"tell_{name}"
-
-
-def lapse_step(run: str) -> str:
-    """The training step chosen for a run."""
-    return f"lapse_{run}"
 
 
 def of_run(part: str, run: RunInfo) -> str:

@@ -121,7 +121,7 @@ BUILT_IN = {
         "Python: the standard library's own sources",
         _python_source,
         (
-            "Python: brackets and quotes",
+            "Python: a function",
             "def greet(names, greeting='hello'):\n"
             '    """Return one line for each name."""\n'
             "    lines = [greeting + ', ' + name for name in sorted(names)]\n"
@@ -133,7 +133,7 @@ BUILT_IN = {
         "English: Python's language reference",
         _python_docs,
         (
-            "English: a sentence of the manual",
+            "English: a manual",
             "When a function is called, the arguments are bound to the names of the parameters. "
             "If an exception is raised and there is no handler for it, the execution stops.",
         ),
@@ -143,7 +143,7 @@ BUILT_IN = {
         "Made: recall a symbol after 30 fillers",
         lambda: _made("recall", recall_item, cue="?"),
         (
-            "Recall: a symbol, 30 fillers, the cue",
+            "Recall: a symbol",
             "Dbagcfhedabgchfeadbcghfaebdcgfha?DGhfaecbdgahcefbdghacfebdagchfebd?G",
         ),
         "Dbagcfhedabgchfeadbcghfaebdcgfha?",
@@ -151,13 +151,13 @@ BUILT_IN = {
     "brackets": BuiltIn(
         "Made: nested brackets",
         lambda: _made("brackets", brackets_item),
-        ("Brackets: nested pairs", "([{}<>](){[]})\n[{(<>)}]\n"),
+        ("Brackets: nested", "([{}<>](){[]})\n[{(<>)}]\n"),
         "([{",
     ),
     "counting": BuiltIn(
         "Made: n times a, then n times b",
         lambda: _made("counting", counting_item),
-        ("Counting: n times a, n times b", "aaaabbbb\naaaaaaabbbbbbb\n"),
+        ("Counting: a, then b", "aaaabbbb\naaaaaaabbbbbbb\n"),
         "aaaaa",
     ),
     "tiny-shakespeare": BuiltIn("tiny-shakespeare (1 MB, downloaded once)", _tiny_shakespeare),
