@@ -11,8 +11,8 @@ FIELDS = (*cursor.UNIT_FIELDS, address.is_open(state.HOW_WE_KNOW, "how"))
 
 page.start_page("Gates")
 st.markdown(
-    "A gate says, for each unit at each token, how much is let through. Time runs from left to "
-    "right, the units from top to bottom."
+    "A gate is a number for each unit at each token: at 0 nothing passes, at 1 all. First one unit "
+    "and its gates along the text, then all units: click a cell to follow its unit."
 )
 choice = sidebar.sidebar(also=FIELDS)
 shown = sidebar.shown(choice)
@@ -22,35 +22,32 @@ labels = page.labels(choice.runs)
 
 @address.fragment(FIELDS)
 def gates() -> None:
-    order = cursor.pick_order()
-    heatmap, below = st.container(), st.container()
-    with below:
-        left, right, _ = st.columns([2, 1, 3])
+    unit_place, whole = page.beside()
+    with unit_place:
+        left, right = st.columns([3, 2])
         view, unit = cursor.pick_unit(shown, left, right)
-    with heatmap:
+        one_unit(view, unit)
+    with whole:
+        order = cursor.pick_order()
         first = cursor.pick_first_token(shown)
         message = heatmap_views.gate_message(shown, order, first, dark)
-        components.heatmaps(message, shown, state.GATE_MAPS)
+        components.heatmaps(message, shown, state.GATE_MAPS, unit_detail=state.UNIT_LINES)
         st.caption(
-            "Each row is a unit, each column a token. Gates run from 0, nothing passes, to 1, all "
-            "passes; candidates and states are coloured around 0. Hover to read a cell; click one "
-            "to follow its unit below. In a GRU, z near 1 keeps the old state (PyTorch's "
-            "convention; some papers swap it). Units are ordered by what f (LSTM), z (GRU) or a "
-            "(RNN) does over the whole text."
+            "Each row is a unit, each column a token. In a GRU, z near 1 keeps the old state "
+            "(PyTorch's convention; some papers swap it). Units are ordered by what f (LSTM), z "
+            "(GRU) or a (RNN) does over the whole text."
         )
-    with below:
-        one_unit(view, unit)
 
 
 def one_unit(view: text_view.View, unit: int) -> None:
     lines = {name: values[:, unit] for name, values in (view.gates | view.states).items()}
-    title = f"Unit {unit} of {view.info.name}, layer {choice.layer + 1}"
+    title = f"Unit {unit}, layer {choice.layer + 1}: {view.info.name}"
     color = style.color(view.info.rnn_type, dark)
     figure = signals.signals(lines, page.places(view), title, color, style.GATE_RANGES)
     st.plotly_chart(figure, key=state.UNIT_LINES)
     st.caption(
-        "One unit at each token: what its gates let through, its candidate and its states. A unit "
-        "that remembers keeps its c or h for many tokens."
+        "What its gates let through, its candidate and its states. A unit that remembers keeps "
+        "its c or h for many tokens."
     )
 
 
@@ -88,3 +85,4 @@ if figures := signals.saturations(runs):
         + ". Top left: nearly always open. Bottom right: nearly always closed. At the origin: "
         "always in between. After Karpathy, Johnson and Li (2015)."
     )
+page.how_we_know(shown)

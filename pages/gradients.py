@@ -81,7 +81,7 @@ decay()
 st.subheader("Which token mattered for which prediction")
 matrices = [caches.influence(view.info, choice) for view in shown]
 message = heatmap_views.influence_message(shown, matrices, dark)
-components.heatmaps(message, shown, state.INFLUENCE, rows="loss")
+components.heatmaps(message, shown, state.INFLUENCE, rows="loss", place_detail=state.DECAY)
 st.caption(
     f"How much each token mattered for each later prediction, for the first "
     f"{gradient_decay.INFLUENCE_TOKENS} tokens. Row t: the loss of the prediction after token t. "

@@ -13,11 +13,11 @@ st.markdown(
 )
 choice = sidebar.sidebar(False, sampling.ADDRESS, sampling.suggest_prompt)
 prompt, length, options = sampling.controls()
-temperature = sampling.slider()
+temperature, busy = sampling.slider()
 address.write(sampling.ADDRESS)
-originals = sampling.sweep_runs(choice.runs, prompt, length, options)
+originals = sampling.sweep_runs(choice.runs, prompt, length, options, busy)
 given = sampling.fork_of(originals, options)
-forks = sampling.sweep_runs(choice.runs, prompt, length, options, given) if given else []
+forks = sampling.sweep_runs(choice.runs, prompt, length, options, busy, given) if given else []
 sampling.show_texts(originals, forks, options)
 st.caption(
     "Low temperatures repeat the likeliest tokens, high ones make all tokens about equally likely. "

@@ -30,42 +30,43 @@ def name_of_memory(view: text_view.View) -> str:
 
 @address.fragment(FIELDS)
 def states() -> None:
-    coloured, controls, step, heatmap = (st.container() for _ in range(4))
-    with controls:
-        left, middle, right, _ = st.columns([2, 1, 1, 2])
-        view, unit = cursor.pick_unit(shown, left, middle)
-        with right:
-            t = cursor.pick_token(view, "Token", len(view.tokens))
-    with coloured:
-        message = heatmap_views.coloured_text_message(view, unit)
-        components.heatmaps(message, [view], state.COLOURED_TEXT)
-        name = page.plain(view.info.name)
-        st.caption(
-            f"The text, coloured by {name_of_memory(view)} of unit {unit} of {name} "
-            "after each token. Red is positive, blue negative; without colour the value is near "
-            "0. Hover to read it."
-        )
-    with step:
-        st.markdown(f"**Unit {unit} at token {t + 1}, {page.plain(view.tokens[t])}**")
-        added = caches.pre_activation(view, choice, unit, t)
-        lines = equations.one_step(view, unit, t, added)
-        for column, line in page.side_by_side(lines, min(len(lines), 2)):
-            column.latex(line)
-        largest = " and the largest terms of its sums" if added else ""
-        st.caption(
-            f"One step of the recurrence with this unit's own numbers{largest}. Click any cell "
-            "below."
-        )
-    with heatmap:
+    unit_place, whole = page.beside()
+    with unit_place:
+        one_unit()
+    with whole:
         order = cursor.pick_order()
         first = cursor.pick_first_token(shown)
         message = heatmap_views.state_message(shown, order, first, dark)
-        components.heatmaps(message, shown, state.STATE_MAPS)
+        detail = {"unit_detail": state.STEP, "place_detail": state.STEP}
+        components.heatmaps(message, shown, state.STATE_MAPS, **detail)
         st.caption(
             "Each row is a unit, each column a token. A stripe along the text is a memory that "
             "lasts. Where many units change at once, the text changes, as at the end of a quote. "
             "c is coloured by tanh(c), which is what h reads of it; hover tells c itself."
         )
+
+
+def one_unit() -> None:
+    coloured, step, controls = (st.container() for _ in range(3))
+    with controls:
+        of_model, (of_unit, of_token) = st.container(), st.columns(2)
+        view, unit = cursor.pick_unit(shown, of_model, of_unit)
+        with of_token:
+            t = cursor.pick_token(view, "Token", len(view.tokens))
+    with coloured:
+        message = heatmap_views.coloured_text_message(view, unit)
+        components.heatmaps(message, [view], state.COLOURED_TEXT)
+        st.caption(
+            f"{name_of_memory(view)} of unit {unit} of {page.plain(view.info.name)} after each "
+            "token: red is positive, blue negative."
+        )
+    with step, st.container(key=state.STEP, gap="xsmall"):
+        st.markdown(f"**Unit {unit} at token {t + 1}, {page.plain(view.tokens[t])}**")
+        added = caches.pre_activation(view, choice, unit, t)
+        for line in equations.one_step(view, unit, t, added):
+            st.latex(line)
+        largest = " and the largest terms of its sums" if added else ""
+        st.caption(f"One step of the recurrence, with this unit's own numbers{largest}.")
 
 
 states()
@@ -101,3 +102,4 @@ if holding:
         "since it began is above one half. Second: ln 0.5 / mean of ln f, which counts a reset as "
         "decay even where all is kept in between. An RNN has no gate that keeps."
     )
+page.how_we_know(shown)

@@ -114,7 +114,7 @@ def test_hover_tells_the_value_and_a_click_chooses_the_unit(server, page):
     value = float(re.search(r"f = ([\d.]+)", tip)[1])
     area.click(position={"x": 30, "y": 60})
     expect(page.get_by_label("Unit", exact=True)).to_have_value(str(unit))
-    title = page.locator(".gtitle").filter(has_text=f"Unit {unit} of recall-lstm")
+    title = page.locator(".gtitle").filter(has_text=f"Unit {unit}, layer 1: recall-lstm")
     expect(title.first).to_be_visible()
     assert 0 <= value <= 1
 

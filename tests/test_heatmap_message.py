@@ -55,7 +55,7 @@ def test_a_message_decodes_to_the_values_in_the_order_of_the_units(data):
             values = rng.uniform(lo, lo + width, shape).astype(np.float32)
             panels.append(Panel(symbol, values, "sequential", lo, lo + width))
         order = rng.permutation(shape[1])
-        models.append(Model(f"m{number}", "t", "#123456", "n", place, order, panels))
+        models.append(Model(f"m{number}", "t", "#123456", place, order, panels))
     header, decoded = unpack(pack(texts, models, columns=2))
     assert header["columns"] == 2
     for text, got in zip(texts, header["texts"], strict=True):
@@ -94,7 +94,7 @@ def test_every_scale_of_a_panel_has_colours():
 @pytest.mark.parametrize("shape", [(3, 4), (2, 5), (4, 2), (0, 4), (2,)])
 def test_values_that_do_not_fit_their_text_and_units_are_refused_with_the_sizes(shape):
     panel = Panel("f", np.zeros(shape, np.float32), "sequential", 0, 1)
-    model = Model("mine", "t", "#000000", "", 0, np.arange(4), [panel])
+    model = Model("mine", "t", "#000000", 0, np.arange(4), [panel])
     with pytest.raises(ValueError, match=r"mine f.*2 tokens and 4 units"):
         pack([some_text(2)], [model])
 
@@ -103,7 +103,7 @@ def test_a_log_scale_tells_small_norms_and_leaves_zeros_out():
     """Colours end six decades below the top; what is told goes on below, code 0 is nothing."""
     values = np.array([[-2.0], [-9.5], [-30.0], [-99.0], [-np.inf]])
     panel = Panel("d", values, "log", -8.0, -2.0)
-    model = Model("m", "t", "#000000", "", 0, np.arange(1), [panel])
+    model = Model("m", "t", "#000000", 0, np.arange(1), [panel])
     _, [[decoded]] = unpack(message := pack([some_text(5)], [model]))
     codes = np.frombuffer(message[-15:-5], "<u2")
     np.testing.assert_allclose(decoded[0, :3], [-2.0, -9.5, -30.0], atol=1e-5)
@@ -114,7 +114,7 @@ def test_a_log_scale_tells_small_norms_and_leaves_zeros_out():
 def test_nan_is_refused():
     panel = Panel("c", np.full((2, 1), np.nan), "diverging", -np.nan, np.nan)
     with pytest.raises(ValueError, match="NaN"):
-        pack([some_text(2)], [Model("m", "t", "#000000", "", 0, np.arange(1), [panel])])
+        pack([some_text(2)], [Model("m", "t", "#000000", 0, np.arange(1), [panel])])
 
 
 def test_values_outside_the_limits_are_cut_off_at_the_ends():
@@ -130,7 +130,7 @@ def test_values_of_any_size_are_told_to_three_digits_beside_one_large_value(larg
     values = np.array([largest, 0.119, -0.0412, 2.17e-4, -3.5e-6, 0.0])
     panel = Panel("c", values[:, None], "diverging", -1.0, 1.0, by_tanh=True)
     header, [[decoded]] = unpack(
-        pack([some_text(6)], [Model("m", "t", "#000000", "", 0, np.arange(1), [panel])])
+        pack([some_text(6)], [Model("m", "t", "#000000", 0, np.arange(1), [panel])])
     )
     assert [f"{v:.3g}" for v in decoded[0, 1:5]] == ["0.119", "-0.0412", "0.000217", "-3.5e-06"]
     np.testing.assert_allclose(decoded[0], values, rtol=1e-4, atol=SMALLEST)

@@ -225,7 +225,7 @@ def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server
         page.get_by_label(label).fill(value)
         page.get_by_label(label).press("Enter")
     page.get_by_role("button", name="Train", exact=True).click()
-    page.get_by_text(re.compile("tokens/s on")).wait_for()
+    expect(page.get_by_text(re.compile("tokens/s on"))).to_be_in_viewport()
     page.reload()
     page.get_by_text(re.compile("tokens/s on")).wait_for()
     other = browser.new_page(reduced_motion="reduce")

@@ -11,12 +11,12 @@ export function element(tag, className = "", text = "") {
 
 export const hidden = (tag, className) => Object.assign(element(tag, className), { hidden: true });
 
-// The heading of a model: its colour, its label, what it is, and a note at the right
-export function modelHeader({ color, label, title }, note) {
+// The heading of a model: its colour, its label, what it is, and perhaps more
+export function modelHeader({ color, label, title }, ...more) {
   const header = element("header");
   const swatch = element("i", "swatch");
   swatch.style.backgroundColor = color;
-  header.append(swatch, element("b", "", label), element("span", "title", title), note);
+  header.append(swatch, element("b", "", label), element("span", "title", title), ...more);
   return header;
 }
 

@@ -33,11 +33,11 @@ function legendOf(view) {
   const found = new Map();
   const coloured = view.texts.filter((text) => text.values);
   const panels = view.models.flatMap((model) => model.panels);
-  for (const { scale, lo, hi, symbol, by_tanh: byTanh } of [...coloured, ...panels]) {
-    if (!found.has(scale)) found.set(scale, { lo, hi, mixed: false, symbols: new Set() });
+  for (const { scale, lo, hi, symbol, name, by_tanh: byTanh } of [...coloured, ...panels]) {
+    if (!found.has(scale)) found.set(scale, { lo, hi, mixed: false, symbols: new Map() });
     const entry = found.get(scale);
     entry.mixed ||= lo !== entry.lo || hi !== entry.hi;
-    if (symbol) entry.symbols.add(byTanh ? `tanh(${symbol})` : symbol);
+    if (symbol) entry.symbols.set(byTanh ? `tanh(${symbol})` : symbol, name);
   }
   return found;
 }
@@ -48,12 +48,24 @@ function legendRow(legend, tables) {
     const entry = element("span", "scale");
     const bar = element("i", "bar");
     bar.style.backgroundImage = `linear-gradient(to right, ${tables[scale].map(css)})`;
-    entry.append(element("em", "", [...symbols].join(" ")));
-    entry.append(element("span", "low", mixed ? "low" : end(scale, lo)), bar);
-    entry.append(mixed ? "high" : end(scale, hi));
+    for (const [name, those] of byName(symbols)) {
+      const meaning = element("span", "meaning", name);
+      meaning.prepend(element("em", "", those.join(" ")));
+      entry.append(meaning);
+    }
+    const colours = element("span", "colours", mixed ? "low" : end(scale, lo));
+    colours.append(bar, mixed ? "high" : end(scale, hi));
+    entry.append(colours);
     row.append(entry);
   }
   return row;
+}
+
+// The symbols of each name: both candidates, of LSTM and GRU, share theirs
+function byName(symbols) {
+  const found = new Map();
+  for (const [symbol, name] of symbols) found.set(name, [...(found.get(name) ?? []), symbol]);
+  return found;
 }
 
 // The texts
@@ -94,7 +106,7 @@ function modelBlock(model, m, view, tables, legend) {
     return drawn;
   });
   grid.append(...panels.map((panel) => panel.figure));
-  block.append(modelHeader(model, element("span", "note", model.note)), grid);
+  block.append(modelHeader(model), grid);
   return { block, grid, panels };
 }
 

@@ -65,6 +65,10 @@ function build(root, view) {
   followKeys(parts);
   listen("temperature", () => update(parts), signal);
   listen("answer", (answer) => takeAnswer(parts, answer), signal);
+  const written = () => {
+    for (const version of parts.versions) version.wait("");
+  };
+  listen("written", written, signal);
   hideOnScroll(parts.tip, signal);
   update(parts);
 }
@@ -250,6 +254,7 @@ function offer(parts, ids, shares) {
     const choice = button("", () => {
       parts.root.send("fork", [version.m, version.fork, row, place, id]);
       close(parts);
+      version.wait(`Every model goes on from “${visible(version.model.tokens[id])}” …`);
     });
     choice.append(...tokenAndShare(version, id, shares[n]));
     if (id === version.idAt(row, place)) choice.classList.add("here");

@@ -46,7 +46,15 @@ export class Version {
     this.area = textArea(model, this.#node, this.#marker);
     this.block = element("div", "version");
     if (title) this.block.append(element("p", "", title));
-    this.block.append(this.area);
+    this.waiting = hidden("p", "waiting");
+    this.waiting.setAttribute("role", "status");
+    this.block.append(this.waiting, this.area);
+  }
+
+  // Say above the text what is computed in its place; "" when it is done
+  wait(words) {
+    this.waiting.textContent = words;
+    this.waiting.hidden = !words;
   }
 
   // Show the text of one temperature

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import streamlit as st
@@ -24,6 +25,7 @@ _heatmaps = st.components.v2.component(
     js=component("heatmaps.js"),
 )
 _address = st.components.v2.component("rnnviz_address", js=component("address.js"))
+_reveal = st.components.v2.component("rnnviz_reveal", js=component("reveal.js"))
 _tell = st.components.v2.component("rnnviz_tell", js=component("tell.js"))
 _temperature = st.components.v2.component(
     "rnnviz_temperature",
@@ -39,11 +41,20 @@ _sampler = st.components.v2.component(
 )
 
 
-def heatmaps(message: bytes, shown: Sequence[View], key: str, rows: str = "unit") -> None:
+def heatmaps(
+    message: bytes,
+    shown: Sequence[View],
+    key: str,
+    rows: str = "unit",
+    unit_detail: str = "",
+    place_detail: str = "",
+) -> None:
     """Draw a message of `heatmap_message.pack`.
 
     A click on a token chooses its place in the text. A click on a cell chooses the place, the run
     and the unit; where `rows` is "loss", only the place of the token whose loss the row is.
+    `unit_detail`, `place_detail`: key of the element that shows the chosen unit or place; a click
+    brings it into view.
     """
     session = st.session_state
 
@@ -55,12 +66,25 @@ def heatmaps(message: bytes, shown: Sequence[View], key: str, rows: str = "unit"
             name = session[state.UNIT_RUN] = shown[run].info.name
             session.setdefault(state.UNITS, {})[name] = row
             session[state.PLACE] = place
+        reveal(unit_detail or place_detail)
 
     def token() -> None:
         if session[key]["token"] is not None:
             session[state.PLACE] = session[key]["token"]
+            reveal(place_detail)
 
     _heatmaps(key=key, data=message, on_unit_change=cell, on_token_change=token)
+    show_revealed()
+
+
+def reveal(key: str) -> None:
+    """Of what a choice changes: where it is out of view, the next `show_revealed` scrolls to it."""
+    st.session_state[state.REVEALED] = key
+
+
+def show_revealed() -> None:
+    if key := st.session_state.pop(state.REVEALED, ""):
+        _reveal(key=state.REVEAL, data=[key, time.monotonic()])  # the same key anew is new data
 
 
 def tell(name: str, value: object) -> None:

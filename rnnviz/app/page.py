@@ -24,14 +24,35 @@ if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
+_BESIDE = (
+    f".st-key-{state.BESIDE} > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] > "
+    "[data-testid=stColumn]"
+)
 STYLE = f"""
 .stMainBlockContainer {{ padding-top: 4rem; }}
-.st-key-{state.URL} {{ position: absolute; }} /* it would leave a gap */
-/* A tag shows all of its label, in two lines where it must */
+/* These take no room, and would leave a gap */
+.st-key-{state.URL}, .st-key-{state.REVEAL}, [class*=st-key-{state.told("")}] {{
+  position: absolute;
+}}
+[class*=st-key-] {{ scroll-margin-top: 4rem; }} /* below the list of pages */
+/* A tag shows all of its label, in two lines where it must, and the list all of its tags */
+.stMultiSelect :has(> [data-testid=stMultiSelectTagsContainer]) {{ max-height: none; }}
 .stMultiSelect [data-tag] {{
-  max-width: 100%; height: auto; padding: 3px 7px; font-size: 13px; line-height: 1.3;
+  max-width: 100%; height: auto; padding: 3px 6px; font-size: 13px; line-height: 1.3;
 }}
 .stMultiSelect [data-tag] > span {{ white-space: normal; overflow-wrap: anywhere; }}
+@media (min-height: 600px) {{
+  :has(> .st-key-{state.STAYS}) {{ position: sticky; top: 3.75rem; z-index: 9; }}
+}}
+/* What a click changes stays beside what is clicked; in a narrow window it is above */
+{_BESIDE}:first-child {{
+  position: sticky; top: 3.75rem; align-self: flex-start;
+  max-height: calc(100vh - 4rem); overflow-y: auto; scrollbar-width: thin;
+}}
+@media (max-width: 1100px) {{
+  {_BESIDE} {{ min-width: 100%; }}
+  {_BESIDE}:first-child {{ position: static; max-height: none; }}
+}}
 """
 # What Streamlit's Markdown replaces in plain words, too: shortcodes, and arrows between spaces.
 _REPLACED = re.compile(r":(?=[\w+/-]+:)|(?<!\S)[-<>~](?=[-=>]{1,2}(\s|$))")
@@ -54,7 +75,8 @@ def start_page(title: str) -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
-    st.html(f"<style>{STYLE}</style>")
+    background = st.get_option(f"theme.{'dark' if is_dark() else 'light'}.backgroundColor")
+    st.html(f"<style>{STYLE} .st-key-{state.STAYS} {{ background: {background} }}</style>")
     st.title(title)
     if st.session_state.get(state.PAGE) != title:  # it was just opened: its address is all news
         st.session_state[state.PAGE] = title
@@ -115,6 +137,26 @@ def side_by_side(items: Sequence[T], columns: int = 2) -> Iterator[tuple[DeltaGe
     """Each item with a column for it, in rows of `columns`; one below the other on a phone."""
     for start in range(0, len(items), columns):
         yield from zip(st.columns(columns), items[start : start + columns], strict=False)
+
+
+def beside() -> list[DeltaGenerator]:
+    """Two columns: for what a click changes, and for what is clicked. The first stays in view
+    while the second scrolls; in a narrow window it is above."""
+    with st.container(key=state.BESIDE):
+        return st.columns([2, 3], gap="medium")
+
+
+def how_we_know(shown: Sequence[View]) -> None:
+    """A note on how far the gates shown can be trusted."""
+    with st.expander("How we know", key=state.HOW_WE_KNOW, on_change="rerun"):
+        st.markdown(
+            "PyTorch runs a layer as one fused kernel, which returns no gate. Gates and states "
+            "are rebuilt from its weights, both biases included, and must give the states that "
+            "the kernel gives. The largest difference on this text:"
+        )
+        names = labels([view.info for view in shown])
+        for view in shown:
+            st.markdown(f"- {plain(names[view.info.name])}: {view.residual:.1e}")
 
 
 def say_once(sentence: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from rnnviz._process import one_core
 from rnnviz.analysis import sweeps
@@ -79,15 +81,18 @@ def _roll() -> None:
     session[state.SEED] = (session[state.SEED] * 1_103_515_245 + 12_345) % 2**31
 
 
-def slider() -> float:
-    """The live slider; on release its temperature goes into the session and the address."""
+def slider() -> tuple[float, DeltaGenerator]:
+    """The live slider, which stays in view above the texts, and a place below it that says what
+    is computed. On release its temperature goes into the session and the address."""
     session = st.session_state
 
     def store(temperature: float) -> None:
         session[state.TEMPERATURE] = temperature
 
-    components.temperature(session[state.TEMPERATURE], store)
-    return session[state.TEMPERATURE]
+    with st.container(key=state.STAYS, gap=None):
+        components.temperature(session[state.TEMPERATURE], store)
+        busy = st.empty()
+    return session[state.TEMPERATURE], busy
 
 
 def sweep_runs(
@@ -95,11 +100,13 @@ def sweep_runs(
     prompt: str,
     length: int,
     options: SamplingOptions,
+    busy: DeltaGenerator,
     fixed: Sequence[tuple[int, ...]] = (),
 ) -> list[RunSweep]:
-    """The sweep of each run; that of a large vocabulary shows its progress.
+    """The sweep of each run; that of a large vocabulary shows its progress in the place `busy`.
 
-    `fixed`: in a fork, the tokens that each run is given after the prompt.
+    Texts that are shown stay meanwhile: they would go if what is drawn before them changed in
+    number. `fixed`: in a fork, the tokens that each run is given after the prompt.
     """
     page.say_unknown({token for info in infos for token in info.vocab.unknown(prompt)})
     found = []
@@ -107,27 +114,32 @@ def sweep_runs(
         key = (*caches.stamp(info), prompt, length, options, given)
 
         def make(info=info, given=given) -> RunSweep:
-            return _sweep(info, prompt, length, options, given)
+            return _sweep(info, prompt, length, options, given, busy)
 
         found.append(caches.sweep(key, make))
     return found
 
 
 def _sweep(
-    info: RunInfo, prompt: str, length: int, options: SamplingOptions, given: tuple[int, ...]
+    info: RunInfo,
+    prompt: str,
+    length: int,
+    options: SamplingOptions,
+    given: tuple[int, ...],
+    busy: DeltaGenerator,
 ) -> RunSweep:
     run = caches.run(info)
     one_core()
     if len(run.vocab) <= sweeps.MANY_TOKENS:
         return sweeps.sweep_run(run, prompt, length, options, given)
     text = f"{page.plain(info.name)} is writing at {len(sweeps.TEMPERATURES)} temperatures"
-    bar = st.progress(0.0, text)
+    bar = busy.progress(0.0, text)
     try:
         return sweeps.sweep_run(
             run, prompt, length, options, given, partial(bar.progress, text=text)
         )
     finally:
-        bar.empty()
+        busy.empty()
 
 
 def show_texts(
@@ -151,6 +163,7 @@ def show_texts(
 
     message = sweep_message.pack(originals, forks, page.is_dark())
     components.sampler(message, fork, ask, dismiss)
+    components.tell("written", time.monotonic())
     if asked := session.pop(state.ASKED, None):
         model, version, row, place = asked
         chosen = versions[version][model]

@@ -45,6 +45,9 @@ PAGE = "page"  # title of the page that is shown
 ADDRESS = "address"  # an address.Written, from the page's first run on
 SHOWN = "shown"  # what the address says on every page: models, text, layer
 URL = "url"
+BESIDE = "beside"  # what a click changes, and the figure that is clicked
+REVEALED = "revealed"  # key of the element that is to come into view
+REVEAL = "reveal"
 
 # Sidebar
 RUNS = "runs"
@@ -72,6 +75,7 @@ HOME_PRESET = "home_preset"
 GATE_MAPS = "gates"
 STATE_MAPS = "states"
 COLOURED_TEXT = "coloured"
+STEP = "step"
 ORDER = "order"
 HOW_WE_KNOW = "how_we_know"
 UNIT_LINES = "unit_lines"
@@ -102,6 +106,7 @@ DICE = "dice"
 TOP_K = "top_k"
 TOP_P = "top_p"
 TEMPERATURE = "T"
+STAYS = "stays"  # what stays in view while the page scrolls
 TEMPERATURE_SLIDER = "temperature"
 GENERATED = "generated"
 FORK = "fork"
@@ -134,6 +139,7 @@ TRAIN_TIED = "train_tied"
 TRAIN_FORGET_BIAS = "train_forget_bias"
 TRAIN_NAME = "train_name"
 TRAIN_BEGIN = "train_begin"
+PANELS = "panels"
 
 # Compare
 COMPARED = "compared"

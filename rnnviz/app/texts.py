@@ -8,7 +8,7 @@ import streamlit as st
 
 from rnnviz.app import state
 from rnnviz.data.builtin import EXAMPLES
-from rnnviz.data.vocab import UNK
+from rnnviz.data.vocab import UNK, tokenize
 from rnnviz.runs.info import RunInfo
 
 EXAMPLE_TEXTS = {text for _, text in EXAMPLES.values()}
@@ -19,8 +19,8 @@ OWN_TOKENS = 60  # of a vocabulary that knows no example, as a text
 def known_to(infos: Sequence[RunInfo], text: str) -> bool:
     """Whether one of these models knows nearly all tokens of a text."""
     for info in infos:
-        ids = info.vocab.encode(text)  # (T,)
-        if len(ids) and (ids == info.vocab.token2id[UNK]).mean() <= MOST_UNKNOWN:
+        tokens, known = tokenize(text, info.vocab.split), info.vocab.token2id
+        if sum(token not in known for token in tokens) <= MOST_UNKNOWN * len(tokens):
             return True
     return False
 

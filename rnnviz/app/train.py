@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rnnviz.analysis.text_view import visible
-from rnnviz.app import page, state, train_estimate, training_caches
+from rnnviz.app import components, page, state, train_estimate, training_caches
 from rnnviz.app.state import KEEP
 from rnnviz.data.builtin import BUILT_IN
 from rnnviz.data.corpus import VocabularyError
@@ -178,3 +178,4 @@ def _submit(
         for name, model in zip(names, models, strict=True)
     ]
     training_caches.jobs().submit(plans)
+    components.reveal(state.PANELS)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pandas as pd
 import streamlit as st
 
-from rnnviz.app import navigation, page, sidebar, state, training_caches
+from rnnviz.app import components, navigation, page, sidebar, state, training_caches
 from rnnviz.figures import style, training
 from rnnviz.jobs.queue import SAMPLE_TEMPERATURE, Job, Progress
 from rnnviz.nn.perplexity import perplexity_text
@@ -41,7 +41,9 @@ def show() -> None:
             with st.expander(f"Before: {_name(ended[0])}"):
                 _result(ended[0])
 
-    panels()
+    with st.container(key=state.PANELS):
+        panels()
+    components.show_revealed()
 
 
 def _name(job: Job) -> str:

@@ -65,7 +65,6 @@ class Model:
     label: str
     title: str
     color: str
-    note: str
     text: int
     units: np.ndarray
     panels: Sequence[Panel]
@@ -159,7 +158,6 @@ def _model(model: Model, panels: list[dict]) -> dict:
         "label": model.label,
         "title": model.title,
         "color": model.color,
-        "note": model.note,
         "text": model.text,
         "units": (model.units + model.count_from).tolist(),
         "row": model.row,

@@ -57,8 +57,6 @@ def _message(
                 label=view.info.rnn_type,
                 title=f"{view.info.name}, {ordering.shape[1]} units",
                 color=style.color(view.info.rnn_type, dark),
-                note="max |states rebuilt from the gates \u2212 the fused kernel's| = "
-                f"{view.residual:.1e}",
                 text=list(texts).index(tokens),
                 units=unit_order(ordering, order),
                 panels=[
@@ -125,7 +123,6 @@ def influence_message(views: Sequence[View], log10: Sequence[np.ndarray], dark: 
                 label=view.info.rnn_type,
                 title=view.info.name,
                 color=style.color(view.info.rnn_type, dark),
-                note="",
                 text=list(texts).index(tokens),
                 units=np.arange(steps),
                 panels=[Panel("\u2202L/\u2202x", matrix.T, "log", hi - 6, hi)],

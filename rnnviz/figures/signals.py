@@ -12,7 +12,8 @@ from rnnviz.analysis.stretches import Held
 from rnnviz.analysis.text_view import Saturation
 from rnnviz.figures.style import DIGITS, MARKERS, PATTERNS, SYMBOLS, log_axis, log_range, plain
 
-GAP = 0.02  # between rows of signals, as a share of the figure's height
+ROW = 64  # pixels of a row of signals
+NAME = 18  # pixels of its name, which stands above it
 # Of the two figures of how long units hold, which stand side by side; few units hold for long, so
 # their top right is empty
 _MEMORY_LAYOUT: dict[str, Any] = {
@@ -39,8 +40,9 @@ def signals(
     rows = len(lines)
     layout: dict[str, Any] = {
         "title": {"text": plain(title)},
-        "height": 100 + 62 * rows,
-        "margin": {"l": 60, "r": 10, "t": 40, "b": 45},
+        "height": 95 + ROW * rows,
+        "margin": {"l": 45, "r": 10, "t": 45, "b": 50},
+        "annotations": [],
         "hovermode": "x",
         "hoversubplots": "axis",
     }
@@ -61,22 +63,26 @@ def signals(
                 yaxis=f"y{number}",
             )
         )
-        layout |= _axes(name, row, rows, ranges.get(name))
+        layout |= _axes(row, rows, ranges.get(name))
+        layout["annotations"].append(_name_above(name, row, rows))
     return go.Figure(data, layout)
 
 
-def _axes(name: str, row: int, rows: int, limits: tuple[float, float] | None) -> dict[str, Any]:
-    """The axes of one row, counted from 1 at the top. All rows share the x range of the last."""
+def _domain(row: int, rows: int) -> list[float]:
+    """Bottom and top of one row, counted from 1 at the top, as shares of the figure's height."""
+    bottom = (rows - row) / rows
+    return [bottom, bottom + (1 - NAME / ROW) / rows]
+
+
+def _axes(row: int, rows: int, limits: tuple[float, float] | None) -> dict[str, Any]:
+    """The axes of one row. All rows share the x range of the last."""
     number = str(row) if row > 1 else ""
-    height = (1 - GAP * (rows - 1)) / rows
-    bottom = (rows - row) * (height + GAP)
     shared = {"matches": f"x{rows}", "showticklabels": False}
     last = {"title": {"text": "token"}}
     return {
         f"yaxis{number}": {
             "anchor": f"x{number}",
-            "domain": [bottom, bottom + height],
-            "title": {"text": f"<i>{name}</i>", "font": {"size": 14}},
+            "domain": _domain(row, rows),
             "nticks": 3,
             "range": limits,
             "zeroline": True,
@@ -87,6 +93,21 @@ def _axes(name: str, row: int, rows: int, limits: tuple[float, float] | None) ->
             "showgrid": False,
             **(shared if row < rows else last),
         },
+    }
+
+
+def _name_above(name: str, row: int, rows: int) -> dict[str, Any]:
+    """A signal's symbol and its meaning, above the row."""
+    return {
+        "text": f"<i>{name}</i>  {SYMBOLS.get(name, '')}",
+        "font": {"size": 13},
+        "showarrow": False,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0,
+        "y": _domain(row, rows)[1],
+        "xanchor": "left",
+        "yanchor": "bottom",
     }
 
 
