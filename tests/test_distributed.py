@@ -171,7 +171,10 @@ def test_rank_0_has_the_clock():
 
 
 WRONG = {
-    "indivisible": (("--steps", "1", "--batch-size", "5"), r"batch of 5 rows .* 2 processes"),
+    "indivisible": (
+        ("--steps", "1", "--batch-size", "5"),
+        r"--batch-size must be a multiple of 2, the number of processes, not 5",
+    ),
     "overflow": (
         ("--steps", "60", "--lr", "1e38", "--clip", "1e30", "--rnn-type", "RNN_RELU"),
         r"no longer finite.*weights are kept",

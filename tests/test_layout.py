@@ -1,6 +1,7 @@
 """Who may import what, where import-linter cannot look: app.py and pages/ are no packages."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -71,3 +72,11 @@ def test_every_public_name_is_there():
     assert set(rnnviz.__all__) <= set(dir(rnnviz))
     with pytest.raises(AttributeError):
         rnnviz.no_such_name  # noqa: B018
+
+
+def test_every_figure_is_made_where_pandas_is_waited_for():
+    """See `figures.style.new_figure`: elsewhere plotly may meet half of pandas."""
+    for path in (ROOT / "rnnviz").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        found = re.findall(r"\bgo\.\w+\(|import plotly|from plotly\.graph_objects", text)
+        assert not found or path.name == "style.py", path

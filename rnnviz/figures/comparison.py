@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import plotly.graph_objects as go
 
 from rnnviz.analysis.comparison import groups
 from rnnviz.analysis.gradient_decay import from_one
@@ -17,6 +17,9 @@ from rnnviz.analysis.token_scores import SameText, margins
 from rnnviz.figures import gradients, heatmap_message, style, training
 from rnnviz.figures.training import Line
 from rnnviz.runs.info import RunInfo
+
+if TYPE_CHECKING:
+    from rnnviz.figures.style import Figure
 
 NEXT_TOKENS = 80  # that a figure shows at once: lines of more cannot be followed
 
@@ -36,7 +39,7 @@ def styles(infos: Sequence[RunInfo], dark: bool) -> list[tuple[str, str]]:
     ]
 
 
-def curve_figures(infos: Sequence[RunInfo], axis: str, dark: bool) -> list[go.Figure]:
+def curve_figures(infos: Sequence[RunInfo], axis: str, dark: bool) -> list[Figure]:
     """Validation and training loss, one pair of figures for each corpus and vocabulary."""
     figures = []
     for comparable in groups(infos, "data", "vocabulary"):
@@ -59,7 +62,7 @@ def _curve_lines(drawn: Sequence[Curve], dark: bool) -> list[Line]:
     return lines
 
 
-def same_text_figure(same: SameText, places: Sequence[str], dark: bool) -> go.Figure:
+def same_text_figure(same: SameText, places: Sequence[str], dark: bool) -> Figure:
     """The probability that each model gave each token, pale where the token does not count.
     `places` (T,): hover labels of tokens."""
     infos = [view.info for view in same.views]
@@ -79,13 +82,13 @@ def same_text_figure(same: SameText, places: Sequence[str], dark: bool) -> go.Fi
 
 def next_tokens(
     lines: Sequence[Line], text: Sequence[str], title: str, pale: Sequence[Line] = ()
-) -> go.Figure:
+) -> Figure:
     """Probabilities (T,) that models gave each token before reading it. `text` (T,): hover labels.
 
     `pale`: lines behind the others, of all tokens where only some count. Of a long text the first
     NEXT_TOKENS tokens are shown, with a range slider below.
     """
-    figure = go.Figure()
+    figure = style.new_figure()
     labels, is_long = list(map(style.plain, text)), len(text) > NEXT_TOKENS
     for line in pale:
         look = {"color": line.color, "dash": line.dash, "width": 1}
@@ -154,7 +157,7 @@ def _scores(same: SameText, values: np.ndarray) -> list[str]:
     ]
 
 
-def lapse_figure(moments: Mapping[int, Moment], step: int, dark: bool) -> go.Figure:
+def lapse_figure(moments: Mapping[int, Moment], step: int, dark: bool) -> Figure:
     """The gradient's decay after a training step, and pale beside it that after the other steps."""
     dashes = dict(zip(sorted(moments), ("dot", "dash"), strict=False))
     lines = [

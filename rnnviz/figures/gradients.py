@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from rnnviz.analysis.gradient_decay import GradientDecay, from_one, truncated
-from rnnviz.figures.style import plain, power_ticks
+from rnnviz.figures.style import new_figure, plain, power_ticks
 from rnnviz.nn.cell_types import CELL_TYPES
+
+if TYPE_CHECKING:
+    from rnnviz.figures.style import Figure
 
 H_DASHES = ("solid", "longdash", "dashdot", "longdashdot")  # of several models; "dot" is a bound
 C_DASHES = dict(zip(H_DASHES, ("dash", "2px 5px", "9px 3px", "9px 3px 2px 3px"), strict=True))
@@ -72,9 +74,9 @@ def norm_lines(models: Sequence[ModelDecay], window: int, absolute: bool) -> lis
     return lines
 
 
-def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:
+def decay(lines: Sequence[Decay], title: str, y_title: str) -> Figure:
     """Norms against the distance t - s, on a log axis. Norms of exactly zero are not drawn."""
-    figure = go.Figure([_line(line, len(line.log10)) for line in lines])
+    figure = new_figure([_line(line, len(line.log10)) for line in lines])
     figure.update_xaxes(title_text="distance t − s, tokens back", showgrid=False)
     found = np.concatenate([np.zeros(0), *(line.log10[np.isfinite(line.log10)] for line in lines)])
     figure.update_yaxes(title_text=y_title, **power_ticks(found))
@@ -87,23 +89,24 @@ def decay(lines: Sequence[Decay], title: str, y_title: str) -> go.Figure:
     return figure
 
 
-def _line(line: Decay, most: int) -> go.Scatter:
+def _line(line: Decay, most: int) -> dict[str, Any]:
     """The line over the first `most` distances."""
     values = np.where(np.isfinite(line.log10), line.log10, np.nan)[::-1][:most]
-    return go.Scatter(
-        x=np.arange(len(values), dtype=np.int32),
-        y=values.astype(np.float32),
-        name=plain(line.label),
-        legendgroup=line.label,
-        mode="lines" if np.isfinite(values).sum() > 1 else "markers",
-        line={"color": line.color, "dash": line.dash, "width": 2},
-        opacity=line.opacity,
-        showlegend=line.legend,
-        hovertemplate="%{x} tokens back: 10<sup>%{y:.2f}</sup>",
-    )
+    return {
+        "type": "scatter",
+        "x": np.arange(len(values), dtype=np.int32),
+        "y": values.astype(np.float32),
+        "name": plain(line.label),
+        "legendgroup": line.label,
+        "mode": "lines" if np.isfinite(values).sum() > 1 else "markers",
+        "line": {"color": line.color, "dash": line.dash, "width": 2},
+        "opacity": line.opacity,
+        "showlegend": line.legend,
+        "hovertemplate": "%{x} tokens back: 10<sup>%{y:.2f}</sup>",
+    }
 
 
-def laboratory(lines: Sequence[Decay]) -> go.Figure:
+def laboratory(lines: Sequence[Decay]) -> Figure:
     """Shares of the gradient at the last token, on an axis that no setting moves."""
     figure = decay(lines, "∥∂L/∂h∥ of the last token's loss, untrained", "share of ∥∂L/∂h∥ (log)")
     figure.update_yaxes(range=[-LAB_DECADES, LAB_DECADES], dtick=5, tick0=0)
@@ -114,7 +117,7 @@ def laboratory(lines: Sequence[Decay]) -> go.Figure:
     return figure
 
 
-def carriers(models: Sequence[ModelDecay]) -> go.Figure:
+def carriers(models: Sequence[ModelDecay]) -> Figure:
     """What the memory of a layer alone does to the gradient, over the first STEPS_BACK steps back.
 
     Bars from 1 to the factor of each step, and below them the running product as a line; of a
@@ -129,9 +132,9 @@ def carriers(models: Sequence[ModelDecay]) -> go.Figure:
         if model.bound is not None:
             bound = Decay(f"{model.name}: upper bound", model.color, model.bound, "dot")
             data.append(_line(bound, STEPS_BACK + 1))
-    lines = [trace.y for trace in data if trace.type == "scatter"]
+    lines = [trace["y"] for trace in data if trace["type"] == "scatter"]
     shown = np.concatenate([np.zeros(1), *(y[np.isfinite(y)] for y in lines)])
-    return go.Figure(data, _carrier_layout(shown))
+    return new_figure(data, _carrier_layout(shown))
 
 
 def _typical(factors: np.ndarray) -> str:
@@ -143,20 +146,21 @@ def _typical(factors: np.ndarray) -> str:
     return f", typically ×{np.median(factors):.2f}" if len(factors) else ""
 
 
-def _bars(model: ModelDecay, label: str) -> go.Bar:
+def _bars(model: ModelDecay, label: str) -> dict[str, Any]:
     factors = model.decay.factors[:STEPS_BACK].astype(np.float32)
-    return go.Bar(
-        x=np.arange(1, len(factors) + 1, dtype=np.int32),
-        y=factors - 1,
-        base=1,
-        customdata=factors,
-        name=plain(label),
-        legendgroup=label,
-        showlegend=False,
-        yaxis="y2",
-        marker={"color": model.color, "opacity": model.opacity, "line": {"width": 0}},
-        hovertemplate="step %{x} back: times %{customdata:.3g}",
-    )
+    return {
+        "type": "bar",
+        "x": np.arange(1, len(factors) + 1, dtype=np.int32),
+        "y": factors - 1,
+        "base": 1,
+        "customdata": factors,
+        "name": plain(label),
+        "legendgroup": label,
+        "showlegend": False,
+        "yaxis": "y2",
+        "marker": {"color": model.color, "opacity": model.opacity, "line": {"width": 0}},
+        "hovertemplate": "step %{x} back: times %{customdata:.3g}",
+    }
 
 
 def _carrier_layout(log10: np.ndarray) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from rnnviz.nn.perplexity import LONG
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
 
-    Part: TypeAlias = "str | Text | Heatmaps | Frames | pd.DataFrame | go.Figure"
+    from rnnviz.figures.style import Figure
+
+    Part: TypeAlias = "str | Text | Heatmaps | Frames | pd.DataFrame | Figure"
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f27; max-width: 1400px; margin: 2rem auto;

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from rnnviz.analysis.stretches import Held
 from rnnviz.analysis.text_view import Saturation
-from rnnviz.figures.style import DIGITS, MARKERS, PATTERNS, SYMBOLS, log_axis, log_range, plain
+from rnnviz.figures.style import (
+    DIGITS,
+    MARKERS,
+    PATTERNS,
+    SYMBOLS,
+    log_axis,
+    log_range,
+    new_figure,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from rnnviz.figures.style import Figure
 
 ROW = 64  # pixels of a row of signals
 NAME = 18  # pixels of its name, which stands above it
@@ -30,7 +41,7 @@ def signals(
     title: str,
     color: str,
     ranges: Mapping[str, tuple[float, float]],
-) -> go.Figure:
+) -> Figure:
     """One row per signal (T,), all over the same tokens.
 
     `text` (T,): the hover label of each token. `ranges`: y ranges by signal name; the other
@@ -51,21 +62,22 @@ def signals(
         number = str(row) if row > 1 else ""
         values = np.asarray(values, np.float32)
         data.append(
-            go.Scatter(
-                x=np.arange(1, len(values) + 1, dtype=np.int32),
-                y=values,
-                text=labels,
-                mode="lines" if len(values) > 1 else "markers",
-                line={"color": color, "width": 1.4},
-                hovertemplate=f"%{{text}}   <i>{name}</i> = %{{y:{DIGITS}}}<extra></extra>",
-                showlegend=False,
-                xaxis=f"x{number}",
-                yaxis=f"y{number}",
-            )
+            {
+                "type": "scatter",
+                "x": np.arange(1, len(values) + 1, dtype=np.int32),
+                "y": values,
+                "text": labels,
+                "mode": "lines" if len(values) > 1 else "markers",
+                "line": {"color": color, "width": 1.4},
+                "hovertemplate": f"%{{text}}   <i>{name}</i> = %{{y:{DIGITS}}}<extra></extra>",
+                "showlegend": False,
+                "xaxis": f"x{number}",
+                "yaxis": f"y{number}",
+            }
         )
         layout |= _axes(row, rows, ranges.get(name))
         layout["annotations"].append(_name_above(name, row, rows))
-    return go.Figure(data, layout)
+    return new_figure(data, layout)
 
 
 def _domain(row: int, rows: int) -> list[float]:
@@ -111,17 +123,17 @@ def _name_above(name: str, row: int, rows: int) -> dict[str, Any]:
     }
 
 
-def saturations(runs: Sequence[tuple[str, str, str, Saturation]]) -> list[go.Figure]:
+def saturations(runs: Sequence[tuple[str, str, str, Saturation]]) -> list[Figure]:
     """One figure for each gate that any of the runs (label, colour, dash, saturation) has."""
     gates = dict.fromkeys(gate for *_, found in runs for gate in found.shares)
     return [saturation(gate, [run for run in runs if gate in run[-1].shares]) for gate in gates]
 
 
-def saturation(gate: str, runs: Sequence[tuple[str, str, str, Saturation]]) -> go.Figure:
+def saturation(gate: str, runs: Sequence[tuple[str, str, str, Saturation]]) -> Figure:
     """For one gate of each run (label, colour, dash, saturation): the share of time above 0.9
     against the share below 0.1, one point per unit (Karpathy et al. 2015). The marker is the
     dash's."""
-    figure = go.Figure()
+    figure = new_figure()
     for label, color, dash, found in runs:
         below, above = found.shares[gate]
         figure.add_scatter(
@@ -149,10 +161,10 @@ def saturation(gate: str, runs: Sequence[tuple[str, str, str, Saturation]]) -> g
     return figure
 
 
-def stretches(runs: Sequence[tuple[str, str, str, Held]], title: str) -> go.Figure:
+def stretches(runs: Sequence[tuple[str, str, str, Held]], title: str) -> Figure:
     """The longest stretch of each unit, and pale the median of its stretches, each line sorted; for
     each run (label, colour, dash, stretches)."""
-    figure = go.Figure()
+    figure = new_figure()
     for label, color, dash, found in runs:
         for values, opacity in ((found.longest, 1.0), (found.median, 0.4)):
             order = np.argsort(-values, kind="stable")  # (H,)
@@ -176,11 +188,11 @@ def stretches(runs: Sequence[tuple[str, str, str, Held]], title: str) -> go.Figu
     return figure
 
 
-def half_lives(runs: Sequence[tuple[str, str, str, np.ndarray]], title: str) -> go.Figure:
+def half_lives(runs: Sequence[tuple[str, str, str, np.ndarray]], title: str) -> Figure:
     """A histogram of the half-lives of units' average decay, one per run: label, colour, dash,
     half-lives (H,) in tokens. The bars have the dash's pattern."""
     edges = np.logspace(-1, 5, 31)
-    figure = go.Figure()
+    figure = new_figure()
     found = [np.clip(tokens, edges[0], edges[-1]) for *_, tokens in runs]
     for (label, color, dash, _), tokens in zip(runs, found, strict=True):
         counts, _ = np.histogram(tokens, edges)

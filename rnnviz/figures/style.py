@@ -15,6 +15,19 @@ from rnnviz.nn.cell_types import SIGMOIDS, required
 if TYPE_CHECKING:  # exported for annotations; at runtime it would slow the first page
     from plotly.graph_objects import Figure as Figure
 
+
+def new_figure(data: Any = None, layout: Any = None) -> Figure:
+    """An empty figure of plotly, or one of traces and a layout given as dicts.
+
+    plotly looks at pandas if it is in `sys.modules`. While another thread imports pandas, only a
+    part of it is there, which plotly does not expect: so it is imported here first.
+    """
+    import pandas  # noqa: F401
+    from plotly.graph_objects import Figure
+
+    return Figure(data, layout)
+
+
 # One colour per cell type in every figure (Okabe and Ito 2008), lightened for the dark theme.
 COLORS = {"LSTM": "#0072B2", "GRU": "#E69F00", "RNN_TANH": "#009E73", "RNN_RELU": "#CC79A7"}
 DARK_COLORS = COLORS | {"LSTM": "#56B4E9", "RNN_TANH": "#35C79A"}

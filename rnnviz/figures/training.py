@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import plotly.graph_objects as go
 
-from rnnviz.figures.style import DIGITS, MARKERS, log_axis, log_range, plain
+from rnnviz.figures.style import DIGITS, MARKERS, log_axis, log_range, new_figure, plain
 from rnnviz.nn.perplexity import MAX_NATS, perplexity_text
+
+if TYPE_CHECKING:
+    from rnnviz.figures.style import Figure
 
 USUAL_NATS = 12.0  # about ln of the largest vocabulary: the loss of uniform guessing
 
@@ -39,9 +42,9 @@ class Line:
     dash: str = "solid"
 
 
-def learning(runs: Sequence[Learning], title: str) -> go.Figure:
+def learning(runs: Sequence[Learning], title: str) -> Figure:
     """Training loss (lines) and validation loss (markers); the right axis shows perplexity."""
-    figure = go.Figure()
+    figure = new_figure()
     for run in runs:
         _add_losses(figure, run)
     low, high, cut = _loss_range(runs)
@@ -68,7 +71,7 @@ def learning(runs: Sequence[Learning], title: str) -> go.Figure:
     return figure
 
 
-def _add_losses(figure: go.Figure, run: Learning) -> None:
+def _add_losses(figure: Figure, run: Learning) -> None:
     """Add a model's training and validation losses to a figure."""
     evaluated = np.isfinite(run.valid_loss)
     lines = [
@@ -107,7 +110,7 @@ def _loss_range(runs: Sequence[Learning]) -> tuple[float, float, str]:
     return low - margin, high + margin, cut
 
 
-def learning_rates(runs: Sequence[tuple], title: str) -> go.Figure:
+def learning_rates(runs: Sequence[tuple], title: str) -> Figure:
     """The learning rate over training. A run: label, colour, steps (N,), rates (N,) and,
     optionally, a dash."""
     figure = _over_training(runs, title)
@@ -115,7 +118,7 @@ def learning_rates(runs: Sequence[tuple], title: str) -> go.Figure:
     return figure
 
 
-def training_norms(runs: Sequence[tuple], clip: float | None, title: str) -> go.Figure:
+def training_norms(runs: Sequence[tuple], clip: float | None, title: str) -> Figure:
     """Gradient norms before clipping. A run: label, colour, steps (N,), norms (N,) and,
     optionally, a dash. `clip` is drawn as a dotted line."""
     figure = _over_training(runs, title)
@@ -129,9 +132,9 @@ def training_norms(runs: Sequence[tuple], clip: float | None, title: str) -> go.
     return figure
 
 
-def _over_training(runs: Sequence[tuple], title: str) -> go.Figure:
+def _over_training(runs: Sequence[tuple], title: str) -> Figure:
     """Lines over training steps; `runs` as in `training_norms`."""
-    figure = go.Figure()
+    figure = new_figure()
     for label, color, steps, values, *dash in runs:
         figure.add_scatter(
             x=steps,
@@ -151,9 +154,9 @@ def _over_training(runs: Sequence[tuple], title: str) -> go.Figure:
     return figure
 
 
-def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> go.Figure:
+def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> Figure:
     """Losses in nats a token over training, both axes logarithmic."""
-    figure = go.Figure()
+    figure = new_figure()
     for line in lines:
         _add_curve(figure, line)
     x = np.concatenate([line.x for line in lines])
@@ -174,7 +177,7 @@ def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> go.Figur
     return figure
 
 
-def _add_curve(figure: go.Figure, line: Line) -> None:
+def _add_curve(figure: Figure, line: Line) -> None:
     """Add a curve and its band to a figure. The band of a single point is an error bar."""
     bar = None
     if line.low is not None and len(line.x) > 1:
