@@ -202,7 +202,7 @@ def test_a_click_on_a_state_shows_the_arithmetic_of_that_step(server, page):
 def test_c_has_the_colour_of_its_tanh_and_is_told_to_three_digits(server, page):
     text = "Aabc?A"
     open_page(page, f"{server.url}/states?runs=recall-lstm&text={quote(text)}")
-    expect(page.locator(".scale em").last).to_have_text("tanh(c) h")
+    expect(page.locator(".scale em").first).to_have_text("tanh(c)")
     expect(page.locator("figcaption").first).to_contain_text("colour: tanh(c)")
     run = load_run("recall-lstm")
     layer = trace_model(run.model, run.ids(text)).layers[0]
