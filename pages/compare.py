@@ -54,7 +54,7 @@ with st.expander(parameters, key=state.FORMULAS, on_change="rerun"):
 st.subheader("Learning curves")
 axis = st.segmented_control("Against", list(learning_curves.AXES), key=state.AXIS, required=True)
 for number, (column, figure) in enumerate(page.side_by_side(curve_figures(infos, axis, dark))):
-    column.plotly_chart(figure, key=state.curves(number))
+    page.chart(figure, state.curves(number), column)
 if without := [info.name for info in infos if not info.history]:
     st.caption(f"Without a recorded history: {page.plain(', '.join(without))}.")
 st.caption(compare.ABOUT_CURVES)
@@ -69,7 +69,7 @@ if len(same) > 1:
     st.info(f"These models have different {what}: only those that share them are compared.")
 for number, group in enumerate(same):
     figure = same_text_figure(group, page.places(group.views[0]), dark)
-    st.plotly_chart(figure, key=state.tokens(number))
+    page.chart(figure, state.tokens(number))
     for k, (column, (sentence, message)) in enumerate(page.side_by_side(strips(group))):
         with column:
             st.text(sentence)
@@ -113,7 +113,7 @@ def lapse() -> None:
     message = heatmap_views.gate_message([now.view], "index", 0, dark)
     components.heatmaps(message, [now.view], state.LAPSE_MAPS)
     if now.decay is not None:
-        st.plotly_chart(lapse_figure(moments, picked.step, dark), key=state.LAPSE_DECAY)
+        page.chart(lapse_figure(moments, picked.step, dark), state.LAPSE_DECAY)
     compare.show_sample(st.container(), now.sample, height=120)
     st.caption(compare.ABOUT_LAPSE)
 

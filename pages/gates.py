@@ -44,7 +44,7 @@ def one_unit(view: text_view.View, unit: int) -> None:
     title = f"Unit {unit}, layer {choice.layer + 1}: {view.info.name}"
     color = style.color(view.info.rnn_type, dark)
     figure = signals.signals(lines, page.places(view), title, color, style.GATE_RANGES)
-    st.plotly_chart(figure, key=state.UNIT_LINES)
+    page.chart(figure, state.UNIT_LINES)
     st.caption(
         "What its gates let through, its candidate and its states. A unit that remembers keeps "
         "its c or h for many tokens."
@@ -60,7 +60,7 @@ for column, view in page.side_by_side(shown):
     color = style.color(view.info.rnn_type, dark)
     title = labels[view.info.name]
     figure = signals.signals(lines, page.places(view), title, color, {})
-    column.plotly_chart(figure, key=state.of_run("mean", view.info))
+    page.chart(figure, state.of_run("mean", view.info), column)
 st.caption(
     "The mean of each gate at each token. Where the forget gate f dips, or z in a GRU, many units "
     "forget at once. An RNN has no gates, only its pre-activation a."
@@ -73,7 +73,7 @@ runs = [
 if figures := signals.saturations(runs):
     st.subheader("Always open, always closed or in between")
     for number, (column, figure) in enumerate(page.side_by_side(figures, 3)):
-        column.plotly_chart(figure, key=state.saturation(number))
+        page.chart(figure, state.saturation(number), column)
     gated = [
         (info, found) for info, (*_, found) in zip(choice.runs, runs, strict=True) if found.shares
     ]

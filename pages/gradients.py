@@ -35,7 +35,7 @@ def decay() -> None:
         title = f"Gradient of the loss after token {gradients.token_name(shown[0], target)}"
         y_title = "gradient norm (log)" if absolute else "share of its norm at 0 (log)"
         figure = decay_figure(norm_lines(models, window, absolute), title, y_title)
-        st.plotly_chart(figure, key=state.DECAY)
+        page.chart(figure, state.DECAY)
         st.text(gradients.losses(models))
         st.caption(
             "How much the loss of this one prediction changes with each earlier state of layer "
@@ -48,7 +48,7 @@ def decay() -> None:
 
 
 def what_carries_it(models: list) -> None:
-    st.plotly_chart(carriers(models), key=state.CARRIERS)
+    page.chart(carriers(models), state.CARRIERS)
     st.toggle(
         "Upper bound of an RNN's product",
         key=state.BOUND,
@@ -69,7 +69,7 @@ def untrained() -> None:
     picture = st.container()
     lines = laboratory.lines(dark)
     with picture:
-        st.plotly_chart(laboratory_figure(lines), key=state.LABORATORY)
+        page.chart(laboratory_figure(lines), state.LABORATORY)
         st.caption(
             f"{laboratory.shares(lines)} The curves are shares of the gradient at the last token "
             "and begin at 1. Clipping lowers a whole curve alike: it cannot cure vanishing."
@@ -97,7 +97,7 @@ address.write(FIELDS)
 st.subheader("During training")
 trained = [(name, v) for name, v in zip(names, shown, strict=True) if v.info.history]
 if trained:
-    st.plotly_chart(gradients.training_norms(trained, dark), key=state.TRAINING_NORMS)
+    page.chart(gradients.training_norms(trained, dark), state.TRAINING_NORMS)
     shares = ", ".join(
         f"{name} {learning_curves.clipped_share(view.info.history):.0%}" for name, view in trained
     )

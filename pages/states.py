@@ -78,7 +78,7 @@ for column, view in page.side_by_side(shown):
     lines = {f"unit {unit}": held[:, unit] for unit in text_view.most_variable_units(view)}
     title = f"{name_of_memory(view)}, {labels[view.info.name]}"
     figure = signals.signals(lines, page.places(view), title, color, {})
-    column.plotly_chart(figure, key=state.of_run("memory", view.info))
+    page.chart(figure, state.of_run("memory", view.info), column)
 st.caption("The unit that varies most comes first.")
 
 looks = styles([view.info for view in shown], dark)
@@ -91,10 +91,10 @@ if holding:
     left, right = st.columns(2)
     lengths = [(*drawn, found) for _, drawn, found in holding]
     figure = signals.stretches(lengths, "How long units keep what they hold")
-    left.plotly_chart(figure, key=state.STRETCHES)
+    page.chart(figure, state.STRETCHES, left)
     half_lives = [(*drawn, view.half_life) for view, drawn, _ in holding]
     figure = signals.half_lives(half_lives, "Half-life of the average decay")
-    right.plotly_chart(figure, key=state.HALF_LIVES)
+    page.chart(figure, state.HALF_LIVES, right)
     first, _, found = holding[0]
     st.caption(
         f"{page.plain(stretches.in_words(first, found))} First figure: each unit's longest "

@@ -93,6 +93,12 @@ export function listen(name, react, signal) {
   document.addEventListener(`rnnviz-${name}`, ({ detail }) => react(detail), { signal });
 }
 
+// The place that the page kept for a component, which is from now on as high as what is drawn
+export function freePlace(root) {
+  const place = root.getRootNode().host?.closest(".stElementContainer");
+  if (place) Object.assign(place.style, { flex: "none", height: "auto", overflow: "visible" });
+}
+
 // Data and numbers
 
 // The JSON header of a message (after its length as a uint32), and where the header ends

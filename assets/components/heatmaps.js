@@ -5,6 +5,7 @@
 import {
   clamp,
   cleanUp,
+  freePlace,
   hasModifier,
   hideOnScroll,
   listen,
@@ -19,6 +20,7 @@ export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
   const focus = [...root.querySelectorAll("[tabindex]")].indexOf(root.getRootNode().activeElement);
   build(root, decode(data), setStateValue);
+  freePlace(root);
   root.querySelectorAll("[tabindex]")[focus]?.focus({ preventScroll: true });
   return cleanUp(root);
 }

@@ -11,7 +11,6 @@ export function layOut(root, view) {
   const texts = view.texts.map((text, k) => textBlock(text, k, tables[text.scale]));
   const models = view.models.map((model, m) => modelBlock(model, m, view, tables, legend));
   const sections = element("div", "models");
-  sections.style.setProperty("--beside", view.beside);
   sections.append(...models.map((model) => model.block));
   const body = element("div", "body");
   body.append(...texts, legendRow(legend, tables), sections);
@@ -90,15 +89,23 @@ function textBlock(text, k, table) {
   return block;
 }
 
-// The models
+// The models. Each takes the share of a row that its panels take; what is left of the row is divided.
 
 function modelBlock(model, m, view, tables, legend) {
   const block = element("section", "model");
   const grid = element("div", "grid");
+  const count = model.panels.length;
+  const rowOf = (columns) => Math.min(1, count / (columns * view.beside));
+  const sizes = {
+    "--columns": Math.min(count, view.columns),
+    "--share": rowOf(view.columns),
+    "--narrow-columns": Math.min(count, 2),
+    "--narrow-share": rowOf(Math.min(2, view.columns)),
+  };
+  for (const [name, size] of Object.entries(sizes)) block.style.setProperty(name, size);
   const names = model.panels.map((panel) => `${panel.symbol} ${panel.name}`).join(", ");
   const keys = "arrow keys move over tokens and units, Enter selects the unit, Escape clears";
   makeFocusable(grid, `${model.label}, heatmaps of ${names}; ${keys}`);
-  grid.style.setProperty("--columns", view.columns);
   const panels = model.panels.map((panel, p) => {
     const { mixed } = legend.get(panel.scale);
     const drawn = panelBlock(panel, model, view, tables[panel.scale], mixed);

@@ -9,6 +9,7 @@ import {
   digits,
   element,
   floatBeside,
+  freePlace,
   hasModifier,
   hidden,
   hideOnScroll,
@@ -61,6 +62,7 @@ async function inflate(message) {
 function build(root, view) {
   const signal = renewSignal(root);
   const parts = { root, view, row: 0, at: null, asked: null, ...layOut(root, view, signal) };
+  freePlace(root);
   followPointer(parts);
   followKeys(parts);
   listen("temperature", () => update(parts), signal);

@@ -7,8 +7,8 @@ import { visible } from "./sampler_text.js";
 // As short as it can be, above a bar
 function percent(share) {
   if (share === 0 || share === 1) return `${100 * share}%`;
-  if (share < 0.0001) return "≈0%";
-  return `${(100 * share).toFixed(share < 0.001 ? 2 : share < 0.1 ? 1 : 0)}%`;
+  if (share < 0.0005) return "≈0%";
+  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
 }
 
 // A share to be read: three significant digits, as far as its steps of 1/65535 allow
@@ -18,6 +18,13 @@ export function shareText(share) {
 }
 
 // Bars
+
+const LONGEST = 10; // characters of a name below its bar; a longer one loses its middle
+
+function shortened(name) {
+  const all = [...name];
+  return all.length > LONGEST ? [...all.slice(0, 5), "…", ...all.slice(-4)].join("") : name;
+}
 
 export function barChart(model) {
   const block = element("div", "bars");
@@ -46,7 +53,7 @@ function bar(name, className, color) {
   fill.style.backgroundColor = color;
   well.append(fill);
   block.title = name;
-  block.append(number, well, element("b", "", name));
+  block.append(number, well, element("b", "", shortened(name)));
   return { block, number, fill };
 }
 

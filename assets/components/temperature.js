@@ -1,11 +1,12 @@
 // The temperature slider: while it moves it tells the page, on release the server.
 
-import { tell } from "./dom.js";
+import { freePlace, tell } from "./dom.js";
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
   const input = root.querySelector("input");
   const output = root.querySelector("output");
+  freePlace(root);
   const show = (value) => {
     input.value = value;
     output.value = Number(value).toFixed(2);

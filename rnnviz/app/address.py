@@ -200,4 +200,5 @@ def _put(wanted: dict[str, list[str]]) -> None:
     elif _now() != wanted:
         st.query_params.from_dict(wanted)
     if not context.fragment_ids_this_run:  # the component is drawn with the whole page
-        components.address(last.opened, last.completed)
+        with st.sidebar:  # where its place moves nothing
+            components.address(last.opened, last.completed)

@@ -149,7 +149,7 @@ def show_table(found: pd.DataFrame) -> None:
     width = min(24 + 7 * max(map(len, found["run"]), default=0), 250)  # a phone shows a loss beside
     columns["run"] = config.TextColumn(pinned=True, width=width)
     columns["cell type"] = config.TextColumn(width=90)
-    st.dataframe(found, hide_index=True, column_config=columns, key=state.TABLE)
+    page.table(found, columns, state.TABLE)
 
 
 def same_text(shown: Sequence[View], choice: Choice) -> list[SameText]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import io
-import re
 import zipfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -104,8 +102,7 @@ def figures(
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, figure in enumerate(found, start=1):
-            title = html.unescape(figure.layout.title.text)
-            name = re.sub(r"\W+", "-", title).strip("-").lower()[:60]
+            name = page.file_name(figure.layout.title.text)
             archive.writestr(f"{number}-{name}.html", figure.to_html())
     return file.getvalue()
 

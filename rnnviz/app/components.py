@@ -10,7 +10,9 @@ import streamlit as st
 from rnnviz._paths import component
 from rnnviz.analysis.text_view import View
 from rnnviz.app import state
+from rnnviz.figures import heatmap_height
 
+UNSEEN = 1  # pixels: of a component that draws nothing, which would first take 40
 # The colours of the 32 shades of surprise in sampler_text.js
 _SHADES = "\n".join(
     f"::highlight(rnnviz-{n}) {{ background-color: rgb(213 94 0 / {0.78 * n / 32:.3f}); }}"
@@ -73,7 +75,13 @@ def heatmaps(
             session[state.PLACE] = session[key]["token"]
             reveal(place_detail)
 
-    _heatmaps(key=key, data=message, on_unit_change=cell, on_token_change=token)
+    _heatmaps(
+        key=key,
+        data=message,
+        height=heatmap_height.height(message),
+        on_unit_change=cell,
+        on_token_change=token,
+    )
     show_revealed()
 
 
@@ -84,17 +92,18 @@ def reveal(key: str) -> None:
 
 def show_revealed() -> None:
     if key := st.session_state.pop(state.REVEALED, ""):
-        _reveal(key=state.REVEAL, data=[key, time.monotonic()])  # the same key anew is new data
+        data = [key, time.monotonic()]  # the same key anew is new data
+        _reveal(key=state.REVEAL, data=data, height=UNSEEN)
 
 
 def tell(name: str, value: object) -> None:
     """Send one value to the components on the page; the data that they have stays."""
-    _tell(key=state.told(name), data=[name, value])
+    _tell(key=state.told(name), data=[name, value], height=UNSEEN)
 
 
 def address(opened: str, completed: str) -> None:
     """Put one query string in the place of another in the browser's address, once."""
-    _address(key=state.URL, data=[opened, completed])
+    _address(key=state.URL, data=[opened, completed], height=UNSEEN)
 
 
 def temperature(value: float, on_release: Callable[[float], None]) -> None:
@@ -104,16 +113,18 @@ def temperature(value: float, on_release: Callable[[float], None]) -> None:
     def released() -> None:
         on_release(float(st.session_state[key]["temperature"]))
 
-    _temperature(key=key, data=value, on_temperature_change=released)
+    _temperature(key=key, data=value, height=92, on_temperature_change=released)
 
 
 def sampler(
     message: bytes,
+    height: int,
     on_fork: Callable[[int, int, int, int, int], None],
     on_ask: Callable[[list[int] | None], None],
     on_dismiss: Callable[[], None],
 ) -> None:
-    """Texts that follow the live slider; a message of `sweep_message.pack`.
+    """Texts that follow the live slider; a message of `sweep_message.pack`
+    and its height.
 
     `on_fork(model, version, row, place, token)`: a token was put in a text's place. `on_ask([model,
     version, row, place])`: the likeliest tokens there are asked for. `on_dismiss()`: no fork.
@@ -122,6 +133,7 @@ def sampler(
     _sampler(
         key=key,
         data=message,
+        height=height,
         on_fork_change=lambda: on_fork(*session[key]["fork"]),
         on_ask_change=lambda: on_ask(session[key]["ask"]),
         on_dismiss_change=on_dismiss,

@@ -45,12 +45,7 @@ def show_table(own: Mapping[str, RunInfo], known: Mapping[str, RunInfo]) -> None
     rows = pd.DataFrame([_row(info, name in own) for name, info in {**own, **known}.items()])
     there = [name for name in LOSSES if name in rows]
     losses = {name: NumberColumn(format=page.decimals(rows[name])) for name in there}
-    st.dataframe(
-        rows.dropna(axis="columns", how="all"),
-        column_config=COLUMNS | losses,
-        hide_index=True,
-        placeholder="–",
-    )
+    page.table(rows.dropna(axis="columns", how="all"), COLUMNS | losses, state.ALL_RUNS)
 
 
 def _row(info: RunInfo, is_own: bool) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
+from rnnviz._paths import component
 from rnnviz.analysis.text_view import View, visible
 from rnnviz.app import state
 from rnnviz.data.builtin import BUILT_IN
@@ -23,15 +25,16 @@ from rnnviz.runs.names import run_name, runs_folder
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rnnviz.figures.style import Figure
+
 T = TypeVar("T")
 _BESIDE = (
     f".st-key-{state.BESIDE} > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] > "
     "[data-testid=stColumn]"
 )
 STYLE = f"""
-.stMainBlockContainer {{ padding-top: 4rem; }}
 /* These take no room, and would leave a gap */
-.st-key-{state.URL}, .st-key-{state.REVEAL}, [class*=st-key-{state.told("")}] {{
+.st-key-{state.REVEAL}, [class*=st-key-{state.told("")}] {{
   position: absolute;
 }}
 [class*=st-key-] {{ scroll-margin-top: 4rem; }} /* below the list of pages */
@@ -58,6 +61,7 @@ STYLE = f"""
 _REPLACED = re.compile(r":(?=[\w+/-]+:)|(?<!\S)[-<>~](?=[-=>]{1,2}(\s|$))")
 _WORD_JOINER = "\u2060"  # takes no room
 
+ROW_HEIGHT, MAX_ROWS = 35, 10  # of a table; it scrolls where it has more rows
 ABOUT_PARAMETERS = (
     "As PyTorch keeps them, with two biases: a layer of h units that reads h inputs has 8h² + 8h "
     "(LSTM), 6h² + 6h (GRU) or 2h² + 2h (RNN). The lecture counts one bias: 8h² + 4h, 6h² + 3h, "
@@ -76,7 +80,8 @@ def start_page(title: str) -> None:
         PagesManager.uses_pages_directory = False
         st.rerun()
     background = st.get_option(f"theme.{'dark' if is_dark() else 'light'}.backgroundColor")
-    st.html(f"<style>{STYLE} .st-key-{state.STAYS} {{ background: {background} }}</style>")
+    behind = f".st-key-{state.STAYS} {{ background: {background} }}"
+    st.html(f"<style>{STYLE} {behind} {component('page.css')}</style>")
     st.title(title)
     if st.session_state.get(state.PAGE) != title:  # it was just opened: its address is all news
         st.session_state[state.PAGE] = title
@@ -86,6 +91,26 @@ def start_page(title: str) -> None:
     except RunError as error:
         st.error(f"{plain(str(error))}.")
         st.stop()
+
+
+def chart(figure: Figure, key: str, place: DeltaGenerator | None = None) -> None:
+    """Show a figure. It has its height before it is drawn, so that nothing below it moves."""
+    name = file_name(figure.layout.title.text or key)
+    config = {"displaylogo": False, "toImageButtonOptions": {"filename": name}}
+    (place or st).plotly_chart(figure, key=key, height=int(figure.layout.height), config=config)
+
+
+def table(rows: pd.DataFrame, columns: Mapping[str, Any], key: str) -> None:
+    """Show a table without its index. It has its height before it is drawn, as charts have."""
+    height = ROW_HEIGHT * (min(len(rows), MAX_ROWS) + 1) + 2
+    st.dataframe(
+        rows, hide_index=True, column_config=columns, key=key, height=height, placeholder="–"
+    )
+
+
+def file_name(title: str) -> str:
+    """The title of a figure as the name of a file."""
+    return re.sub(r"\W+", "-", html.unescape(title)).strip("-").lower()[:60]
 
 
 def is_dark() -> bool:
@@ -134,9 +159,11 @@ def places(view: View) -> list[str]:
 
 
 def side_by_side(items: Sequence[T], columns: int = 2) -> Iterator[tuple[DeltaGenerator, T]]:
-    """Each item with a column for it, in rows of `columns`; one below the other on a phone."""
+    """Each item with a column for it, in rows of `columns`; one below the other on a phone. A last
+    row of fewer items has fewer columns, so that none stays empty."""
     for start in range(0, len(items), columns):
-        yield from zip(st.columns(columns), items[start : start + columns], strict=False)
+        row = items[start : start + columns]
+        yield from zip(st.columns(len(row)), row, strict=True)
 
 
 def beside() -> list[DeltaGenerator]:

@@ -162,7 +162,8 @@ def show_texts(
         session.pop(state.FORK, None)
 
     message = sweep_message.pack(originals, forks, page.is_dark())
-    components.sampler(message, fork, ask, dismiss)
+    height = sweep_message.height(originals, forks)
+    components.sampler(message, height, fork, ask, dismiss)
     components.tell("written", time.monotonic())
     if asked := session.pop(state.ASKED, None):
         model, version, row, place = asked

@@ -167,6 +167,7 @@ FOUR_MINUTES = "four_minutes"
 SUBMITTED = "submitted"
 
 # Models
+ALL_RUNS = "all_runs"
 OWN_RUN = "own_run"
 RENAME_FORM = "rename"
 NEW_NAME = "new_name"

@@ -147,15 +147,12 @@ def _figures(job: Job) -> None:
         rates.append((label, color, at["step"], at["lr"], dash))
     if not curves:
         return
-    st.plotly_chart(
-        training.learning(curves, "Loss and perplexity"), key=state.of_job("learning", job)
-    )
+    page.chart(training.learning(curves, "Loss and perplexity"), state.of_job("learning", job))
     left, right = st.columns(2)
     figure = training.training_norms(norms, job.plans[0].config.clip, "Norm of the gradient")
-    left.plotly_chart(figure, key=state.of_job("norms", job))
-    right.plotly_chart(
-        training.learning_rates(rates, "Learning rate"), key=state.of_job("rates", job)
-    )
+    page.chart(figure, state.of_job("norms", job), left)
+    figure = training.learning_rates(rates, "Learning rate")
+    page.chart(figure, state.of_job("rates", job), right)
     st.caption(
         "Lines: the loss of the batches, the mean since the last point. Marks: validation. Where "
         "validation rises while training still falls, the model learns its text by heart. The "

@@ -7,6 +7,7 @@ arrays; the header gives the offset of each.
 from __future__ import annotations
 
 import json
+import math
 import struct
 import zlib
 from collections.abc import Sequence
@@ -40,6 +41,14 @@ def pack(originals: Sequence[RunSweep], forks: Sequence[RunSweep], dark: bool) -
     encoded = json.dumps(header, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 4)  # typed arrays must begin at a multiple of four bytes
     return zlib.compress(struct.pack("<I", len(encoded)) + encoded + bytes(arrays.content), 1)
+
+
+def height(originals: Sequence[RunSweep], forks: Sequence[RunSweep]) -> int:
+    """The height of what the message shows on a wide page, as sampler.css has it, so that its place
+    is kept before it is drawn."""
+    rows = len(originals) if forks else math.ceil(len(originals) / 2)
+    words = any(sweep.info.vocab.level == "word" for sweep in originals)
+    return 284 + rows * (417 + 82 * words) + 77 * (len(originals) == 1)
 
 
 class _Arrays:
