@@ -11,15 +11,22 @@ from rnnviz.app import (
     page,
     sidebar,
     state,
+    terms,
     train_matched,
 )
 from rnnviz.figures import heatmap_views
 from rnnviz.figures.comparison import curve_figures, lapse_figure, same_text_figure, strips
 
 page.start_page("Compare")
-st.markdown(
+terms.intro(
     "Which cell type learns faster, ends better and remembers longer? Only runs that share text, "
-    "vocabulary and budget can answer that. The page names what differs beyond the cell type."
+    "vocabulary and budget can answer that. The page names what differs beyond the cell type.",
+    "nats",
+    "perplexity",
+    "half-life",
+    "saturated",
+    "unit",
+    "cue",
 )
 # plotly's own mask of what a range slider leaves out is nearly black
 st.html("<style>[class^=rangeslider-mask] { fill-opacity: 0.1 !important; }</style>")
@@ -123,11 +130,12 @@ lapse()
 address.write(compare.FIELDS)
 
 st.subheader("Export")
+stem = compare_export.file_stem(infos)
 with st.container(horizontal=True):
     st.download_button(
         "All as one HTML report",
         lambda: compare_export.document(infos, shown, choice, axis, **latest),
-        "runs.html",
+        f"{stem}.html",
         "text/html",
         type="primary",
         on_click="ignore",
@@ -135,14 +143,14 @@ with st.container(horizontal=True):
     st.download_button(
         "Figures as HTML",
         lambda: compare_export.figures(infos, shown, choice, axis, latest["lapse"]),
-        "figures.zip",
+        f"{stem}-figures.zip",
         "application/zip",
         on_click="ignore",
     )
     st.download_button(
-        "Table as CSV", table.to_csv(index=False), "runs.csv", "text/csv", on_click="ignore"
+        "Table as CSV", table.to_csv(index=False), f"{stem}.csv", "text/csv", on_click="ignore"
     )
 st.caption(
-    "The report holds all of this page. It and each figure open without the app. The camera at a "
-    "figure's top right saves it as PNG."
+    "The report holds all of this page. It and each figure open without the app. On a "
+    "wide screen the camera at a figure's top right saves it as PNG."
 )

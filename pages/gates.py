@@ -3,16 +3,20 @@
 import streamlit as st
 
 from rnnviz.analysis import text_view
-from rnnviz.app import address, caches, components, cursor, page, sidebar, state
+from rnnviz.app import address, caches, components, cursor, page, sidebar, state, terms
 from rnnviz.figures import heatmap_views, signals, style
 from rnnviz.figures.comparison import styles
 
 FIELDS = (*cursor.UNIT_FIELDS, address.is_open(state.HOW_WE_KNOW, "how"))
 
 page.start_page("Gates")
-st.markdown(
+terms.intro(
     "A gate is a number for each unit at each token: at 0 nothing passes, at 1 all. First one unit "
-    "and its gates along the text, then all units: click a cell to follow its unit."
+    "and its gates along the text, then all units: click a cell to follow its unit.",
+    "unit",
+    "pre-activation",
+    "nats",
+    "kernel",
 )
 choice = sidebar.sidebar(also=FIELDS)
 shown = sidebar.shown(choice)

@@ -3,7 +3,17 @@
 import streamlit as st
 
 from rnnviz.analysis import gradient_decay, learning_curves
-from rnnviz.app import address, caches, components, gradients, laboratory, page, sidebar, state
+from rnnviz.app import (
+    address,
+    caches,
+    components,
+    gradients,
+    laboratory,
+    page,
+    sidebar,
+    state,
+    terms,
+)
 from rnnviz.figures import heatmap_views
 from rnnviz.figures.gradients import carriers, norm_lines
 from rnnviz.figures.gradients import decay as decay_figure
@@ -12,9 +22,12 @@ from rnnviz.figures.gradients import laboratory as laboratory_figure
 FIELDS = (*gradients.FIELDS, *laboratory.FIELDS)
 
 page.start_page("Gradients through time")
-st.markdown(
+terms.intro(
     "Learning needs the gradient of a loss to reach the tokens that caused it. Here each loss is "
-    "that of one prediction. A sum over the text would hide how the gradient vanishes."
+    "that of one prediction. A sum over the text would hide how the gradient vanishes.",
+    "half-life",
+    "nats",
+    "cue",
 )
 choice = sidebar.sidebar(also=FIELDS)
 shown = [view for view in sidebar.shown(choice) if len(view.tokens) > 1]

@@ -3,14 +3,16 @@
 import streamlit as st
 
 from rnnviz.analysis import text_view
-from rnnviz.app import address, caches, components, navigation, page, presets, sidebar, state
-from rnnviz.figures import heatmap_views
+from rnnviz.app import address, caches, components, navigation, page, presets, sidebar, state, terms
+from rnnviz.figures import heatmap_views, style
 
 page.start_page("See inside a recurrent network")
-st.markdown(
+terms.intro(
     "rnnviz trains small LSTM, GRU and RNN language models and shows what happens in them, "
     "computed here from trained weights. Choose models with a text, or type your own text in the "
-    "sidebar:"
+    "sidebar:",
+    "unit",
+    "nats",
 )
 choices = st.container()
 view = sidebar.shown(sidebar.sidebar())[0]
@@ -18,7 +20,7 @@ address.write()
 with choices:
     presets.buttons(caches.run_list())
 unit = text_view.most_switching_unit(view)
-st.subheader(f"One unit of the {view.info.rnn_type}, reading your text")
+st.subheader(f"One unit of the {style.cell_name(view.info.rnn_type)}, reading your text")
 message = heatmap_views.coloured_text_message(view, unit)
 components.heatmaps(message, [view], state.HOME_TEXT)
 name = "cell state tanh(c)" if "c" in view.states else "hidden state h"

@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from rnnviz.app import caches, models, page
+from rnnviz.app import caches, models, page, terms
 
 page.start_page("Models")
-st.markdown(
-    "Every model that the other pages can show: your own, and those that ship. Take one along as "
-    "one file, or bring one that was trained elsewhere."
+terms.intro(
+    "Every model that the other pages can show: your own, and those that ship. Download one as "
+    "a file, or add one that was trained elsewhere.",
+    "nats",
+    "perplexity",
 )
 known = caches.run_list()
 own = models.own_runs(known)

@@ -3,13 +3,17 @@
 import streamlit as st
 
 from rnnviz.analysis import sweeps
-from rnnviz.app import address, caches, page, sampling, sidebar, state
+from rnnviz.app import address, caches, page, sampling, sidebar, state, terms
 
 page.start_page("Sampling")
-st.markdown(
+terms.intro(
     "A model gives each possible next token a score, its logit. Sampling divides the logits by the "
     "temperature T, takes the softmax and draws a token. Drag the slider: texts, bars and numbers "
-    "are computed for each temperature, all with the same noise."
+    "are computed for each temperature, all with the same noise.",
+    "surprise",
+    "nats",
+    "entropy",
+    "cue",
 )
 choice = sidebar.sidebar(False, sampling.ADDRESS, sampling.suggest_prompt)
 prompt, length, options = sampling.controls()
@@ -23,8 +27,8 @@ st.caption(
     "Low temperatures repeat the likeliest tokens, high ones make all tokens about equally likely. "
     "With one noise for all, two temperatures agree up to the first token chosen differently. "
     "Hover a token for its ten likeliest alternatives; click it to let every model go on from "
-    "another. Bars: the twelve likeliest tokens after the prompt, of the softmax over the full "
-    "vocabulary."
+    "another. The bars show the twelve likeliest tokens after the prompt and their share "
+    "of the whole vocabulary."
 )
 
 with st.expander("Take it with you", key=state.DOWNLOADS, on_change="rerun"):
@@ -35,7 +39,7 @@ with st.expander("Take it with you", key=state.DOWNLOADS, on_change="rerun"):
     left.download_button(
         "generate.txt",
         lambda: sweeps.generate_txt(caches.run(info), prompt, temperature, options),
-        "generate.txt",
+        f"{info.name}-T{temperature:.2f}-generate.txt",
         "text/plain",
         icon=":material/description:",
         on_click="ignore",
@@ -44,7 +48,7 @@ with st.expander("Take it with you", key=state.DOWNLOADS, on_change="rerun"):
     right.download_button(
         "sweep.csv",
         lambda: sweeps.frame(sweep).to_csv(index=False),
-        "sweep.csv",
+        f"{info.name}-sweep.csv",
         "text/csv",
         icon=":material/table:",
         on_click="ignore",

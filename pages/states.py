@@ -3,7 +3,7 @@
 import streamlit as st
 
 from rnnviz.analysis import stretches, text_view
-from rnnviz.app import address, caches, components, cursor, page, sidebar, state
+from rnnviz.app import address, caches, components, cursor, page, sidebar, state, terms
 from rnnviz.figures import equations, heatmap_views, signals, style
 from rnnviz.figures.comparison import styles
 
@@ -14,9 +14,14 @@ FIELDS = (
 )
 
 page.start_page("Cell state")
-st.markdown(
+terms.intro(
     "A network remembers in its states. An LSTM has a cell state c, which its gates write, keep "
-    "and read. GRU and RNN have the hidden state h alone."
+    "and read. GRU and RNN have the hidden state h alone.",
+    "unit",
+    "half-life",
+    "pre-activation",
+    "nats",
+    "kernel",
 )
 choice = sidebar.sidebar(also=FIELDS)
 shown = sidebar.shown(choice)
@@ -42,31 +47,30 @@ def states() -> None:
         st.caption(
             "Each row is a unit, each column a token. A stripe along the text is a memory that "
             "lasts. Where many units change at once, the text changes, as at the end of a quote. "
-            "c is coloured by tanh(c), which is what h reads of it; hover tells c itself."
+            "c has the colour of tanh(c), the part of it that h shows; hover to read c itself."
         )
 
 
 def one_unit() -> None:
-    coloured, step, controls = (st.container() for _ in range(3))
-    with controls:
-        of_model, (of_unit, of_token) = st.container(), st.columns(2)
-        view, unit = cursor.pick_unit(shown, of_model, of_unit)
-        with of_token:
-            t = cursor.pick_token(view, "Token", len(view.tokens))
-    with coloured:
-        message = heatmap_views.coloured_text_message(view, unit)
-        components.heatmaps(message, [view], state.COLOURED_TEXT)
-        st.caption(
-            f"{name_of_memory(view)} of unit {unit} of {page.plain(view.info.name)} after each "
-            "token: red is positive, blue negative."
-        )
-    with step, st.container(key=state.STEP, gap="xsmall"):
+    view, unit = cursor.unit_of(shown)
+    t = cursor.token_of(view, len(view.tokens))
+    message = heatmap_views.coloured_text_message(view, unit)
+    components.heatmaps(message, [view], state.COLOURED_TEXT)
+    st.caption(
+        f"{name_of_memory(view)} of unit {unit} of {page.plain(view.info.name)} after each "
+        "token: red is positive, blue negative."
+    )
+    with st.container(key=state.STEP, gap="xsmall"):
         st.markdown(f"**Unit {unit} at token {t + 1}, {page.plain(view.tokens[t])}**")
         added = caches.pre_activation(view, choice, unit, t)
         for line in equations.one_step(view, unit, t, added):
             st.latex(line)
         largest = " and the largest terms of its sums" if added else ""
         st.caption(f"One step of the recurrence, with this unit's own numbers{largest}.")
+    of_model, (of_unit, of_token) = st.container(), st.columns(2)
+    cursor.pick_unit(shown, of_model, of_unit)
+    with of_token:
+        cursor.pick_token(view, "Token", len(view.tokens))
 
 
 states()

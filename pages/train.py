@@ -2,12 +2,15 @@
 
 import streamlit as st
 
-from rnnviz.app import page, train, train_settings, training_panels
+from rnnviz.app import page, terms, train, train_settings, training_panels
 
 page.start_page("Train")
-st.markdown(
+terms.intro(
     "Choose a text and one or more cell types. A training goes on when you look at other pages or "
-    "close this one; its models appear in the list of every page."
+    "close this one; its models appear in the list of every page.",
+    "unit",
+    "nats",
+    "perplexity",
 )
 training_panels.show()
 
@@ -22,6 +25,6 @@ with sizes:
     train.submit_button(prepared, models, config)
     st.caption(
         "All cell types get the same text, sizes, seed, batches and time. Only the learning rate "
-        "depends on the type, unless you set one: a rate that suits an LSTM makes a ReLU-RNN "
+        "depends on the type, unless you set one: a rate that suits an LSTM makes a ReLU RNN "
         "overflow."
     )

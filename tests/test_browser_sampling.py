@@ -210,7 +210,7 @@ def test_generate_txt_is_downloaded_with_how_it_was_made(server, page):
     page.get_by_text("Take it with you").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="generate.txt").click()
-    assert download.value.suggested_filename == "generate.txt"
+    assert download.value.suggested_filename == "python-docs-gru-T0.50-generate.txt"
     run = load_run("python-docs-gru")
     wanted = sweeps.generate_txt(run, "The", 0.5, sweeps.SamplingOptions(seed=2))
     assert download.value.path().read_text(encoding="utf-8") == wanted

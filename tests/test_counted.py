@@ -235,4 +235,4 @@ def test_models_with_and_without_a_cue_are_not_compared(own, tmp_path):
     assert "different vocabularies or cues" in said(app)
     assert f"LSTM: mean {np.mean(nats(own['one'])):.3f} nats" in said(app)
     every = -token_scores.log_probs(whole, TEXT)[1:].mean()
-    assert f"RNN_TANH: mean {every:.3f} nats" in said(app)
+    assert f"tanh RNN: mean {every:.3f} nats" in said(app)

@@ -150,7 +150,7 @@ def test_lists_are_ordered_by_corpus_and_tags_begin_with_type_and_corpus(folder)
     options = app.sidebar.multiselect(key="runs").options
     assert [option.split(" · ")[:2] for option in options[:5]] == [
         *(["LSTM", "python-source"], ["GRU", "python-source"]),
-        *(["RNN_TANH", "python-source"], ["RNN_RELU", "python-source"], ["LSTM", "python-docs"]),
+        *(["tanh RNN", "python-source"], ["ReLU RNN", "python-source"], ["LSTM", "python-docs"]),
     ]
     assert "mine" in options[-1]
 

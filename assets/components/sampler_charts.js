@@ -4,11 +4,11 @@
 import { digits, element } from "./dom.js";
 import { visible } from "./sampler_text.js";
 
-// As short as it can be, above a bar
+// In percent, as short as it can be, above a bar
 function percent(share) {
-  if (share === 0 || share === 1) return `${100 * share}%`;
-  if (share < 0.0005) return "≈0%";
-  return `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
+  if (share === 0 || share === 1) return String(100 * share);
+  if (share < 0.0005) return "≈0";
+  return (100 * share).toFixed(share < 0.1 ? 1 : 0);
 }
 
 // A share to be read: three significant digits, as far as its steps of 1/65535 allow
@@ -39,9 +39,9 @@ export function barChart(model) {
     shares.push(Math.max(0, 1 - shares.reduce((a, b) => a + b, 0)));
     shares.forEach((share, n) => {
       bars[n].fill.style.transform = `scaleY(${share})`;
-      bars[n].number.textContent = percent(share);
+      bars[n].number.textContent = percent(share) + (n ? "" : "%"); // the first says the unit
     });
-    const likeliest = `${names[0]} ${percent(shares[0])}`;
+    const likeliest = `${names[0]} ${percent(shares[0])}%`;
     block.setAttribute("aria-label", `probability of the next token, likeliest ${likeliest}`);
   };
   return { block, show };

@@ -23,12 +23,20 @@ from rnnviz.app.state import KEEP, Choice
 from rnnviz.data.builtin import EXAMPLES
 from rnnviz.figures import sample_text
 from rnnviz.figures.comparison import names
+from rnnviz.figures.style import cell_name
 from rnnviz.runs import snapshots
 from rnnviz.runs.info import RunError, RunInfo
 
 FORMATS = dict.fromkeys(("parameters", "tokens seen", "tokens/s"), "localized")
 FORMATS |= {"seconds": "%.0f", "half-life, tokens": "%.3g", "saturated gates": "percent"}
-LABELS = {"half-life, tokens": "half-life", "saturated gates": "saturated"}  # narrow
+LABELS = {  # short, so that the table fits beside the sidebar
+    "validation, nats": "validation",
+    "test, nats": "test",
+    "bits/character": "bits/char",
+    "half-life, tokens": "half-life",
+    "saturated gates": "saturated",
+}
+TOLD_BY_OTHERS = "tokens/s"  # in the file alone: two other columns tell it
 
 FIELDS = (
     Field("compared", state.COMPARED, run_name, many=True),
@@ -86,7 +94,8 @@ def about_table(infos: Sequence[RunInfo], choice: Choice) -> str:
         f"token of the sidebar's text{cued_last} has halved. Saturated: the share of gate values "
         "below 0.1 or above 0.9 on each run's own validation text (on the sidebar's where that is "
         "not here). "
-        f"Both are of layer {choice.layer + 1} or the last. Empty: not recorded, or no gates (RNN)."
+        f"Both are measured in layer {choice.layer + 1}, or in the last one of a model with fewer. "
+        "A dash: not recorded, or no gates (RNN)."
     )
 
 
@@ -123,7 +132,11 @@ def table(infos: Sequence[RunInfo], choice: Choice) -> tuple[pd.DataFrame, list[
         except RunError as error:
             problems.append(f"{error}.")
             continue
-        first = {"run": info.name, "validation, nats": info.valid_loss, "cell type": info.rnn_type}
+        first = {
+            "run": info.name,
+            "validation, nats": info.valid_loss,
+            "cell type": cell_name(info.rnn_type),
+        }
         settings = {name: values[i] for name, values in differ.items()}
         rows.append(first | comparison.row(info, measures) | settings)
     return pd.DataFrame(rows).dropna(axis="columns", how="all"), problems
@@ -148,8 +161,14 @@ def show_table(found: pd.DataFrame) -> None:
             columns[name] = config.NumberColumn(LABELS.get(name), format=form, help=told)
     width = min(24 + 7 * max(map(len, found["run"]), default=0), 250)  # a phone shows a loss beside
     columns["run"] = config.TextColumn(pinned=True, width=width)
-    columns["cell type"] = config.TextColumn(width=90)
-    page.table(found, columns, state.TABLE)
+    columns["cell type"] = config.TextColumn(width=78)
+    told = all(map(_name_tells_type, found["run"], found["cell type"]))
+    unseen = {TOLD_BY_OTHERS, "cell type" if told else ""}
+    page.table(found, columns, state.TABLE, [name for name in found if name not in unseen])
+
+
+def _name_tells_type(name: str, cell: str) -> bool:
+    return set(cell.lower().split()) <= set(name.lower().split("-"))
 
 
 def same_text(shown: Sequence[View], choice: Choice) -> list[SameText]:

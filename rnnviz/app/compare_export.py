@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 REPORT_FRAMES = 8  # snapshots in a report: half a megabyte each
 
 
+def file_stem(infos: Sequence[RunInfo]) -> str:
+    """The beginning of the names of files about these runs: their corpora and their number."""
+    corpora = "-".join(dict.fromkeys(info.corpus for info in infos))
+    return page.file_name(f"rnnviz-{corpora}-{len(infos)}-runs")
+
+
 def document(
     infos: Sequence[RunInfo],
     shown: Sequence[View],

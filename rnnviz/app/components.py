@@ -28,6 +28,9 @@ _heatmaps = st.components.v2.component(
 )
 _address = st.components.v2.component("rnnviz_address", js=component("address.js"))
 _reveal = st.components.v2.component("rnnviz_reveal", js=component("reveal.js"))
+_close_sidebar = st.components.v2.component(
+    "rnnviz_close_sidebar", js=component("close_sidebar.js")
+)
 _tell = st.components.v2.component("rnnviz_tell", js=component("tell.js"))
 _temperature = st.components.v2.component(
     "rnnviz_temperature",
@@ -104,6 +107,11 @@ def tell(name: str, value: object) -> None:
 def address(opened: str, completed: str) -> None:
     """Put one query string in the place of another in the browser's address, once."""
     _address(key=state.URL, data=[opened, completed], height=UNSEEN)
+
+
+def close_sidebar(choice: str) -> None:
+    """Close the sidebar on a phone, where it covers the page, once the choice in it has changed."""
+    _close_sidebar(key=state.CLOSE_SIDEBAR, data=choice, height=UNSEEN)
 
 
 def temperature(value: float, on_release: Callable[[float], None]) -> None:

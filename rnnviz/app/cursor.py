@@ -40,22 +40,28 @@ def pick_first_token(shown: Sequence[View]) -> int:
     return st.slider("First token shown", 1, hidden + 1, key=state.FIRST) - 1
 
 
-def pick_unit(
-    shown: Sequence[View], left: DeltaGenerator, right: DeltaGenerator
-) -> tuple[View, int]:
-    """The model and the unit, with a control for each in one of two columns.
-
-    Each model opens at its most telling unit, and keeps the one that was chosen in it.
-    """
+def unit_of(shown: Sequence[View]) -> tuple[View, int]:
+    """The model and the unit. Each model opens at its most telling unit, and keeps the one that was
+    chosen in it."""
     session, names = st.session_state, [view.info.name for view in shown]
     chosen = session.get(state.UNIT_RUN)
     session[state.UNIT_RUN] = chosen if chosen in names else names[0]
     view = shown[names.index(session[state.UNIT_RUN])]
     unit = session[state.UNIT] = session[state.UNIT_SHOWN] = _unit(view)
+    return view, unit
+
+
+def pick_unit(
+    shown: Sequence[View], left: DeltaGenerator, right: DeltaGenerator
+) -> tuple[View, int]:
+    """The model and the unit, with a control for each in one of two columns."""
+    names = [view.info.name for view in shown]
+    view, unit = unit_of(shown)
     left.selectbox("Model", names, key=state.UNIT_RUN, **KEEP)
     most = view.states["h"].shape[1] - 1
-    right.number_input("Unit", 0, most, key=state.UNIT, **KEEP)
-    components.tell("unit", [names.index(view.info.name), unit])
+    with right.container(gap=None):  # what tells the heatmaps takes no room
+        st.number_input("Unit", 0, most, key=state.UNIT, **KEEP)
+        components.tell("unit", [names.index(view.info.name), unit])
     return view, unit
 
 
@@ -72,14 +78,20 @@ def _unit(view: View) -> int:
     return units[name]
 
 
-def pick_token(view: View, label: str, most: int, usual: int | None = None) -> int:
+def token_of(view: View, most: int, usual: int | None = None) -> int:
     """The token (from 0) among the first `most`; at first `usual` (from 0), or the last of them."""
     session = st.session_state
     if state.PLACE in session:
         session[state.TOKEN] = view.token_at(session.pop(state.PLACE)) + 1
     first = most if usual is None else usual + 1
     session[state.TOKEN] = min(max(session.get(state.TOKEN, first), 1), most)
+    return session[state.TOKEN] - 1
+
+
+def pick_token(view: View, label: str, most: int, usual: int | None = None) -> int:
+    """`token_of`, with a control for it."""
+    token = token_of(view, most, usual)
     st.number_input(
         label, 1, most, key=state.TOKEN, **KEEP, help="Counted from 1, as under the heatmaps."
     )
-    return session[state.TOKEN] - 1
+    return token

@@ -93,7 +93,7 @@ def lines(dark: bool) -> list[Decay]:
     clip = st.toggle("Clip the gradient norm to 0.25", key=state.LAB_CLIP)
     return [
         Decay(
-            rnn_type,
+            style.cell_name(rnn_type),
             style.color(rnn_type, dark),
             caches.laboratory(rnn_type, gain, bias, size, steps, clip),
         )

@@ -15,6 +15,7 @@ from rnnviz.analysis import comparison
 from rnnviz.app import page, state, training_caches
 from rnnviz.data.builtin import BUILT_IN
 from rnnviz.data.source import Source, from_files
+from rnnviz.figures import style
 from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.runs import archive, importing, library
 from rnnviz.runs.info import RunInfo
@@ -52,7 +53,7 @@ def _row(info: RunInfo, is_own: bool) -> dict[str, Any]:
     return {
         "Model": info.name,
         "Validation, nats": info.valid_loss,
-        "Cell type": info.rnn_type,
+        "Cell type": style.cell_name(info.rnn_type),
         **{name.capitalize(): loss for name, loss in comparison.losses(info).items()},
         "Corpus": info.corpus,
         "Level": LEVELS[info.vocab.level],
@@ -107,7 +108,7 @@ def _ask_to_delete(info: RunInfo) -> None:
     keep, remove = st.columns(2)
     if keep.button("Keep it", width="stretch"):
         st.rerun()
-    if remove.button("Delete it", type="primary", width="stretch"):
+    if remove.button("Delete it", key=state.DELETE, width="stretch"):
         with page.sentences():
             library.delete(info)
         st.rerun()
@@ -179,9 +180,9 @@ def _pick_origin() -> tuple[str | None, dict[str, bytes], dict[str, Any]]:
         types = ["txt", "tokens", "raw"]
         files = st.file_uploader(label, types, True, max_upload_size=MAX_UPLOAD)
     rnn_type = st.segmented_control(
-        "Nonlinearity, of an RNN whose file does not say",
+        "Kind of RNN, where the file does not say it",
         ALIKE,
-        format_func=lambda kind: kind.removeprefix("RNN_").lower(),
+        format_func=style.cell_name,
     )
     name = st.text_input("Name", placeholder="by corpus and cell type").strip()
     options = {"rnn_type": rnn_type, "name": name, "spec": corpus if corpus in BUILT_IN else ""}

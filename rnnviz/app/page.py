@@ -17,6 +17,7 @@ from rnnviz._paths import component
 from rnnviz.analysis.text_view import View, visible
 from rnnviz.app import state
 from rnnviz.data.builtin import BUILT_IN
+from rnnviz.figures.style import cell_name
 from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.nn.perplexity import LONG
 from rnnviz.runs.info import RunError, RunInfo
@@ -79,8 +80,8 @@ def start_page(title: str) -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
-    background = st.get_option(f"theme.{'dark' if is_dark() else 'light'}.backgroundColor")
-    behind = f".st-key-{state.STAYS} {{ background: {background} }}"
+    light, dark = (st.get_option(f"theme.{name}.backgroundColor") for name in ("light", "dark"))
+    behind = f".st-key-{state.STAYS} {{ background: light-dark({light}, {dark}) }}"
     st.html(f"<style>{STYLE} {behind} {component('page.css')}</style>")
     st.title(title)
     if st.session_state.get(state.PAGE) != title:  # it was just opened: its address is all news
@@ -100,11 +101,20 @@ def chart(figure: Figure, key: str, place: DeltaGenerator | None = None) -> None
     (place or st).plotly_chart(figure, key=key, height=int(figure.layout.height), config=config)
 
 
-def table(rows: pd.DataFrame, columns: Mapping[str, Any], key: str) -> None:
-    """Show a table without its index. It has its height before it is drawn, as charts have."""
+def table(
+    rows: pd.DataFrame, columns: Mapping[str, Any], key: str, shown: Sequence[str] | None = None
+) -> None:
+    """Show a table without its index, with the columns `shown`, or all. It has its height before it
+    is drawn, as charts have."""
     height = ROW_HEIGHT * (min(len(rows), MAX_ROWS) + 1) + 2
     st.dataframe(
-        rows, hide_index=True, column_config=columns, key=key, height=height, placeholder="–"
+        rows,
+        hide_index=True,
+        column_config=columns,
+        column_order=shown,
+        key=key,
+        height=height,
+        placeholder="–",
     )
 
 
@@ -128,7 +138,7 @@ def label(info: RunInfo) -> str:
     """Cell type, corpus (the run's name where it is not the usual one), and validation loss."""
     usual = run_name(info.corpus, info.rnn_type)
     loss = "" if info.valid_loss is None else f" · {info.valid_loss:.2f} nats"
-    return f"{info.rnn_type} · {info.corpus if info.name == usual else info.name}{loss}"
+    return f"{cell_name(info.rnn_type)} · {info.corpus if info.name == usual else info.name}{loss}"
 
 
 def by_corpus(known: Mapping[str, RunInfo]) -> list[str]:

@@ -9,13 +9,14 @@ import streamlit as st
 
 from rnnviz.analysis import text_view
 from rnnviz.analysis.text_view import View
-from rnnviz.app import address, caches, page, presets, state, texts
+from rnnviz.app import address, caches, components, page, presets, state, texts
 from rnnviz.app.address import MAX_RUNS, Field
 from rnnviz.app.navigation import MODELS, Page
 from rnnviz.app.state import KEEP, Choice
 from rnnviz.data.builtin import EXAMPLES
 from rnnviz.runs.info import RunError, RunInfo
 
+CHOICES = (state.RUNS, state.TEXT, state.LAYER)
 YOUR_TEXT = "typed"  # among the example texts
 
 
@@ -58,6 +59,7 @@ def sidebar(
             _pick_text(chosen)
             _pick_layer(max((info.model["num_hidden_layers"] for info in chosen), default=1))
         device = st.empty()
+        components.close_sidebar(repr([session[key] for key in CHOICES if key in session]))
     if chosen:
         settle(chosen[0])
     layer = session[state.LAYER] - 1

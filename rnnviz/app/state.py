@@ -50,6 +50,7 @@ REVEALED = "revealed"  # key of the element that is to come into view
 REVEAL = "reveal"
 
 # Sidebar
+CLOSE_SIDEBAR = "close_sidebar"
 RUNS = "runs"
 MISSING = "missing"  # names of models that a link has and that are not here
 SWAPPED = "swapped"  # a sentence: which model made way for which
@@ -168,6 +169,7 @@ SUBMITTED = "submitted"
 
 # Models
 ALL_RUNS = "all_runs"
+DELETE = "delete_it"
 OWN_RUN = "own_run"
 RENAME_FORM = "rename"
 NEW_NAME = "new_name"

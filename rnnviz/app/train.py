@@ -124,7 +124,7 @@ def show_text(prepared: Prepared) -> None:
     tokens = " ".join(visible(token)[:20] for token in known[:40])
     st.caption(
         f"{len(corpus.valid):,} {what} for validation, {len(corpus.test):,} for the test. "
-        f"{prepared.unknown:.2%} of the training text is `<unk>`. "
+        f"{prepared.unknown:.2%} of the training text is \\<unk>. "
         f"Vocabulary: {len(corpus.vocab):,} tokens, the most frequent first:"
     )
     st.code(tokens, None, wrap_lines=True)

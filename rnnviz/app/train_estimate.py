@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rnnviz.app import training_caches
+from rnnviz.figures.style import cell_name
 from rnnviz.jobs.plan import Prepared, Speed, measure_speed
 from rnnviz.nn.model_config import ModelShape, with_vocabulary
 from rnnviz.nn.parameter_count import parameters
@@ -67,7 +68,7 @@ def _row(
     steps = config.steps or rate * 60 * (config.minutes or 0.0)
     minutes = config.minutes or steps / rate / 60
     row = {
-        "": model["rnn_type"],
+        "": cell_name(model["rnn_type"]),
         "Units": f"{model['hidden_size']:,}",
         "Parameters": f"{parameters(with_vocabulary(model, len(corpus.vocab))).total:,}",
         "Tokens/s": UNKNOWN if speed is None else f"{rate * per_step:,.0f}",

@@ -9,6 +9,7 @@ import streamlit as st
 
 from rnnviz.app import state
 from rnnviz.app.state import KEEP
+from rnnviz.figures import style
 from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.nn.model_config import ModelShape, usable_forget_bias
 
@@ -26,6 +27,7 @@ def settings() -> tuple[list[ModelShape], TrainConfig]:
     types = st.pills(
         "Cell types",
         RNN_TYPES,
+        format_func=style.cell_name,
         selection_mode="multi",
         default=list(RNN_TYPES[:1]),
         key=state.TRAIN_TYPES,
@@ -112,7 +114,9 @@ def _pick_recipe(types: Sequence[str]) -> dict[str, Any]:
         format="%g",
         key=state.TRAIN_LR,
         **KEEP,
-        placeholder=", ".join(f"{kind} {DEFAULT_LR[recipe][kind]:g}" for kind in types),
+        placeholder=", ".join(
+            f"{style.cell_name(kind)} {DEFAULT_LR[recipe][kind]:g}" for kind in types
+        ),
         help="Empty: the rate that serves each cell type well.",
     )
     return {"optimizer": recipe, "lr": lr}
@@ -134,7 +138,7 @@ def _pick_forget_bias(types: Sequence[str]) -> float | None:
         "the longer an untrained model keeps what it has read: half of it after 14 tokens at 3, "
         "after 1 at 0.",
     )
-    without = [kind for kind in types if usable_forget_bias(kind, bias) != bias]
+    without = [style.cell_name(kind) for kind in types if usable_forget_bias(kind, bias) != bias]
     if without:
         st.caption(f"{', '.join(without)}: no gate keeps the state, the forget bias is ignored.")
     return bias

@@ -47,7 +47,7 @@ def show() -> None:
 
 
 def _name(job: Job) -> str:
-    kinds = dict.fromkeys(plan.model["rnn_type"] for plan in job.plans)
+    kinds = dict.fromkeys(style.cell_name(plan.model["rnn_type"]) for plan in job.plans)
     return page.plain(f"{', '.join(kinds)} on {job.plans[0].source.name}")
 
 
@@ -139,7 +139,7 @@ def _figures(job: Job) -> None:
         if not progress.records:
             continue
         kind = plan.model["rnn_type"]
-        label = kind if kinds.count(kind) == 1 else f"{kind}, seed {plan.config.seed}"
+        label = style.cell_name(kind) + f", seed {plan.config.seed}" * (kinds.count(kind) > 1)
         color, at = style.color(kind, dark), _thinned(progress)
         losses = at["step"], at["loss"], at["valid_loss"]
         curves.append(training.Learning(label, color, dash, *losses))

@@ -27,7 +27,10 @@ NEXT_TOKENS = 80  # that a figure shows at once: lines of more cannot be followe
 def names(infos: Sequence[RunInfo]) -> list[str]:
     """A short name for each run: its cell type where no other run has it, else its full name."""
     kinds = [info.rnn_type for info in infos]
-    return [info.rnn_type if kinds.count(info.rnn_type) == 1 else info.name for info in infos]
+    return [
+        style.cell_name(kind) if kinds.count(kind) == 1 else info.name
+        for kind, info in zip(kinds, infos, strict=True)
+    ]
 
 
 def styles(infos: Sequence[RunInfo], dark: bool) -> list[tuple[str, str]]:

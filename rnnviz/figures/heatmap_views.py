@@ -54,7 +54,7 @@ def _message(
         ordering = view.gates[CELL_TYPES[view.info.rnn_type].orders_units]
         models.append(
             Model(
-                label=view.info.rnn_type,
+                label=style.cell_name(view.info.rnn_type),
                 title=f"{view.info.name}, {ordering.shape[1]} units",
                 color=style.color(view.info.rnn_type, dark),
                 text=list(texts).index(tokens),
@@ -120,7 +120,7 @@ def influence_message(views: Sequence[View], log10: Sequence[np.ndarray], dark: 
         texts.setdefault(tokens, Text(tokens, view.spans[:steps]))
         models.append(
             Model(
-                label=view.info.rnn_type,
+                label=style.cell_name(view.info.rnn_type),
                 title=view.info.name,
                 color=style.color(view.info.rnn_type, dark),
                 text=list(texts).index(tokens),

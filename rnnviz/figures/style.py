@@ -79,6 +79,11 @@ def color(kind: str, dark: bool = False) -> str:
     return required(DARK_COLORS if dark else COLORS, kind, "figures/style")
 
 
+def cell_name(kind: str) -> str:
+    """What people read for a cell type: tanh RNN for RNN_TANH."""
+    return {"RNN_TANH": "tanh RNN", "RNN_RELU": "ReLU RNN"}.get(kind, kind)
+
+
 def dashes(kinds: Sequence[str], of: Sequence[str] = DASHES) -> list[str]:
     """One of some dashes per line, given the cell type of each. Lines of one type share its
     colour and differ in their dash."""

@@ -69,7 +69,7 @@ def _model(of: RunSweep, arrays: _Arrays, dark: bool) -> dict[str, Any]:
     """The header's entry of one run; its arrays are appended to `arrays`."""
     vocab = of.info.vocab
     return {
-        "label": of.info.rnn_type,
+        "label": style.cell_name(of.info.rnn_type),
         "title": of.info.name,
         "color": style.color(of.info.rnn_type, dark),
         "tokens": ["\n" if token == EOS else token for token in vocab.id2token],

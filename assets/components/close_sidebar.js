@@ -1,0 +1,10 @@
+// On a phone the open sidebar covers the page: it is closed when another choice was made in it.
+
+const COVERED = "(max-width: 767px)"; // Streamlit lays the sidebar over the page up to this width
+
+export default function ({ data, parentElement }) {
+  const before = parentElement.choice;
+  parentElement.choice = data;
+  if (before === undefined || before === data || !matchMedia(COVERED).matches) return;
+  document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
+}
