@@ -139,7 +139,7 @@ def test_a_fifth_model_takes_the_place_of_the_last_and_the_page_says_so():
     before = app.session_state["runs"]
     choose(app, *before, "python-docs-lstm")
     assert app.session_state["runs"] == [*before[:3], "python-docs-lstm"]
-    assert "took the place of RNN" in app.sidebar.caption[0].value
+    assert "took the place of ReLU RNN" in app.sidebar.caption[0].value
     app.run()
     assert not [c for c in app.sidebar.caption if "took the place" in c.value]
 

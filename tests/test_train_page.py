@@ -55,10 +55,10 @@ def test_the_text_is_shown_with_its_size_vocabulary_and_share_of_unk():
     assert is_fine(app)
     text = said(app)
     assert "**6,120** characters to train on" in text
-    assert "0.00% of the training text is `<unk>`" in text
+    assert "0.00% of the training text is \\<unk>" in text
     assert "Vocabulary: 4 tokens" in text
     app.number_input(key="train_min_count").set_value(1100).run()
-    assert re.search(r"1[78]\.\d\d% of the training text is `<unk>`", said(app))
+    assert re.search(r"1[78]\.\d\d% of the training text is \\<unk>", said(app))
     app.number_input(key="train_min_count").set_value(1).run()
     app.button_group(key="train_level").set_value("word").run()
     assert "words to train on" in said(app)
