@@ -177,7 +177,8 @@ def test_every_shipped_run_is_offered_with_type_and_loss(server, page):
     offered = " ".join(page.get_by_role("option").all_inner_texts())
     for info in list_runs():
         if info.name != "recall-lstm":
-            assert f"{info.rnn_type} · {info.corpus} · {info.valid_loss:.2f} nats" in offered
+            kind = style.cell_name(info.rnn_type)
+            assert f"{kind} · {info.corpus} · {info.valid_loss:.2f} nats" in offered
 
 
 def test_a_click_on_a_state_shows_the_arithmetic_of_that_step(server, page):

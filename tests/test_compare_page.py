@@ -21,6 +21,7 @@ from rnnviz.app import caches, compare, presets, train_estimate, training_caches
 from rnnviz.data import builtin
 from rnnviz.data.corpus import make_corpus
 from rnnviz.data.source import CorpusError, Source
+from rnnviz.figures import style
 from rnnviz.jobs.fit import fit
 from rnnviz.jobs.start import new_run
 from rnnviz.runs import snapshots, store
@@ -77,7 +78,7 @@ def test_the_table_has_the_numbers_of_each_run():
     assert list(table.index) == list(presets.USUAL.runs)
     for name, row in table.iterrows():
         info = infos[name]
-        assert row["cell type"] == info.rnn_type
+        assert row["cell type"] == style.cell_name(info.rnn_type)
         assert row["validation, nats"] == info.valid_loss
         assert row["test, nats"] == info.test_loss
         assert row["perplexity"] == pytest.approx(math.exp(info.valid_loss))

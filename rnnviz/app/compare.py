@@ -27,14 +27,21 @@ from rnnviz.figures.style import cell_name
 from rnnviz.runs import snapshots
 from rnnviz.runs.info import RunError, RunInfo
 
-FORMATS = dict.fromkeys(("parameters", "tokens seen", "tokens/s"), "localized")
-FORMATS |= {"seconds": "%.0f", "half-life, tokens": "%.3g", "saturated gates": "percent"}
+FORMATS = dict.fromkeys(("parameters", "tokens/s"), "localized")
+FORMATS |= {
+    "tokens seen": "compact",
+    "seconds": "%.0f",
+    "half-life, tokens": "%.3g",
+    "saturated gates": "percent",
+}
 LABELS = {  # short, so that the table fits beside the sidebar
     "validation, nats": "validation",
     "test, nats": "test",
     "bits/character": "bits/char",
     "half-life, tokens": "half-life",
     "saturated gates": "saturated",
+    "tokens seen": "tokens",
+    "learning rate": "rate",
 }
 TOLD_BY_OTHERS = "tokens/s"  # in the file alone: two other columns tell it
 
@@ -154,7 +161,8 @@ def show_table(found: pd.DataFrame) -> None:
     numbers, config = set(found.select_dtypes("number")), st.column_config
     columns: dict[str, Any] = {}
     for name in found.columns:
-        columns[name] = config.TextColumn(alignment="right")  # a setting, in words
+        # a setting, in words
+        columns[name] = config.TextColumn(LABELS.get(name), alignment="right")
         if name in numbers:
             form = FORMATS.get(name, page.decimals(found[name]))
             told = page.ABOUT_PARAMETERS if name == "parameters" else None
