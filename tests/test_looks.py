@@ -2,7 +2,6 @@
 
 from importlib.resources import files
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.test_browser import PAGES, open_page
@@ -58,7 +57,6 @@ SMALL_LABELS = """() => {
   walk(document.querySelector(".stMain"));
   return [...found];
 }"""
-FIGURES = ["gates", "states", "gradients", "compare"]
 FEW_TOKENS = "?runs=python-source-lstm&runs=python-source-rnn-tanh&text=if+x%3A&length=50"
 
 
@@ -116,12 +114,10 @@ def test_pages_are_legible_in_both_themes(server, page):
     )
 
 
-@pytest.mark.parametrize(("width", "paths"), [(1440, PAGES), (420, FIGURES)])
-def test_nothing_moves_while_a_page_is_drawn(server, page, width, paths):
-    page.set_viewport_size({"width": width, "height": 900})
+def test_nothing_moves_while_a_page_is_drawn(server, page):
     page.add_init_script(SHIFTS)
     moved = {}
-    for path in paths:
+    for path in PAGES:
         open_page(page, f"{server.url}/{path}")
         moved[path] = shift(page)
     assert max(moved.values()) < MOST_SHIFT, moved
