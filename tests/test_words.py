@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from rnnviz import list_runs
+from rnnviz.app import compare_export
 from rnnviz.app import page as app_page
 from rnnviz.app.terms import TERMS
 from rnnviz.figures import style
@@ -40,3 +42,9 @@ def test_the_last_row_has_as_many_columns_as_items(monkeypatch):
     monkeypatch.setattr(app_page.st, "columns", lambda n: rows.append(n) or list(range(n)))
     assert [item for _, item in app_page.side_by_side("abcde", 3)] == list("abcde")
     assert rows == [3, 2]
+
+
+def test_an_exported_file_is_named_after_what_is_in_it():
+    runs = [info for info in list_runs() if info.corpus in ("recall", "python-docs")]
+    assert compare_export.file_stem(runs) == f"rnnviz-python-docs-recall-{len(runs)}-runs"
+    assert app_page.file_name("Norm of <i>h</i> &amp; c (log)") == "norm-of-i-h-i-c-log"
