@@ -240,7 +240,7 @@ def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server
     other.get_by_role("button", name="See the gates").click()
     expect(other.locator("h1")).to_have_text("Gates")
     other.locator(".token").first.wait_for()
-    assert "pasted-lstm" in other.url
+    other.wait_for_url(re.compile("pasted-lstm"))
     other.close()
     assert "Traceback" not in fresh_server.log.read_text()
 
