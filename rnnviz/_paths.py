@@ -1,4 +1,4 @@
-"""Where the files that belong to the code are.
+"""Where the files that belong to the code are, and those that a person names.
 
 In a checkout they stand beside the package, in an installation inside it, as `_bundle`.
 """
@@ -20,6 +20,15 @@ PROBE = ASSETS / "probe.txt"  # a fixed text: its loss shows that weights are re
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+
+
+def user_path(text: str) -> Path:
+    """A path that may begin with the user's home, `~`, or with a name that does.
+
+    Raises RuntimeError for a home that is not known, OSError for a name too long.
+    """
+    path = Path(text)
+    return path if path.exists() else path.expanduser()
 
 
 def component(name: str) -> str:

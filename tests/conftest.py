@@ -106,6 +106,17 @@ def wait_until_healthy(url: str, process: subprocess.Popen, log: Path, seconds: 
     pytest.fail(f"the app did not start: {log.read_text()}")
 
 
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder of the test's own, with a small text in it, its runs, and none that ship."""
+    (tmp_path / "notes.txt").write_text("the cat sat on the mat.\n" * 60, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr("rnnviz._paths.SHIPPED_RUNS", tmp_path / "assets")
+    monkeypatch.setattr("rnnviz._paths.PROBE", tmp_path / "no probe")
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory) -> Iterator[Server]:
     with running_server(tmp_path_factory.mktemp("server")) as running:

@@ -17,18 +17,8 @@ from rnnviz import evaluate, gradient_flow, load_corpus, load_run, save_run, tra
 from rnnviz.__main__ import main
 from tests.test_runs import some_run
 
+pytestmark = pytest.mark.usefixtures("place")
 TINY = ("--hidden-size", "8", "--batch-size", "4", "--sequence-length", "8", "--device", "cpu")
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
-    """Every test in a folder of its own, with a small text in it."""
-    (tmp_path / "notes.txt").write_text("the cat sat on the mat.\n" * 60, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setattr("rnnviz._paths.SHIPPED_RUNS", tmp_path / "assets")
-    monkeypatch.setattr("rnnviz._paths.PROBE", tmp_path / "no probe")
-    return tmp_path
 
 
 def call(*arguments: str) -> int:

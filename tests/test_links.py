@@ -131,11 +131,8 @@ def test_a_link_that_names_no_model_shows_the_usual_ones(parameters):
     assert len(app.session_state["runs"]) == 4
 
 
-def test_back_to_the_first_layer_is_no_dead_end(monkeypatch):
-    app = linked("pages/gates.py", runs=["python-docs-lstm"], text="the lock")
-    before = dict(app.query_params)
-    app.sidebar.selectbox(key="layer").set_value(2).run()
-    assert app.query_params["layer"] == "2"
+def go_back(monkeypatch) -> None:
+    """The runs of pages that follow come from the browser's Back or Forward."""
     context = address.get_script_run_ctx
 
     def going_back():
@@ -144,6 +141,14 @@ def test_back_to_the_first_layer_is_no_dead_end(monkeypatch):
         return found
 
     monkeypatch.setattr(address, "get_script_run_ctx", going_back)
+
+
+def test_back_to_the_first_layer_is_no_dead_end(monkeypatch):
+    app = linked("pages/gates.py", runs=["python-docs-lstm"], text="the lock")
+    before = dict(app.query_params)
+    app.sidebar.selectbox(key="layer").set_value(2).run()
+    assert app.query_params["layer"] == "2"
+    go_back(monkeypatch)
     app.query_params.clear()
     app.query_params.update(before)
     app.run()

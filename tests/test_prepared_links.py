@@ -5,10 +5,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from rnnviz.app import address, compare, cursor, gradients, state, train_matched
+from rnnviz.app import compare, cursor, gradients, state, train_matched
 from tests.test_app import is_fine
 from tests.test_browser import open_page
-from tests.test_links import linked
+from tests.test_links import go_back, linked
 
 TEXT = "Dbagcfhedab?Dh"
 PREPARED = {
@@ -76,14 +76,7 @@ def test_a_change_of_a_control_is_in_the_address_and_the_others_stay():
 
 def test_back_returns_what_had_not_been_chosen_to_its_usual_value(monkeypatch):
     app = prepared("pages/gates.py", how="True")
-    context = address.get_script_run_ctx
-
-    def going_back():
-        found = context()
-        found.is_history_navigation = True
-        return found
-
-    monkeypatch.setattr(address, "get_script_run_ctx", going_back)
+    go_back(monkeypatch)
     del app.query_params["how"]
     app.run()
     assert app.session_state[state.HOW_WE_KNOW] is False

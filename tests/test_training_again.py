@@ -27,19 +27,9 @@ from rnnviz.runs.identity import settings
 from rnnviz.runs.info import RunError
 from rnnviz.runs.lock import locked
 
+pytestmark = pytest.mark.usefixtures("place")
 SIZES = ("--hidden-size", "8", "--batch-size", "4", "--sequence-length", "8", "--device", "cpu")
 STEPS = ("--steps", "20")
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
-    """Every test in a folder of its own, with a small text in it."""
-    (tmp_path / "notes.txt").write_text("the cat sat on the mat.\n" * 60, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setattr("rnnviz._paths.SHIPPED_RUNS", tmp_path / "assets")
-    monkeypatch.setattr("rnnviz._paths.PROBE", tmp_path / "no probe")
-    return tmp_path
 
 
 def train(*arguments: str) -> int:

@@ -54,16 +54,16 @@ def _untrained(
     """The model of the laboratory, in float64."""
     import torch
 
+    from rnnviz.nn.cells import keep_block
     from rnnviz.nn.model import RNNModel
 
     model = RNNModel(rnn_type, VOCAB, hidden_size, hidden_size, 1, dropout=0.0).double().eval()
-    cell, most = CELL_TYPES[rnn_type], 1 / math.sqrt(hidden_size)
+    most = 1 / math.sqrt(hidden_size)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             end = most * (gain / PYTORCH_GAIN if "weight_hh" in name else 1.0)
             parameter.uniform_(-end, end, generator=rng)
         model.embedding.weight.normal_(generator=rng)
-        if cell.keep_gate is not None:
-            biases = model.rnn.get_parameter("bias_ih_l0").view(cell.blocks, hidden_size)
-            biases[cell.gates.index(cell.keep_gate)] += gate_bias
+        if CELL_TYPES[rnn_type].keep_gate is not None:
+            keep_block(rnn_type, model.rnn.get_parameter("bias_ih_l0")).add_(gate_bias)
     return model

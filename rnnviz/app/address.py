@@ -63,7 +63,7 @@ def one_of(values: Collection[str]) -> Callable[[str], str]:
     return parse
 
 
-def run_name(text: str) -> str:
+def any_name(text: str) -> str:
     """The name of a run. Whether there is such a run is for the page to see."""
     return text[:MAX_URL_TEXT]
 

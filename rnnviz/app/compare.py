@@ -18,7 +18,7 @@ from rnnviz.analysis.text_view import View
 from rnnviz.analysis.time_lapse import Moment, Sample
 from rnnviz.analysis.token_scores import SameText
 from rnnviz.app import caches, page, state
-from rnnviz.app.address import Field, is_open, number, one_of, run_name
+from rnnviz.app.address import Field, any_name, is_open, number, one_of
 from rnnviz.app.state import KEEP, Choice
 from rnnviz.data.builtin import EXAMPLES
 from rnnviz.figures import sample_text
@@ -46,11 +46,11 @@ LABELS = {  # short, so that the table fits beside the sidebar
 TOLD_BY_OTHERS = "tokens/s"  # in the file alone: two other columns tell it
 
 FIELDS = (
-    Field("compared", state.COMPARED, run_name, many=True),
+    Field("compared", state.COMPARED, any_name, many=True),
     Field("axis", state.AXIS, one_of(learning_curves.AXES), "steps"),
     Field("temperature", state.COMPARE_TEMPERATURE, number(float, 0, 2), 0.8),
     Field("noise", state.COMPARE_NOISE, number(int, 0, 9_999), 0),
-    Field("lapse", state.LAPSE_RUN, run_name),
+    Field("lapse", state.LAPSE_RUN, any_name),
     Field("step", state.LAPSE_STEP, number(int, 0, 2**53)),
     is_open(state.FOUR, "four"),
     is_open(state.FORMULAS, "formulas"),

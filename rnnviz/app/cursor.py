@@ -10,11 +10,11 @@ from streamlit.delta_generator import DeltaGenerator
 from rnnviz.analysis import text_view
 from rnnviz.analysis.text_view import View
 from rnnviz.app import components, state
-from rnnviz.app.address import Field, number, one_of, run_name
+from rnnviz.app.address import Field, any_name, number, one_of
 from rnnviz.app.state import KEEP
 
 UNIT_FIELDS = (
-    Field("model", state.UNIT_RUN, run_name),
+    Field("model", state.UNIT_RUN, any_name),
     Field("unit", state.UNIT, number(int, 0, 10**6)),
     Field("order", state.ORDER, one_of(text_view.ORDERS), "mean"),
     Field("first", state.FIRST, number(int, 1, text_view.MAX_TOKENS)),

@@ -17,7 +17,7 @@ from rnnviz.data.vocab import UNK
 from rnnviz.jobs.plan import Plan, Prepared, why_not
 from rnnviz.nn.model_config import ModelShape
 from rnnviz.runs.info import RunError
-from rnnviz.runs.names import run_name, safe_name, type_in_name
+from rnnviz.runs.names import wanted_name
 
 if TYPE_CHECKING:
     from rnnviz.training.config import TrainConfig
@@ -161,11 +161,8 @@ def submit_button(prepared: Prepared, models: Sequence[ModelShape], config: Trai
 
 def _names(corpus: str, wanted: str, models: Sequence[ModelShape]) -> list[str]:
     """The name of each model: by its corpus, or the one that is wanted. Raises RunError."""
-    if not wanted:
-        return [run_name(corpus, model["rnn_type"]) for model in models]
-    if len(models) == 1:
-        return [safe_name(wanted)]
-    return [safe_name(f"{wanted}-{type_in_name(model['rnn_type'])}") for model in models]
+    several = len(models) > 1
+    return [wanted_name(wanted, corpus, model["rnn_type"], several) for model in models]
 
 
 def _submit(

@@ -14,7 +14,7 @@ from rnnviz.nn.model_config import usable_forget_bias
 from rnnviz.runs.identity import find_begun, is_interrupted, usual_embedding
 from rnnviz.runs.info import read_info
 from rnnviz.runs.lock import locked
-from rnnviz.runs.names import run_name, safe_name
+from rnnviz.runs.names import wanted_name
 from rnnviz.training.record_schedule import steps_per_epoch
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Beginning:
     def _new(self, rnn_type: str) -> Run:
         options, size = self.options, self.options.embedding_size
         return new_run(
-            safe_name(self._name(rnn_type)),
+            wanted_name(options.name, self.corpus.name, rnn_type, len(options.rnn_type) > 1),
             self.corpus,
             self.config,
             options.command_line,
@@ -107,14 +107,6 @@ class Beginning:
             tie_weights=options.tie_weights,
             forget_bias=usable_forget_bias(rnn_type, options.forget_bias),
         )
-
-    def _name(self, rnn_type: str) -> str:
-        """The name given, with the cell type where there are several; else the usual one."""
-        name = self.options.name
-        if not name:
-            return run_name(self.corpus.name, rnn_type)
-        kind = rnn_type.lower().replace("_", "-")
-        return f"{name}-{kind}" if len(self.options.rnn_type) > 1 else name
 
 
 def _going_on(before: RunInfo, info: RunInfo, state: TrainState) -> str:

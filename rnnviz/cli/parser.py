@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 import rnnviz
+from rnnviz._paths import user_path
 from rnnviz.cli import commands
 from rnnviz.cli.train import train
 
@@ -34,11 +35,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _path(text: str) -> Path:
     """A path that may begin with `~`: the shell leaves it in `--out=~/runs`."""
-    path = Path(text)
     try:
-        return path if path.exists() else path.expanduser()
+        return user_path(text)
     except (RuntimeError, OSError):  # no such home: as it stands; a name too long: is told later
-        return path
+        return Path(text)
 
 
 def _add_train(subparsers: argparse._SubParsersAction) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rnnviz._paths import user_path
 from rnnviz.data.builtin import BUILT_IN
 from rnnviz.data.source import (
     CorpusError,
@@ -56,7 +57,7 @@ def read(spec: str) -> Source:
     if spec in BUILT_IN:
         return BUILT_IN[spec].make()
     try:
-        path = _path(spec)
+        path = user_path(spec)
         is_folder, is_file = path.is_dir(), path.is_file()
     except (RuntimeError, OSError) as error:  # ~somebody without a home, a name too long
         raise CorpusError(f"{spec[:80]} cannot be looked up: {error}"[:300]) from None
@@ -99,13 +100,7 @@ def load_corpus(spec: str | Path, level: str = "char", min_count: int = 1) -> Co
 
 def whole_spec(spec: str) -> str:
     """The argument of `load_corpus` that means the same text from any folder."""
-    return spec if spec in BUILT_IN else str(_path(spec).resolve())
-
-
-def _path(spec: str) -> Path:
-    """A path that may begin with the user's home, `~`, or with a name that does."""
-    path = Path(spec)
-    return path if path.exists() else path.expanduser()
+    return spec if spec in BUILT_IN else str(user_path(spec).resolve())
 
 
 def make_corpus(source: Source, level: str = "char", min_count: int = 1, spec: str = "") -> Corpus:

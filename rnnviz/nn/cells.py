@@ -49,6 +49,15 @@ def gates(kind: str, from_x: Tensor, from_h: Tensor | None) -> dict[str, Tensor]
     raise unknown(kind, HERE)
 
 
+def keep_block(kind: str, stacked: Tensor) -> Tensor:
+    """Of weights or biases of all gates (G*H, ...) those of the gate that keeps (H, ...), a view.
+    Raises ValueError for a cell type without such a gate."""
+    cell = CELL_TYPES[kind]
+    if cell.keep_gate is None:
+        raise ValueError(f"{kind} has no gate that keeps its state: it takes no forget bias")
+    return stacked.unflatten(0, (cell.blocks, -1))[cell.gates.index(cell.keep_gate)]
+
+
 def cell_states(gates: dict[str, Tensor], c0: Tensor) -> Tensor:
     """c_0 .. c_T (T+1,B,H) of an LSTM: c_t = f_t * c_{t-1} + i_t * g_t.
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnviz.nn.cell_types import CELL_TYPES, RNN_TYPES, required
-from rnnviz.nn.cells import kind_of
+from rnnviz.nn.cells import keep_block, kind_of
 from rnnviz.nn.model_config import ModelConfig
 
 Hidden = Tensor | tuple[Tensor, Tensor]  # h (L,B,H), for the LSTM (h, c)
@@ -41,16 +41,12 @@ def set_forget_bias(rnn: nn.RNNBase, value: float) -> None:
     """Set the biases of the gate that keeps, in every layer: b_ih to the value, b_hh to 0. Raises
     ValueError for a cell type without such a gate and for a value that is not finite."""
     kind = kind_of(rnn)
-    cell = CELL_TYPES[kind]
-    if cell.keep_gate is None:
-        raise ValueError(f"{kind} has no gate that keeps its state: it takes no forget_bias")
     if not math.isfinite(value):
         raise ValueError(f"forget_bias must be a finite number, not {value}")
-    place = cell.gates.index(cell.keep_gate)
     with torch.no_grad():
         for _, _, b_ih, b_hh in rnn.all_weights:
-            b_ih.chunk(cell.blocks)[place].fill_(value)
-            b_hh.chunk(cell.blocks)[place].zero_()
+            keep_block(kind, b_ih).fill_(value)
+            keep_block(kind, b_hh).zero_()
 
 
 class RNNModel(nn.Module):

@@ -49,6 +49,14 @@ def type_in_name(rnn_type: str) -> str:
     return rnn_type.lower().replace("_", "-")
 
 
+def wanted_name(wanted: str, corpus: str, rnn_type: str, several: bool) -> str:
+    """The name of a training: the one that is wanted, with the cell type where `several` are
+    trained, else the usual one. Raises RunError."""
+    if not wanted:
+        return run_name(corpus, rnn_type)
+    return safe_name(f"{wanted}-{type_in_name(rnn_type)}" if several else wanted)
+
+
 def is_shipped(name: str) -> bool:
     """Whether a run that ships has this name: lists show those beside the user's."""
     return (_paths.SHIPPED_RUNS / name).exists()
