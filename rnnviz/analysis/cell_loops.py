@@ -41,7 +41,7 @@ class CellLoop:
         if cell.weight_ih.is_meta:
             raise ValueError(NO_VALUES)
         weights = {name: w.detach().clone() for name, w in _weights(cell).items()}
-        return cls(cell, weights, _rows(state))
+        return cls(cell, weights, _kept(state))
 
     def goes_on(self, x: Tensor, state: State) -> bool:
         """Whether a call with this input and state is the next of the sequence."""
@@ -54,8 +54,8 @@ class CellLoop:
         )
 
     def add(self, x: Tensor, output: State) -> None:
-        self.inputs.append(_rows(x)[0])
-        self.outputs.append(_rows(output))
+        self.inputs += _kept(x)
+        self.outputs.append(_kept(output))
 
     def trace(self) -> Trace:
         """The trace of the sequence; its residual includes the difference to what the calls gave.
@@ -89,11 +89,16 @@ def _weights(cell: nn.RNNCellBase) -> dict[str, Tensor]:
 
 
 def _rows(state: State) -> tuple[Tensor, ...]:
-    """Copies of an input, of h, or of h and c, each (B,*); () for none."""
+    """An input, h, or h and c, each (B,*); () for none."""
     if state is None:
         return ()
     states = state if isinstance(state, (tuple, list)) else (state,)
-    return tuple(s.detach().clone().reshape(-1, s.shape[-1]) for s in states)
+    return tuple(s.detach().reshape(-1, s.shape[-1]) for s in states)
+
+
+def _kept(state: State) -> tuple[Tensor, ...]:
+    """Copies of `_rows`: the model may overwrite what it was given and what it gave."""
+    return tuple(rows.clone() for rows in _rows(state))
 
 
 def _same(a: Tensor, b: Tensor) -> bool:
