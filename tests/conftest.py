@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +104,14 @@ def wait_until_healthy(url: str, process: subprocess.Popen, log: Path, seconds: 
         except OSError:
             time.sleep(0.1)
     pytest.fail(f"the app did not start: {log.read_text()}")
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """For what no locator can wait for; fails when it does not come true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import math
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from rnnviz.data.source import Source
 from rnnviz.jobs.plan import Plan, measure_speed, prepare, why_not
 from rnnviz.jobs.queue import Job, Jobs
 from rnnviz.runs.names import claim
+from tests.conftest import wait_until
 
 LINE = "aabb\naaaabbbb\nab\n"
 SOURCE = Source("made", (LINE * 200, LINE * 10, LINE * 10))
@@ -30,13 +29,6 @@ def endless(**config) -> Plan:
     return plan(**{"minutes": 10.0} | config)
 
 
-def wait(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "runs"))
@@ -50,13 +42,13 @@ def jobs(folder):
     yield made
     for job in made.list():
         job.stop()
-    wait(lambda: not any(job.active for job in made.list()))
-    wait(lambda: not any(t.name.startswith("training") for t in threading.enumerate()))
+    wait_until(lambda: not any(job.active for job in made.list()))
+    wait_until(lambda: not any(t.name.startswith("training") for t in threading.enumerate()))
 
 
 def test_several_cell_types_are_trained_in_turn_on_the_same_batches(jobs, folder):
     job = jobs.submit([plan(kind, kind.lower()) for kind in ("LSTM", "GRU", "RNN_TANH")])
-    wait(lambda: not job.active)
+    wait_until(lambda: not job.active)
     assert (job.state, job.message) == ("done", "")
     assert [p.run for p in job.progress] == ["lstm", "gru", "rnn_tanh"]
     for progress in job.progress:
@@ -73,11 +65,11 @@ def test_several_cell_types_are_trained_in_turn_on_the_same_batches(jobs, folder
 
 def test_a_further_job_waits_in_line_until_the_first_has_ended(jobs):
     first, second = jobs.submit([endless()]), jobs.submit([plan()])
-    wait(lambda: bool(first.progress[0].records))
+    wait_until(lambda: bool(first.progress[0].records))
     assert (first.state, second.state) == ("running", "waiting")
     assert jobs.in_training(first.progress[0].run)
     first.stop()
-    wait(lambda: second.state == "done")
+    wait_until(lambda: second.state == "done")
     assert first.state == "stopped"
     assert not jobs.in_training(first.progress[0].run)
     assert [p.run for job in jobs.list() for p in job.progress] == ["made", "made-2"]
@@ -91,10 +83,10 @@ def test_as_many_run_at_once_as_are_allowed(jobs, monkeypatch):
 
 def test_a_stopped_training_keeps_what_it_learnt_and_one_in_line_never_begins(jobs, folder):
     job, waiting = jobs.submit([endless(), plan()]), jobs.submit([plan()])
-    wait(lambda: bool(job.progress[0].samples))
+    wait_until(lambda: bool(job.progress[0].samples))
     waiting.stop()
     job.stop()
-    wait(lambda: not job.active)
+    wait_until(lambda: not job.active)
     assert (job.state, waiting.state) == ("stopped", "stopped")
     assert [p.saved for p in job.progress] == [True, False]
     assert [info.name for info in list_runs([folder])] == ["made"]
@@ -109,7 +101,7 @@ def test_a_loss_that_is_not_finite_ends_one_model_with_a_sentence_and_the_next_i
     job = jobs.submit(
         [plan("RNN_RELU", "bad", optimizer="sgd", lr=1e5, clip=1e5, steps=50), plan(name="good")]
     )
-    wait(lambda: not job.active)
+    wait_until(lambda: not job.active)
     assert job.state == "failed"
     assert job.message.startswith("bad: the loss is no longer finite")
     assert job.message.endswith(".")
@@ -123,7 +115,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(jobs, folder):
     folder.parent.mkdir(exist_ok=True)
     folder.write_text("a file")
     job = jobs.submit([plan()])
-    wait(lambda: not job.active)
+    wait_until(lambda: not job.active)
     assert job.state == "failed"
     assert "cannot be written" in job.message
     assert folder.read_text() == "a file"
@@ -131,7 +123,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(jobs, folder):
 
 def test_a_text_that_is_too_short_is_one_sentence(jobs, folder):
     job = jobs.submit([plan(batch_size=500)])
-    wait(lambda: not job.active)
+    wait_until(lambda: not job.active)
     assert job.state == "failed"
     assert job.message.count(".") == 1
     assert list_runs([folder]) == []
@@ -140,10 +132,10 @@ def test_a_text_that_is_too_short_is_one_sentence(jobs, folder):
 
 def test_a_run_whose_folder_is_deleted_in_training_is_saved_all_the_same(jobs, folder):
     job = jobs.submit([endless()])
-    wait(lambda: bool(job.progress[0].samples))
+    wait_until(lambda: bool(job.progress[0].samples))
     (folder / "made").rename(folder.parent / "gone")
     job.stop()
-    wait(lambda: not job.active)
+    wait_until(lambda: not job.active)
     # A file that was being written just then ends the training, with a sentence.
     assert job.state == "stopped" or "cannot be written" in job.message
     assert load_run(folder / "made").info.history
@@ -156,15 +148,15 @@ def test_an_error_of_the_app_ends_the_job_and_not_the_line(jobs, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("rnnviz.jobs.queue._train", broken)
         job = jobs.submit([plan()])
-        wait(lambda: not job.active)
+        wait_until(lambda: not job.active)
     assert "its log says which" in job.message
     again = jobs.submit([plan()])
-    wait(lambda: again.state == "done")
+    wait_until(lambda: again.state == "done")
 
 
 def test_only_the_last_jobs_are_remembered(jobs):
     made = [jobs.submit([plan(steps=1)]) for _ in range(9)]
-    wait(lambda: not any(job.active for job in made))
+    wait_until(lambda: not any(job.active for job in made))
     jobs.submit([plan(steps=1)])
     assert jobs.list()[0] is made[4]
     with pytest.raises(ValueError, match="at least one"):

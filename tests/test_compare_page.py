@@ -25,7 +25,7 @@ from rnnviz.figures import style
 from rnnviz.jobs.fit import fit
 from rnnviz.jobs.start import new_run
 from rnnviz.runs import snapshots, store
-from tests.conftest import Server, running_server
+from tests.conftest import Server, running_server, wait_until
 from tests.test_app import is_fine, opened
 
 PAGE = "pages/compare.py"
@@ -297,11 +297,12 @@ def test_the_report_opens_without_the_app_and_the_table_is_a_csv(own_server, pag
     slider = page.get_by_role("slider", name="Training step")
     said = page.get_by_text(re.compile(r"^After \d+ steps")).locator("visible=true")
     expect(said).to_contain_text("After 40 steps")
-    last = page.locator("section:visible canvas").first.evaluate("e => e.toDataURL()")
+    canvas = page.locator("section:visible canvas").first
+    last = canvas.evaluate("e => e.toDataURL()")
     slider.press("ArrowLeft")
     expect(said).to_contain_text("After 22 steps")  # of eleven snapshots eight
     expect(page.locator("output")).to_have_text("22")
-    assert page.locator("section:visible canvas").first.evaluate("e => e.toDataURL()") != last
+    wait_until(lambda: canvas.evaluate("e => e.toDataURL()") != last)
     assert not problems
 
 
@@ -341,12 +342,12 @@ def test_the_slider_moves_the_time_lapse_back_and_forth(own_server, page):
         slider.press("ArrowLeft")
         expect(line).to_contain_text(f"After {step} steps")
     expect(page.locator(".legendtext", has_text="step 15")).to_be_visible()
-    assert canvas.evaluate("e => e.toDataURL()") != last
+    wait_until(lambda: canvas.evaluate("e => e.toDataURL()") != last)
     for step in (22, 31, 40):
         slider.press("ArrowRight")
         expect(line).to_contain_text(f"After {step} steps")
     expect(page.locator(".legendtext", has_text="step 15")).to_have_count(0)
-    assert canvas.evaluate("e => e.toDataURL()") == last
+    wait_until(lambda: canvas.evaluate("e => e.toDataURL()") == last)
 
 
 def test_words_of_the_text_and_of_samples_are_no_markup(own_server, page):

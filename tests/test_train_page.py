@@ -14,9 +14,9 @@ from rnnviz.app import train_estimate, training_caches, training_panels
 from rnnviz.data.source import from_text
 from rnnviz.jobs import plan
 from rnnviz.jobs.plan import Plan
-from tests.conftest import PATIENCE
+from tests.conftest import PATIENCE, wait_until
 from tests.test_app import is_fine, opened
-from tests.test_background import LINE, wait
+from tests.test_background import LINE
 from tests.test_browser import check_first_page
 
 PAGE = "pages/train.py"
@@ -30,7 +30,7 @@ def folder(tmp_path, monkeypatch):
     yield tmp_path / "runs"
     for job in training_caches.jobs().list():
         job.stop()
-    wait(lambda: not any(job.active for job in training_caches.jobs().list()))
+    wait_until(lambda: not any(job.active for job in training_caches.jobs().list()))
 
 
 def pasted(text: str, **state) -> AppTest:
@@ -113,7 +113,7 @@ def test_the_first_models_that_a_training_shows_are_one_of_each_type():
         for seed in range(3)
     ]
     job = training_caches.jobs().submit(plans)
-    wait(lambda: not job.active)
+    wait_until(lambda: not job.active)
     names = ["LSTM-0", "GRU-0", "LSTM-1", "LSTM-2", "GRU-1", "GRU-2"]
     assert training_panels._one_of_each_first(job) == names
 
@@ -134,11 +134,11 @@ def test_a_training_is_watched_to_its_end_and_its_models_are_listed(folder):
     button(app, "Train").click().run()
     assert is_fine(app)
     (job,) = [job for job in training_caches.jobs().list() if job.active]
-    wait(lambda: bool(job.progress[0].records))
+    wait_until(lambda: bool(job.progress[0].records))
     app.run()
     assert is_fine(app)
     assert any("left" in bar.proto.text for bar in app.get("progress"))
-    wait(lambda: not job.active)
+    wait_until(lambda: not job.active)
     app.run()
     assert is_fine(app)
     assert "pasted\\-lstm: validation loss" in said(app)
@@ -152,11 +152,11 @@ def test_a_second_training_waits_in_line_and_says_so():
     assert is_fine(app)
     assert "Waits in line" in said(app)
     first, second = [job for job in training_caches.jobs().list() if job.active]
-    wait(lambda: bool(first.progress[0].records))
+    wait_until(lambda: bool(first.progress[0].records))
     stop = [button for button in app.button if button.label == "Stop"]
     assert len(stop) == 2
     stop[0].click().run()
-    wait(lambda: first.state == "stopped")
+    wait_until(lambda: first.state == "stopped")
     app.run()
     assert is_fine(app)
     second.stop()
@@ -192,7 +192,7 @@ def test_a_loss_that_is_not_finite_is_one_sentence():
     app.number_input(key="train_clip").set_value(1000.0).run()
     button(app, "Train").click().run()
     job = training_caches.jobs().list()[-1]
-    wait(lambda: not job.active)
+    wait_until(lambda: not job.active)
     app.run()
     assert not app.exception
     assert [error.value for error in app.error if "no longer finite" in error.value]
