@@ -18,7 +18,7 @@ from rnnviz.analysis.gradient_decay import decay_of_loss
 from rnnviz.analysis.sweeps import SamplingOptions
 from rnnviz.analysis.token_scores import SameText
 from rnnviz.data.corpus import Corpus
-from rnnviz.figures import heatmap_views, report, sample_text, sweep_message
+from rnnviz.figures import heatmap_message, heatmap_views, report, sample_text, sweep_message
 from rnnviz.figures.comparison import same_text_figure, strips
 from rnnviz.jobs import queue
 from rnnviz.runs import store
@@ -154,9 +154,8 @@ def test_rows_of_losses_that_do_not_count_are_empty():
     run = cued()
     view, steps = text_view.view(run, TEXT, 0), len(TEXT) - 1
     message = heatmap_views.influence_message([view], [np.zeros((steps, steps))], dark=False)
-    values = message[4 + int.from_bytes(message[:4], "little") :]  # codes, then their fractions
-    codes = np.frombuffer(values[: 2 * steps**2], "<u2")
-    rows = codes.reshape(steps, steps).any(axis=1)
+    codes = np.frombuffer(message[4 + int.from_bytes(message[:4], "little") :], "<u2")
+    rows = (codes.reshape(steps, steps) != heatmap_message.ZERO).any(axis=1)
     assert np.flatnonzero(rows).tolist() == [t - 1 for t in AFTER]
 
 

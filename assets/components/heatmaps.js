@@ -28,9 +28,7 @@ export default function ({ data, parentElement, setStateValue }) {
 function decode(message) {
   const { buffer } = message.slice(); // a copy, because the message may be unaligned
   const [view, end] = readHeader(buffer);
-  const count = (buffer.byteLength - end) / 3;
-  view.values = new Uint16Array(buffer, end, count);
-  view.fractions = new Uint8Array(buffer, end + 2 * count);
+  view.codes = new Uint16Array(buffer, end);
   return view;
 }
 

@@ -7,10 +7,14 @@ const luminance = ([r, g, b]) => 0.3 * r + 0.59 * g + 0.11 * b;
 
 export const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
 
+export const ZERO = 2 ** 15; // the code of 0
+
 // A value from its code: see rnnviz/figures/heatmap_message.py
-export function valueAt({ from, to, smallest }, code) {
-  const level = from + ((to - from) * code) / 65535;
-  return smallest ? smallest * Math.sinh(level) : level;
+export function valueAt({ lowest }, code) {
+  const step = Math.abs(code - ZERO) - 1;
+  if (step < 0) return 0;
+  const exponent = lowest + Math.floor(step / 900);
+  return Math.sign(code - ZERO) * Number(`${100 + (step % 900)}e${exponent - 2}`);
 }
 
 // Whether the theme's background is dark. A canvas understands every way to write a colour.
@@ -37,14 +41,19 @@ function interpolate(stops) {
   });
 }
 
-function colorOf(value, { lo, hi, by_tanh: byTanh }, table) {
-  const coloured = byTanh ? Math.tanh(value) : value;
-  return table[clamp(Math.round((255 * (coloured - lo)) / (hi - lo)), 256)];
+function colorOf(level, { lo, hi }, table) {
+  return table[clamp(Math.round((255 * (level - lo)) / (hi - lo)), 256)];
 }
 
-// Colour a token by its value, its letters white or black, whichever is easier to read
-export function tint(token, ends, value, table) {
-  const rgb = colorOf(value, ends, table);
+// Where a value of a panel lies on its scale, from lo to hi
+function levelOf({ scale, by_tanh: byTanh }, value) {
+  if (scale === "log") return Math.log10(value);
+  return byTanh ? Math.tanh(value) : value;
+}
+
+// Colour a token by its level on a scale, its letters white or black, whichever is easier to read
+export function tint(token, ends, level, table) {
+  const rgb = colorOf(level, ends, table);
   token.style.backgroundColor = css(rgb);
   token.style.color = luminance(rgb) < 140 ? "#fff" : "#111";
 }
@@ -52,34 +61,38 @@ export function tint(token, ends, value, table) {
 // Colour a text by one row of a heatmap whose rows are losses: how much each token matters for the
 // loss after token `row`. The token that matters most has the colour of the upper end; tokens
 // after `row` have no influence and no colour, and neither has any where the loss does not count.
-export function tintByLoss({ tokens }, { panels: [panel] }, values, row, table) {
+export function tintByLoss({ tokens }, { panels: [panel] }, codes, row, table) {
   const start = panel.offset + row * tokens.length;
-  const most = Math.max(...values.subarray(start, start + tokens.length));
-  const hi = valueAt(panel, most);
-  const ends = { lo: hi - (panel.hi - panel.lo), hi };
+  const most = Math.max(...codes.subarray(start, start + tokens.length));
+  const level = (code) => levelOf(panel, valueAt(panel, code));
+  const ends = { lo: level(most) - (panel.hi - panel.lo), hi: level(most) };
   tokens.forEach((token, i) => {
-    if (row === null || i > row || !most)
+    if (row === null || i > row || most === ZERO)
       Object.assign(token.style, { backgroundColor: "", color: "" });
-    else tint(token, ends, valueAt(panel, values[start + i]), table);
+    else tint(token, ends, level(codes[start + i]), table);
   });
 }
 
-// A canvas with one pixel a cell. Codes are looked up by their upper 12 bits.
-export function paintedCanvas(panel, columns, rows, values, table) {
+// A canvas with one pixel a cell. The colour of each code is computed when it is first met; a zero
+// on a log scale has none.
+export function paintedCanvas(panel, columns, rows, codes, table) {
   const canvas = element("canvas");
   if (!columns || !rows) return canvas;
   Object.assign(canvas, { width: columns, height: rows });
-  const packed = Uint32Array.from({ length: 4096 }, (_, n) => {
-    const [r, g, b] = colorOf(valueAt(panel, (n / 4095) * 65535), panel, table);
-    return (255 << 24) | (b << 16) | (g << 8) | r;
-  });
   const image = new ImageData(columns, rows);
   const pixels = new Uint32Array(image.data.buffer);
-  const nothing = panel.scale === "log" ? 0 : packed[0]; // code 0 of a log scale: no value
+  const packed = new Uint32Array(2 ** 16);
   for (let k = 0; k < pixels.length; k++) {
-    const code = values[panel.offset + k];
-    pixels[k] = code ? packed[code >> 4] : nothing;
+    const code = codes[panel.offset + k];
+    if (panel.scale === "log" && code === ZERO) continue;
+    packed[code] ||= packedColor(levelOf(panel, valueAt(panel, code)), panel, table);
+    pixels[k] = packed[code];
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
+}
+
+function packedColor(level, panel, table) {
+  const [r, g, b] = colorOf(level, panel, table);
+  return (255 << 24) | (b << 16) | (g << 8) | r;
 }

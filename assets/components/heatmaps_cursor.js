@@ -2,7 +2,7 @@
 // token, and perhaps a row and panel of one model. A tip beside it says what is there.
 
 import { announce, digits, element, floatBeside, speak } from "./dom.js";
-import { tintByLoss, valueAt } from "./heatmaps_colors.js";
+import { tintByLoss, valueAt, ZERO } from "./heatmaps_colors.js";
 
 export const NO_CELL = { model: null, row: null, panel: null };
 export const NOWHERE = { place: null, ...NO_CELL };
@@ -55,7 +55,7 @@ function drawCursor({ root, view, texts, models, tables }, at) {
       mark(panel.row, m === at.model ? at.row : null, model.units.length);
     }
     if (model.row !== "unit" && m === (at.model ?? 0)) {
-      tintByLoss(texts[model.text], model, view.values, at.row, tables[model.panels[0].scale]);
+      tintByLoss(texts[model.text], model, view.codes, at.row, tables[model.panels[0].scale]);
     }
   });
 }
@@ -137,7 +137,10 @@ function describe(at, view) {
 // Whether a row is that of a unit, or of a loss that the model is judged by: others are left empty
 function counts({ row: kind, panels: [panel] }, row, { tokens }, view) {
   const start = panel.offset + row * tokens.length;
-  return kind === "unit" || view.values.subarray(start, start + tokens.length).some(Boolean);
+  return (
+    kind === "unit" ||
+    view.codes.subarray(start, start + tokens.length).some((code) => code !== ZERO)
+  );
 }
 
 function rowLine(model, row, text) {
@@ -149,15 +152,12 @@ function rowLine(model, row, text) {
 // The value of each panel of a model in one cell
 function valueLines(model, { row, panel: under }, i, text, view) {
   return model.panels.map((panel, p) => {
-    const cell = panel.offset + row * text.tokens.length + i;
-    const code = view.values[cell] + view.fractions[cell] / 256;
+    const code = view.codes[panel.offset + row * text.tokens.length + i];
     const line = element("div", p === under ? "value here" : "value");
     line.append(element("em", "", panel.symbol));
-    const nothing = panel.scale === "log" && !code;
-    const small = i > row ? " = 0, it comes later" : ` < ${number(panel, panel.from)}`;
-    line.append(nothing ? small : ` = ${number(panel, valueAt(panel, code))}`);
+    const nothing = panel.scale === "log" && code === ZERO;
+    const small = i > row ? " = 0, it comes later" : ` < ${digits(valueAt(panel, ZERO + 1))}`;
+    line.append(nothing ? small : ` = ${digits(valueAt(panel, code))}`);
     return line;
   });
 }
-
-const number = ({ scale }, value) => digits(scale === "log" ? 10 ** value : value);

@@ -133,7 +133,7 @@ function panelBlock(panel, model, view, table, withRange) {
   if (note) caption.append(element("span", "range", note));
   const area = element("div", "area");
   const [column, row, chosen] = ["column", "row", "chosen"].map((name) => hidden("div", name));
-  const canvas = paintedCanvas(panel, tokens.length, units.length, view.values, table);
+  const canvas = paintedCanvas(panel, tokens.length, units.length, view.codes, table);
   area.append(canvas, column, row, chosen);
   const down = losses ? someOf(tokens) : [units[0], units.at(-1)];
   const along = losses ? someOf(tokens) : [1, tokens.length];
