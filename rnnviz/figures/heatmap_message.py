@@ -123,15 +123,21 @@ def _encoded(panel: Panel, units: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def encode(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """The codes of finite values of any shape, and the lowest exponent that they can tell."""
-    sizes = np.abs(values, dtype=np.float64)
-    with np.errstate(divide="ignore"):
-        exponents = np.floor(np.log10(sizes))  # -inf of 0
-    lowest = int(exponents.max(initial=0)) - DECADES + 1
+    """The codes of finite floats of any shape, and the lowest exponent that they can tell.
+
+    A float's own exponent, of 2, gives that of 10 or one less, so `scaled` is from 100 to 2000.
+    """
+    sizes = np.abs(values)
+    lowest = int(np.floor(np.log10(sizes.max(initial=1)))) - DECADES + 1
+    info = np.finfo(sizes.dtype)
+    of_two = sizes.view(f"i{sizes.itemsize}") >> info.nmant
+    exponents = np.floor((np.arange(2 * info.maxexp) - info.maxexp + 1) * np.log10(2))
     exponents = np.maximum(exponents, lowest)
-    digits = np.rint(sizes * 10.0 ** (2 - exponents))  # 100 to 1000, less below `lowest`
-    steps = np.maximum(900 * (exponents - lowest) + digits - 99, 0)  # 1000 goes on to the next
-    return (ZERO + np.copysign(steps, values)).astype("<u2"), lowest
+    scaled = sizes * (10 ** (2 - exponents)).astype(sizes.dtype).take(of_two)
+    steps = np.minimum(scaled - 99, scaled * 0.1 + 801)  # from 1000 on, one digit less
+    steps += (900 * (exponents - lowest)).astype(sizes.dtype).take(of_two)
+    steps = np.rint(np.maximum(steps, 0, out=steps), out=steps)
+    return (np.copysign(steps, values) + ZERO).astype("<u2"), lowest
 
 
 def _panel(panel: Panel, lowest: int, offset: int) -> dict:
