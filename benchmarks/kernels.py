@@ -27,7 +27,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
     torch.manual_seed(0)
     model = RNNModel("LSTM", VOCAB, SIZE, SIZE, 2, 0.2).cuda().train()
     ids = torch.randint(VOCAB, (BATCH, LENGTH + 1), device="cuda")
-    recorded, plain = (TrainStep(model, BATCH, 0.25, None, None) for _ in range(2))
+    recorded, plain = (TrainStep(model, BATCH, 0.25, None, all_count=True) for _ in range(2))
     plain.gradients, plain.update = plain._gradients, plain._update
 
     def step(steps: TrainStep) -> None:

@@ -21,7 +21,7 @@ with text:
     train.show_text(prepared)
 with sizes:
     st.subheader("Models")
-    models, config = train_settings.settings()
+    models, config = train_settings.settings(prepared.source)
     train.submit_button(prepared, models, config)
     st.caption(
         "All cell types get the same text, sizes, seed, batches and time. Only the learning rate "

@@ -14,8 +14,8 @@ TEXT = b"First Citizen:\nBefore we proceed any further, hear me speak.\n" * 20
 @pytest.mark.parametrize("spec", ["python-source", "python-docs", "brackets", "counting", "recall"])
 def test_built_in_corpora_load_in_three_disjoint_parts(spec):
     train, valid, test = read(spec).texts
-    assert len(train) > 10 * len(valid) > 0
-    assert test
+    assert len(train) >= 20_000  # of a made task some of the endless items
+    assert min(len(valid), len(test)) > 1_000
     assert valid[:2000] not in train
     assert test[:2000] not in train + valid
 

@@ -23,7 +23,7 @@ from rnnviz import (
 )
 from rnnviz.__main__ import main
 from rnnviz.analysis.tracing import full_float32
-from rnnviz.data.corpus import Corpus
+from rnnviz.data.corpus import Corpus, load_corpus
 from rnnviz.data.vocab import Vocab
 from rnnviz.training.cuda_graph import WARM_UP
 from rnnviz.training.optimizers import adamw_of
@@ -38,15 +38,11 @@ def some_model(rnn_type="LSTM", layers=2, dropout=0.0, hidden=16):
     return RNNModel(rnn_type, V, hidden, hidden, layers, dropout)
 
 
-def some_corpus(size=4000, cue=None):
+def some_corpus(size=4000):
     rng = torch.Generator().manual_seed(1)
     steps = torch.randint(1, 4, (size,), generator=rng).cumsum(0) % (V - 1) + 1  # it can be learned
-    if cue is not None:
-        steps[::7] = cue
     vocab = Vocab(("<unk>", *map(chr, range(97, 97 + V - 1))))
-    return Corpus(
-        "made", vocab, steps[:-400], steps[-400:-200], steps[-200:], fingerprint="f", cue=cue
-    )
+    return Corpus("made", vocab, steps[:-400], steps[-400:-200], steps[-200:], fingerprint="f")
 
 
 @pytest.mark.parametrize("kind", RNN_TYPES)
@@ -140,15 +136,16 @@ def test_a_training_goes_on_where_it_stopped():
 
 def test_a_task_with_a_cue_trains():
     config = TrainConfig("adamw", 2e-3, batch_size=8, sequence_length=16, steps=20)
-    corpus = some_corpus(cue=0)
-    *_, last = train(some_model().cuda(), corpus, config)
+    corpus = load_corpus("recall:3-6")
+    model = RNNModel("LSTM", len(corpus.vocab), 8, 16, 1, 0.0)
+    *_, last = train(model.cuda(), corpus, config)
     assert last.valid_loss > 0
 
 
 def recorded_steps(dropout, optimizer="adamw"):
     model = some_model(dropout=dropout).cuda().train()
     adamw = adamw_of(model, {}) if optimizer == "adamw" else None
-    return TrainStep(model, 4, 0.25, None, adamw)
+    return TrainStep(model, 4, 0.25, adamw, all_count=True)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])

@@ -64,6 +64,47 @@ def test_the_text_is_shown_with_its_size_vocabulary_and_share_of_unk():
     assert "words to train on" in said(app)
 
 
+def settings_of(app: AppTest) -> list:
+    keys = ("train_hidden", "train_embed", "train_batch", "train_clip", "train_lr")
+    return [app.number_input(key=key).value for key in keys]
+
+
+def test_settings_follow_the_kind_of_text_unless_one_was_changed():
+    app = opened(PAGE, train_way="paste", train_text=LINE * 400)
+    assert settings_of(app) == [320, 128, 32, 0.25, None]
+    app.number_input(key="train_clip").set_value(2.0).run()
+    app.button_group(key="train_way").set_value("built-in").run()
+    app.selectbox(key="train_spec").set_value("recall").run()
+    assert is_fine(app)
+    assert settings_of(app) == [64, 64, 64, 2.0, 0.003]
+    app.number_input(key="train_hidden").set_value(12).run()
+    app.button_group(key="train_way").set_value("paste").run()
+    assert settings_of(app) == [12, 128, 32, 2.0, None]
+
+
+def test_the_recall_task_takes_a_delay_or_says_which_it_takes(folder):
+    app = opened(PAGE, train_spec="recall", train_minutes=0.05, train_min_count=1)
+    assert is_fine(app)
+    assert "Fresh items" in said(app)
+    app.text_input(key="train_delay").set_value(" 3-5 ").run()
+    assert re.search(r"^[A-H][a-h]{3,5}[?]", app.code[0].value)
+    assert app.table[0].value["Passes"].tolist() == ["endless"]
+    app.text_input(key="train_delay").set_value("0").run()
+    assert not app.exception
+    assert "recall:0 is no task: give a delay from 1 to 500" in said(app).replace("\\", "")
+    app.text_input(key="train_delay").set_value("4").run()
+    button(app, "Train").click().run()
+    wait_until(lambda: (folder / "recall-4-lstm" / "run.json").exists())
+    job = training_caches.jobs().list()[-1]
+    wait_until(lambda: not job.active)
+    assert (job.state, job.message) == ("done", "")
+    (info,) = list_runs([folder])
+    assert (info.spec, info.config["sequence_length"], info.config["lr"]) == ("recall:4", 6, 0.003)
+    app = opened("pages/sampling.py", runs=[info.name])
+    assert re.fullmatch("[A-H][a-h]{4}[?]", app.session_state["prompt"])
+    assert re.fullmatch("[A-H][a-h]{4}[?][A-H]", app.session_state["text"])
+
+
 def test_a_minimum_count_that_leaves_no_token_is_said():
     app = pasted(LINE * 400, train_min_count=9_999)
     assert not app.exception

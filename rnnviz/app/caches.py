@@ -6,6 +6,7 @@ it also by the text and the layer. torch is imported late: the first elements ar
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -32,7 +33,7 @@ from rnnviz.analysis.sweeps import RunSweep
 from rnnviz.analysis.text_view import Saturation, View
 from rnnviz.analysis.time_lapse import Moment, Sample
 from rnnviz.app.state import Choice
-from rnnviz.data import builtin, corpus
+from rnnviz.data import builtin
 from rnnviz.data.source import CorpusError
 from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.runs import snapshots, store
@@ -121,21 +122,19 @@ def _saturation(path: str, changed: int, text: str, layer: int) -> Saturation:
 def saturation(info: RunInfo, choice: Choice) -> Saturation:
     """The gates of a run on validation text of its own corpus, or on the sidebar's text where
     there is none here."""
-    own = validation_text(info.corpus)
+    own = validation_text(info.spec or info.corpus)
     if own:
         return _saturation(*key(info, own, choice.layer))
     return text_view.saturation(view(info, choice.text, choice.layer))
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def validation_text(name: str) -> str:
+def validation_text(spec: str) -> str:
     """The beginning of a built-in corpus' validation part; "" where the corpus is not here."""
-    if name not in builtin.BUILT_IN:
-        return ""
-    try:
-        return corpus.read(name).texts[1][: 8 * text_view.MAX_TOKENS]
-    except CorpusError:
-        return ""
+    with contextlib.suppress(CorpusError):
+        if built_in := builtin.find(spec):
+            return built_in.make().texts[1][: 8 * text_view.MAX_TOKENS]
+    return ""
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -17,10 +17,9 @@ from rnnviz.analysis.counted import counted, last_target
 from rnnviz.analysis.text_view import View
 from rnnviz.analysis.time_lapse import Moment, Sample
 from rnnviz.analysis.token_scores import SameText
-from rnnviz.app import caches, page, state
+from rnnviz.app import caches, page, state, texts
 from rnnviz.app.address import Field, any_name, is_open, number, one_of
 from rnnviz.app.state import KEEP, Choice
-from rnnviz.data.builtin import EXAMPLES
 from rnnviz.figures import sample_text
 from rnnviz.figures.comparison import names
 from rnnviz.figures.style import cell_name
@@ -238,7 +237,8 @@ def moments(info: RunInfo, steps: Sequence[int], choice: Choice) -> dict[int, Mo
     """
     text = choice.text
     if info.corpus not in {shown.corpus for shown in choice.runs}:
-        _, text = EXAMPLES.get(info.corpus, ("", text))
+        corpus = texts.corpus_of(info)
+        text = corpus.example[1] if corpus and corpus.example else text
     spans = info.vocab.spans(text, text_view.WINDOW)
     if not spans:
         return {}

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from rnnviz._process import one_core
 from rnnviz.analysis import sweeps
 from rnnviz.analysis.sweeps import RunSweep, SamplingOptions
-from rnnviz.app import caches, components, page, state
+from rnnviz.app import caches, components, page, state, texts
 from rnnviz.app.address import Field, is_open, number
 from rnnviz.app.state import KEEP
 from rnnviz.data.builtin import PROMPTS
@@ -40,9 +40,16 @@ ADDRESS = (
 def suggest_prompt(first: RunInfo) -> None:
     """Until one is typed, the prompt is one that suits the first model."""
     session = st.session_state
-    if state.PROMPT not in session or session[state.PROMPT] in PROMPTS.values():
-        session[state.PROMPT] = PROMPTS.get(first.corpus, USUAL_PROMPT)
-    session[state.PROMPT] = session[state.PROMPT][:MAX_PROMPT]
+    prompt = session.get(state.PROMPT)
+    if (
+        prompt is None
+        or prompt == session.get(state.SUGGESTED_PROMPT)
+        or prompt in PROMPTS.values()
+    ):
+        corpus = texts.corpus_of(first)
+        prompt = corpus.prompt if corpus and corpus.prompt else USUAL_PROMPT
+        session[state.SUGGESTED_PROMPT] = prompt
+    session[state.PROMPT] = prompt[:MAX_PROMPT]
 
 
 def controls() -> tuple[str, int, SamplingOptions]:

@@ -101,6 +101,7 @@ LAB_CLIP = "lab_clip"
 
 # Sampling
 PROMPT = "prompt"
+SUGGESTED_PROMPT = "suggested_prompt"  # the prompt that the app chose last
 LENGTH = "length"
 SEED = "seed"
 DICE = "dice"
@@ -119,6 +120,8 @@ DOWNLOAD_RUN = "download_run"
 # Train
 TRAIN_WAY = "train_way"
 TRAIN_SPEC = "train_spec"
+TRAIN_DELAY = "train_delay"
+TRAIN_RECIPE_OF = "train_recipe_of"  # the kind of text that the settings were last set for
 TRAIN_FILE = "train_file"
 TRAIN_UPLOADED = "train_uploaded"
 TRAIN_TEXT = "train_text"
@@ -158,6 +161,7 @@ LATEST = "latest"  # what the report needs of the page's fragments
 # Compare: train all cell types
 FOUR = "four"
 FOUR_CORPUS = "four_corpus"
+FOUR_DELAY = "four_delay"
 FOUR_LEVEL = "four_level"
 FOUR_EQUAL = "four_equal"
 FOUR_BUDGET = "four_budget"

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import streamlit as st
 
 from rnnviz.app import state
-from rnnviz.data.builtin import EXAMPLES
+from rnnviz.data import builtin
+from rnnviz.data.builtin import EXAMPLES, BuiltIn
+from rnnviz.data.source import CorpusError
 from rnnviz.data.vocab import UNK, tokenize
 from rnnviz.runs.info import RunInfo
 
 EXAMPLE_TEXTS = {text for _, text in EXAMPLES.values()}
 MOST_UNKNOWN = 0.1  # of the tokens of a text that a model knows
 OWN_TOKENS = 60  # of a vocabulary that knows no example, as a text
+
+
+def corpus_of(info: RunInfo) -> BuiltIn | None:
+    """The corpus of a run, if it is one of those that are there by name."""
+    with contextlib.suppress(CorpusError):  # a run of others may name any delay
+        return builtin.find(info.spec or info.corpus)
+    return None
 
 
 def known_to(infos: Sequence[RunInfo], text: str) -> bool:
@@ -28,9 +38,9 @@ def known_to(infos: Sequence[RunInfo], text: str) -> bool:
 def fitting(info: RunInfo) -> str:
     """A text for a model: the example of its corpus, else one that it knows, else the first tokens
     of its vocabulary."""
-    if info.corpus in EXAMPLES:
-        return EXAMPLES[info.corpus][1]
-    for _, text in EXAMPLES.values():
+    corpus = corpus_of(info)
+    own = [corpus.example] if corpus is not None and corpus.example else []
+    for _, text in (*own, *EXAMPLES.values()):
         if known_to([info], text):
             return text
     tokens = [n for n, t in enumerate(info.vocab.id2token) if t != UNK and t.isprintable()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -12,6 +12,7 @@ from rnnviz.app import components, page, state, train_estimate, training_caches
 from rnnviz.app.state import KEEP
 from rnnviz.data.builtin import BUILT_IN
 from rnnviz.data.corpus import VocabularyError
+from rnnviz.data.made import MOST_DELAY, USUAL_DELAY
 from rnnviz.data.source import CorpusError, Source, from_text
 from rnnviz.data.vocab import UNK
 from rnnviz.jobs.plan import Plan, Prepared, why_not
@@ -56,7 +57,22 @@ def _pick_built_in() -> tuple[Source, str]:
         key=state.TRAIN_SPEC,
         **KEEP,
     )
+    if spec == "recall":
+        spec = with_delay(state.TRAIN_DELAY)
     return training_caches.source(spec), spec
+
+
+def with_delay(key: str, place: Any = st) -> str:
+    """The recall task with a delay that is chosen here, as a name for `load_corpus`."""
+    delay = place.text_input(
+        "Delay, in letters",
+        str(USUAL_DELAY),
+        key=key,
+        **KEEP,
+        help=f"From 1 to {MOST_DELAY}; or the shortest and the longest, like 1-100: then each item "
+        "has a delay of its own.",
+    )
+    return f"recall:{delay.strip()}"
 
 
 def _pick_uploaded() -> Source:
@@ -118,7 +134,10 @@ def show_text(prepared: Prepared) -> None:
     """Its size, its beginning and its vocabulary."""
     corpus = prepared.corpus
     what = TOKENS[corpus.level].lower()
-    st.markdown(f"**{len(corpus.train):,}** {what} to train on")
+    if corpus.items is None:
+        st.markdown(f"**{len(corpus.train):,}** {what} to train on")
+    else:
+        st.markdown("**Fresh items** at each step, each read from a state of zeros. Some of them:")
     st.code(prepared.source.texts[0][:SAMPLE], None, wrap_lines=True, height=170)
     known = [token for token in corpus.vocab.id2token if token != UNK]  # which has no count here
     tokens = " ".join(visible(token)[:20] for token in known[:40])

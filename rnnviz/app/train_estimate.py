@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FRESH = 60  # seconds that a measured speed counts: the machine's other load changes
 UNKNOWN = "–"
+NO_PASSES = "endless"  # what a made task has instead of a text
 _measuring = threading.Lock()  # two measurements at once would slow each other
 
 
@@ -63,7 +64,8 @@ def _row(
     prepared: Prepared, model: ModelShape, config: TrainConfig, speed: Speed | None
 ) -> tuple[dict[str, str], float]:
     """A row of the table, and the minutes that one training takes; nan where it is unknown."""
-    corpus, per_step = prepared.corpus, config.batch_size * config.sequence_length
+    corpus, config = prepared.corpus, config.fitting(prepared.corpus)
+    per_step = config.batch_size * config.sequence_length
     rate = speed.steps_per_second if speed else math.nan
     steps = config.steps or rate * 60 * (config.minutes or 0.0)
     minutes = config.minutes or steps / rate / 60
@@ -72,7 +74,7 @@ def _row(
         "Units": f"{model['hidden_size']:,}",
         "Parameters": f"{parameters(with_vocabulary(model, len(corpus.vocab))).total:,}",
         "Tokens/s": UNKNOWN if speed is None else f"{rate * per_step:,.0f}",
-        "Passes": _short(steps * per_step / len(corpus.train)),
+        "Passes": _short(steps * per_step / len(corpus.train)) if not corpus.items else NO_PASSES,
         "Minutes": _short(minutes),
     }
     return row, minutes

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rnnviz.app import navigation, page, state, train_estimate, training_caches
+from rnnviz.app import navigation, page, state, train, train_estimate, training_caches
 from rnnviz.data.builtin import BUILT_IN
 from rnnviz.data.source import CorpusError
 from rnnviz.jobs import matched
 from rnnviz.jobs.plan import Prepared, why_not
 from rnnviz.nn.model_config import ModelConfig, shape_of
 from rnnviz.nn.parameter_count import parameters
+from rnnviz.training.recipes import TASK, TEXT
 
 if TYPE_CHECKING:
     from rnnviz.training.config import TrainConfig
@@ -44,7 +45,10 @@ def train_all() -> None:
         forget_bias=None,
     )
     sizes = matched.models(lstm, equal)
-    config = TrainConfig(steps=int(spent)) if budget == "steps" else TrainConfig(minutes=spent)
+    steps_or_minutes = {budget: int(spent) if budget == "steps" else spent}
+    recipe = TASK if source.task else TEXT
+    given = recipe.fill({"batch_size": None, "clip": None, "lr": None})
+    config = TrainConfig(**given, **steps_or_minutes)
     can_train = _show_estimate(prepared, sizes, config, seeds)
     _show_sizes(sizes, equal, seeds)
     st.button(
@@ -65,6 +69,8 @@ def _pick_conditions() -> tuple[str, str, str, str]:
     """Corpus, level of tokens, what is equal, and the unit of the budget."""
     first, second, third, fourth = st.columns(4)
     spec = first.selectbox("Corpus", list(BUILT_IN), key=state.FOUR_CORPUS)
+    if spec == "recall":
+        spec = train.with_delay(state.FOUR_DELAY, first)
     level = second.segmented_control(
         "Tokens", ("char", "word"), default="char", key=state.FOUR_LEVEL, required=True
     )

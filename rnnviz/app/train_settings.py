@@ -9,9 +9,12 @@ import streamlit as st
 
 from rnnviz.app import state
 from rnnviz.app.state import KEEP
+from rnnviz.data.source import Source
 from rnnviz.figures import style
 from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.nn.model_config import ModelShape, usable_forget_bias
+from rnnviz.runs.identity import usual_embedding
+from rnnviz.training.recipes import TASK, TEXT
 
 if TYPE_CHECKING:
     from rnnviz.training.config import TrainConfig
@@ -22,8 +25,33 @@ RECIPES = {
 }
 
 
-def settings() -> tuple[list[ModelShape], TrainConfig]:
+USUAL = {  # of each setting: its value for texts, its value for made tasks
+    state.TRAIN_HIDDEN: (TEXT.hidden_size, TASK.hidden_size),
+    state.TRAIN_MINUTES: (
+        TEXT.amount,
+        0.5,
+    ),  # of which the 3,000 steps of a task's recipe take most
+    state.TRAIN_EMBEDDING: (usual_embedding(TEXT.hidden_size), usual_embedding(TASK.hidden_size)),
+    state.TRAIN_DROPOUT: (TEXT.dropout, TASK.dropout),
+    state.TRAIN_BATCH: (TEXT.batch_size, TASK.batch_size),
+    state.TRAIN_CLIP: (TEXT.clip, TASK.clip),
+    state.TRAIN_LR: (TEXT.lr, TASK.lr),
+}
+
+
+def _follow(is_task: bool) -> None:
+    """Settings that were left as they are for the other kind of text are set for this one."""
+    session = st.session_state
+    before = session.get(state.TRAIN_RECIPE_OF, is_task)
+    for key, usual in USUAL.items():
+        if session.get(key, usual[before]) == usual[before]:
+            session[key] = usual[is_task]
+    session[state.TRAIN_RECIPE_OF] = is_task
+
+
+def settings(source: Source) -> tuple[list[ModelShape], TrainConfig]:
     """The models (arguments of RNNModel) and how they are trained, the same for all."""
+    _follow(source.task is not None)
     types = st.pills(
         "Cell types",
         RNN_TYPES,
@@ -35,17 +63,17 @@ def settings() -> tuple[list[ModelShape], TrainConfig]:
         help="Several are trained one after the other, under the same conditions.",
     )
     one, two, three = st.columns(3)
-    hidden = one.number_input("Hidden size", 4, 2048, 320, 4, key=state.TRAIN_HIDDEN, **KEEP)
+    hidden = one.number_input("Hidden size", 4, 2048, step=4, key=state.TRAIN_HIDDEN, **KEEP)
     layers = two.number_input("Layers", 1, 8, 1, key=state.TRAIN_LAYERS, **KEEP)
     minutes = three.number_input(
-        "Minutes, each", 0.05, 600.0, 3.0, 0.5, format="%g", key=state.TRAIN_MINUTES, **KEEP
+        "Minutes, each", 0.05, 600.0, step=0.5, format="%g", key=state.TRAIN_MINUTES, **KEEP
     )
     with st.expander("More settings"):
         one, two, three = st.columns(3)
         embedding = one.number_input(
-            "Embedding size", 4, 2048, 128, 4, key=state.TRAIN_EMBEDDING, **KEEP
+            "Embedding size", 4, 2048, step=4, key=state.TRAIN_EMBEDDING, **KEEP
         )
-        dropout = two.number_input("Dropout", 0.0, 0.9, 0.1, 0.05, key=state.TRAIN_DROPOUT, **KEEP)
+        dropout = two.number_input("Dropout", 0.0, 0.9, step=0.05, key=state.TRAIN_DROPOUT, **KEEP)
         seed = three.number_input("Seed", 0, 2**31 - 1, 0, key=state.TRAIN_SEED, **KEEP)
         training = _pick_batches() | _pick_recipe(types or RNN_TYPES)
         tied = _pick_tied(can_tie=embedding == hidden)
@@ -71,7 +99,7 @@ def settings() -> tuple[list[ModelShape], TrainConfig]:
 def _pick_batches() -> dict[str, Any]:
     one, two, three = st.columns(3)
     return {
-        "batch_size": one.number_input("Batch, rows", 1, 512, 32, key=state.TRAIN_BATCH, **KEEP),
+        "batch_size": one.number_input("Batch, rows", 1, 512, key=state.TRAIN_BATCH, **KEEP),
         "sequence_length": two.number_input(
             "BPTT length, tokens",
             1,
@@ -79,14 +107,14 @@ def _pick_batches() -> dict[str, Any]:
             64,
             key=state.TRAIN_LENGTH,
             **KEEP,
-            help="Gradients reach back at most so far (truncated BPTT).",
+            help="Gradients reach back at most so far (truncated BPTT). A made task has windows of "
+            "one item each instead.",
         ),
         "clip": three.number_input(
             "Clip",
             0.001,
             1000.0,
-            0.25,
-            0.05,
+            step=0.05,
             format="%g",
             key=state.TRAIN_CLIP,
             **KEEP,

@@ -15,7 +15,7 @@ from rnnviz.runs.identity import find_begun, is_interrupted, usual_embedding
 from rnnviz.runs.info import read_info
 from rnnviz.runs.lock import locked
 from rnnviz.runs.names import wanted_name
-from rnnviz.training.record_schedule import steps_per_epoch
+from rnnviz.training.batches import steps_per_epoch
 
 if TYPE_CHECKING:
     from rnnviz import Corpus, Run, RunInfo, TrainConfig, TrainState
@@ -55,12 +55,12 @@ class Beginning:
 
     def _check_length(self) -> None:
         """Raises ValueError where the text has not even one batch."""
-        tokens, config = len(self.corpus.train), self.config
-        if not steps_per_epoch(config, tokens):
+        config, corpus = self.config, self.corpus
+        if not steps_per_epoch(corpus, config):
             raise ValueError(
-                f"{self.corpus.name} has {tokens:,} tokens to train on, too few for one batch of "
-                f"--batch-size {config.batch_size} by --sequence-length {config.sequence_length}: "
-                "lower one of them or give a longer text"
+                f"{corpus.name} has {len(corpus.train):,} tokens to train on, too few for one "
+                f"batch of --batch-size {config.batch_size} by --sequence-length "
+                f"{config.sequence_length}: lower one of them or give a longer text"
             )
 
     def begin(self, rnn_type: str, path: Path | None) -> tuple[Run | None, TrainState | None]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rnnviz import RNNModel, Run
     from rnnviz.data.source import Source
+    from rnnviz.data.task import Task
 
 
 def import_file(options: argparse.Namespace) -> None:
@@ -63,7 +64,8 @@ def evaluate(options: argparse.Namespace) -> None:
     is_other = fingerprint(source) != run.info.fingerprint
     for part, ids in zip(("valid", "test"), parts, strict=True):
         if len(ids) > 1:
-            print(f"{part}: {_measured(run, ids)}{_other_text(run, ids) if is_other else ''}")
+            other = _other_text(run, ids) if is_other else ""
+            print(f"{part}: {_measured(run, ids, source.task)}{other}")
         elif part == "valid" or len(ids):
             print(f"{part}: too short to be evaluated, tokens: {len(ids)}")
 
@@ -83,10 +85,17 @@ def _text_of(run: Run, spec: str | None) -> Source:
         raise ValueError(f"the text of {run.name} is not there ({error}): give --corpus") from None
 
 
-def _measured(run: Run, ids: Tensor) -> str:
-    from rnnviz.nn.evaluation import score
+def _measured(run: Run, ids: Tensor, task: Task | None) -> str:
+    """A model of a made task reads each item from a state of zeros, as in its training."""
+    from rnnviz.data import made
+    from rnnviz.data.items import Items
+    from rnnviz.nn.evaluation import score, score_rows
 
-    loss, accuracy = score(run.model, ids, run.info.cue)
+    knows = task is not None and run.vocab.token2id.keys() >= set(task.alphabet)
+    if task is not None and knows and made.find(run.info.spec):
+        loss, accuracy = score_rows(run.model, *Items(task, run.vocab).of_text(ids))
+    else:
+        loss, accuracy = score(run.model, ids, run.info.cue)
     return f"{loss:.4f} nats a token, perplexity {perplexity_text(loss)}, accuracy {accuracy:.3f}"
 
 

@@ -9,6 +9,7 @@ import rnnviz
 from rnnviz._paths import user_path
 from rnnviz.cli import commands
 from rnnviz.cli.train import train
+from rnnviz.training import recipes
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,9 +47,9 @@ def _add_train(subparsers: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=train, command_line="")
     _add_model_options(parser)
     parser.add_argument("--optimizer", choices=("adamw", "sgd"), default="adamw")
-    parser.add_argument("--lr", type=float, help="default: by cell type and optimizer")
-    parser.add_argument("--clip", type=float, default=0.25, help="of the gradient norm")
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--lr", type=float, help=_usual("lr", "by cell type and optimizer"))
+    parser.add_argument("--clip", type=float, help=f"of the gradient norm; {_usual('clip')}")
+    parser.add_argument("--batch-size", type=int, help=_usual("batch_size"))
     parser.add_argument("--sequence-length", type=int, default=64, help="of truncated BPTT")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float)
@@ -65,6 +66,12 @@ def _add_train(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--from", dest="origin", metavar="RUN", help=begin)
 
 
+def _usual(setting: str, of_text: str = "") -> str:
+    """What stands where a setting is not given: one value for texts, one for made tasks."""
+    text = of_text or getattr(recipes.TEXT, setting)
+    return f"default: {text}; for made tasks {getattr(recipes.TASK, setting)}"
+
+
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     """The corpus and what is trained on it."""
     parser.add_argument("--corpus", required=True, metavar="SPEC", help="name, file or folder")
@@ -72,9 +79,9 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-count", type=int, default=1, help="rarer tokens become <unk>")
     parser.add_argument("--rnn-type", nargs="+", default=["LSTM"], choices=rnnviz.RNN_TYPES)
     parser.add_argument("--embedding-size", type=int, help="default: the hidden size, at most 128")
-    parser.add_argument("--hidden-size", type=int, default=320)
+    parser.add_argument("--hidden-size", type=int, help=_usual("hidden_size"))
     parser.add_argument("--layers", type=int, default=1)
-    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--dropout", type=float, help=_usual("dropout"))
     parser.add_argument("--tie-weights", action="store_true")
     keeps = "initial bias of the LSTM's forget gate, the GRU's update gate; default: PyTorch's"
     parser.add_argument("--forget-bias", type=float, help=keeps)

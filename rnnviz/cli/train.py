@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rnnviz.cli.terminal import STDERR
 from rnnviz.nn.perplexity import perplexity_text
+from rnnviz.training.config import BUDGETS
 
 if TYPE_CHECKING:
     import torch
@@ -29,16 +30,13 @@ def train(options: argparse.Namespace) -> int:
     from rnnviz.runs.names import runs_folder
     from rnnviz.training.distributed import on_rank_zero, rows
 
-    has_budget = any(getattr(options, name) is not None for name in ("minutes", "epochs", "steps"))
+    has_budget = any(getattr(options, name) is not None for name in BUDGETS)
     config = _config(options, has_budget)
     rows(config.batch_size)  # raises ValueError where the processes cannot share a batch
     folder = options.out or runs_folder()
     device = pick_device(options.device)
     corpus = on_rank_zero(load_corpus, options.corpus, options.level, options.min_count)
-    print(
-        f"{corpus.name}: {len(corpus.train):,} tokens to train on, {len(corpus.valid):,} for "
-        f"validation, vocabulary {len(corpus.vocab):,}; device {device}"
-    )
+    print(f"{_described(corpus)}; device {device}")
     budget = config if has_budget else None
     with contextlib.ExitStack() as locks:
         beginning = Beginning(options, corpus, folder, config, budget, locks)
@@ -64,15 +62,29 @@ def _train_all(beginning: Beginning, found: dict[str, Path | None], device: torc
     return 0
 
 
-def _config(options: argparse.Namespace, has_budget: bool) -> TrainConfig:
-    """The options as a configuration, of 3 minutes where no budget is given. Raises ValueError."""
-    from rnnviz import TrainConfig
+def _described(corpus: Corpus) -> str:
+    validation = f"{len(corpus.valid):,} for validation, vocabulary {len(corpus.vocab):,}"
+    if corpus.items is None:
+        return f"{corpus.name}: {len(corpus.train):,} tokens to train on, {validation}"
+    return (
+        f"{corpus.name}: fresh items at each step, up to {corpus.items.length} tokens are read of "
+        f"each (a --sequence-length does not count); tokens: {validation}"
+    )
 
-    fields = ("optimizer", "lr", "clip", "batch_size", "sequence_length")
-    fields += ("minutes", "epochs", "steps", "seed")
+
+def _config(options: argparse.Namespace, has_budget: bool) -> TrainConfig:
+    """The options as a configuration. What is not given is filled in, in the options too: by the
+    recipe for texts or that for made tasks. Raises ValueError."""
+    from rnnviz import TrainConfig
+    from rnnviz.data import made
+    from rnnviz.training import recipes
+
+    recipe = recipes.TASK if made.find(options.corpus) else recipes.TEXT
+    vars(options).update(recipe.fill(vars(options)))
+    fields = ("optimizer", "lr", "clip", "batch_size", "sequence_length", "seed", *BUDGETS)
     given = {name: getattr(options, name) for name in fields}
     if not has_budget:
-        given["minutes"] = 3.0
+        given[recipe.budget] = recipe.amount
     return TrainConfig(**given)
 
 

@@ -7,14 +7,17 @@ project.
 from __future__ import annotations
 
 import os
-import random
 import sysconfig
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
+from rnnviz.data import made
 from rnnviz.data.download import fetched
+from rnnviz.data.made import LINES, USUAL_DELAY, recall
 from rnnviz.data.source import MAX_HELD_OUT, CorpusError, Source
+from rnnviz.data.task import Task
 
 
 @dataclass(frozen=True)
@@ -68,42 +71,6 @@ def _python_docs() -> Source:
     return _by_document("python-docs", (topics[key] + "\n" for key in sorted(topics)))
 
 
-def _made(name: str, item: Callable[[random.Random], str], cue: str | None = None) -> Source:
-    """A made task: train, valid and test parts of about 1,000,000, 20,000 and 20,000 characters."""
-
-    def part(seed: int, size: int) -> str:
-        rng, items, length = random.Random(seed), [], 0
-        while length < size:
-            items.append(item(rng))
-            length += len(items[-1])
-        return "".join(items)
-
-    return Source(name, (part(0, 1_000_000), part(1, 20_000), part(2, 20_000)), cue=cue)
-
-
-def recall_item(rng: random.Random, delay: int = 30) -> str:
-    """A symbol of A..H, `delay` random fillers of a..h, the cue `?`, the symbol again."""
-    symbol = rng.choice("ABCDEFGH")
-    return symbol + "".join(rng.choices("abcdefgh", k=delay)) + "?" + symbol
-
-
-def brackets_item(rng: random.Random, depth: int = 6) -> str:
-    """One line of well nested brackets of four kinds."""
-
-    def nested(depth: int) -> str:
-        inside = "".join(nested(depth - 1) for _ in range(rng.randint(0, 3))) if depth else ""
-        left, right = rng.choice(("()", "[]", "{}", "<>"))
-        return left + inside + right
-
-    return nested(rng.randint(1, depth)) + "\n"
-
-
-def counting_item(rng: random.Random, most: int = 20) -> str:
-    """One line of n times a, then n times b."""
-    n = rng.randint(1, most)
-    return "a" * n + "b" * n + "\n"
-
-
 def _tiny_shakespeare() -> Source:
     """Karpathy's 1.1 MB of Shakespeare, cut 90/10 as nanoGPT cuts it; it has no test part."""
     text = fetched("tinyshakespeare.txt")
@@ -114,6 +81,19 @@ def _tiny_shakespeare() -> Source:
 def _wikitext_2() -> Source:
     train, valid, test = (fetched(f"wikitext-2/{part}.txt") for part in ("train", "valid", "test"))
     return Source("wikitext-2", (train, valid, test), spaced=True)
+
+
+def _built_in(task: Task) -> BuiltIn:
+    return BuiltIn(task.label, partial(made.source, task), task.example, task.prompt)
+
+
+def find(spec: str) -> BuiltIn | None:
+    """A corpus by its name, recall:60 and the like among them; None for another name. Raises
+    CorpusError for a delay that cannot be."""
+    if spec in BUILT_IN:
+        return BUILT_IN[spec]
+    task = made.find(spec)
+    return None if task is None else _built_in(task)
 
 
 BUILT_IN = {
@@ -139,27 +119,9 @@ BUILT_IN = {
         ),
         "The function",
     ),
-    "recall": BuiltIn(
-        "Made: recall a symbol after 30 fillers",
-        lambda: _made("recall", recall_item, cue="?"),
-        (
-            "Recall: a symbol",
-            "Dbagcfhedabgchfeadbcghfaebdcgfha?DGhfaecbdgahcefbdghacfebdagchfebd?G",
-        ),
-        "Dbagcfhedabgchfeadbcghfaebdcgfha?",
-    ),
-    "brackets": BuiltIn(
-        "Made: nested brackets",
-        lambda: _made("brackets", brackets_item),
-        ("Brackets: nested", "([{}<>](){[]})\n[{(<>)}]\n"),
-        "([{",
-    ),
-    "counting": BuiltIn(
-        "Made: n times a, then n times b",
-        lambda: _made("counting", counting_item),
-        ("Counting: a, then b", "aaaabbbb\naaaaaaabbbbbbb\n"),
-        "aaaaa",
-    ),
+    "recall": _built_in(recall(USUAL_DELAY, USUAL_DELAY)),
+    "brackets": _built_in(LINES["brackets"]),
+    "counting": _built_in(LINES["counting"]),
     "tiny-shakespeare": BuiltIn("tiny-shakespeare (1 MB, downloaded once)", _tiny_shakespeare),
     "wikitext-2": BuiltIn("WikiText-2 (12 MB, downloaded once)", _wikitext_2),
 }

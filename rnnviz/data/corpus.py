@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnviz._paths import user_path
+from rnnviz.data import builtin, made
 from rnnviz.data.builtin import BUILT_IN
 from rnnviz.data.source import (
     CorpusError,
@@ -24,9 +25,13 @@ from rnnviz.data.vocab import EOS, LEVELS, UNK, Vocab
 if TYPE_CHECKING:
     import torch
 
+    from rnnviz.data.items import Items
+    from rnnviz.data.task import Task
+
 
 class VocabularyError(CorpusError):
-    """A text whose vocabulary is `<unk>` alone."""
+    """A text without a vocabulary of this kind: it would be `<unk>` alone, or words of a task that
+    is made of characters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +40,8 @@ class Corpus:
 
     `fingerprint` is a hash of the three texts, `spec` the argument with which `load_corpus`
     finds them from any folder, "" for a text that was pasted or uploaded. With `cue`, only the
-    token after each cue counts in a loss (the recall task: all other tokens are random).
+    token after each cue counts in a loss (the recall task: all other tokens are random). With
+    `items`, of a made task, a training draws its own items, and `train` only shows some.
     """
 
     name: str
@@ -46,6 +52,7 @@ class Corpus:
     fingerprint: str
     spec: str = ""
     cue: int | None = None
+    items: Items | None = None
 
     @property
     def level(self) -> str:
@@ -54,8 +61,8 @@ class Corpus:
 
 def read(spec: str) -> Source:
     """The texts of a corpus by its name or path. Raises CorpusError."""
-    if spec in BUILT_IN:
-        return BUILT_IN[spec].make()
+    if built_in := builtin.find(spec):
+        return built_in.make()
     try:
         path = user_path(spec)
         is_folder, is_file = path.is_dir(), path.is_file()
@@ -87,10 +94,10 @@ def _read_folder(path: Path) -> Source:
 def load_corpus(spec: str | Path, level: str = "char", min_count: int = 1) -> Corpus:
     """Load a corpus by name or path.
 
-    `spec`: python-source, python-docs, recall, brackets, counting, tiny-shakespeare,
-    wikitext-2, a text file (cut 90/5/5 in order) or a folder with train.txt, valid.txt
-    and perhaps test.txt, or with wiki.train.tokens and so on. `min_count`: rarer tokens
-    become `<unk>`.
+    `spec`: python-source, python-docs, recall (with another delay recall:60, or recall:1-100 for
+    one that is drawn), brackets, counting, tiny-shakespeare, wikitext-2, a text file (cut 90/5/5
+    in order) or a folder with train.txt, valid.txt and perhaps test.txt, or with wiki.train.tokens
+    and so on. `min_count`: rarer tokens become `<unk>`.
     Raises CorpusError (a ValueError) for what cannot be read or is too short.
     """
     if level not in LEVELS:
@@ -100,6 +107,8 @@ def load_corpus(spec: str | Path, level: str = "char", min_count: int = 1) -> Co
 
 def whole_spec(spec: str) -> str:
     """The argument of `load_corpus` that means the same text from any folder."""
+    if task := made.find(spec):
+        return task.spec
     return spec if spec in BUILT_IN else str(user_path(spec).resolve())
 
 
@@ -107,6 +116,8 @@ def make_corpus(source: Source, level: str = "char", min_count: int = 1, spec: s
     """Encode a source's three texts with a vocabulary of its training text. Raises CorpusError."""
     import torch
 
+    if source.task:
+        return _made(source, source.task, level)
     split = "char" if level == "char" else ("space" if source.spaced else "word")
     # The published vocabulary of a spaced text is that of all three parts.
     known = source.texts if split == "space" else source.texts[:1]
@@ -122,8 +133,24 @@ def make_corpus(source: Source, level: str = "char", min_count: int = 1, spec: s
         raise VocabularyError(
             f"the vocabulary of {source.name} is {UNK} alone{why if min_count > 1 else ''}"
         )
-    cue = None if source.cue is None else vocab.token2id[source.cue]
-    return Corpus(source.name, vocab, train, valid, test, fingerprint(source), spec, cue)
+    return Corpus(source.name, vocab, train, valid, test, fingerprint(source), spec)
+
+
+def _made(source: Source, task: Task, level: str) -> Corpus:
+    """A made task. Its vocabulary is the same for all delays. Raises CorpusError."""
+    import torch
+
+    from rnnviz.data.items import Items
+
+    if level != "char":
+        raise VocabularyError(f"{task.spec} is made of characters: it cannot be read as words")
+    vocab = Vocab((UNK, *task.alphabet))
+    train, valid, test = (torch.from_numpy(vocab.encode(text)) for text in source.texts)
+    cue = None if task.cue is None else vocab.token2id[task.cue]
+    items = Items(task, vocab)
+    return Corpus(
+        source.name, vocab, train, valid, test, fingerprint(source), task.spec, cue, items
+    )
 
 
 def fingerprint(source: Source) -> str:

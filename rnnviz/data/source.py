@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rnnviz.data.task import Task
 from rnnviz.data.vocab import BOM
 
 MAX_HELD_OUT = 100_000  # characters of a validation or test part: two digits of a loss are right
@@ -22,14 +23,14 @@ class CorpusError(ValueError):
 @dataclass(frozen=True)
 class Source:
     """`texts`: train, valid, test. `spaced`: spaces already separate all tokens (WikiText).
-    `cue`: of a made task, the token after which the answer stands. `marked`: whether the file of
-    each text began with a byte order mark, which is not in the text."""
+    `marked`: whether the file of each text began with a byte order mark, which is not in the text.
+    `task`: the made task that the texts are items of."""
 
     name: str
     texts: tuple[str, str, str] = field(repr=False)
     spaced: bool = False
-    cue: str | None = None
     marked: tuple[bool, bool, bool] = (False, False, False)
+    task: Task | None = None
 
     @property
     def marked_texts(self) -> tuple[str, str, str]:

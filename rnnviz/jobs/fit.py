@@ -19,6 +19,7 @@ from rnnviz.runs.run import Run
 from rnnviz.runs.store import save_run
 from rnnviz.runs.weights import halved
 from rnnviz.training import distributed
+from rnnviz.training.batches import score_part
 from rnnviz.training.config import StepRecord, TrainConfig, TrainingError, TrainState
 from rnnviz.training.loop import train
 
@@ -132,13 +133,14 @@ class _RunWriter:
 def losses(run: Run, corpus: Corpus, valid: float | None = None) -> dict[str, float | None]:
     """Validation (unless it is known), test and probe loss in nats a token, and, for a task with a
     cue, the accuracy on the test part."""
-    cue = corpus.cue
-    tested = score(run.model, corpus.test, cue) if len(corpus.test) > 1 else (None, None)
+    tested = score_part(run.model, corpus, corpus.test) if len(corpus.test) > 1 else (None, None)
+    if valid is None:
+        valid = _finite(score_part(run.model, corpus, corpus.valid)[0])
     return {
-        "valid_loss": _finite(score(run.model, corpus.valid, cue)[0]) if valid is None else valid,
+        "valid_loss": valid,
         "test_loss": _finite(tested[0]),
         "probe_loss": probe_loss(run),
-        "accuracy": tested[1] if cue is not None else None,
+        "accuracy": tested[1] if corpus.cue is not None else None,
     }
 
 

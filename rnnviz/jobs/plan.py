@@ -61,8 +61,9 @@ def why_not(corpus: Corpus, models: Sequence[ModelShape], config: TrainConfig) -
     """Why these models cannot be trained like this, in a sentence or two; "" if they can."""
     if not models:
         return "Choose at least one cell type."
+    config = config.fitting(corpus)
     batch, length, vocab = config.batch_size, config.sequence_length, len(corpus.vocab)
-    if len(corpus.train) <= batch * length:
+    if corpus.items is None and len(corpus.train) <= batch * length:
         return (
             f"The text is too short: it has {len(corpus.train):,} tokens to train on, and one "
             f"batch of {batch} rows by {length} steps needs {batch * length + 1:,}. Take a longer "
@@ -103,8 +104,10 @@ def measure_speed(
     from rnnviz.nn.model import RNNModel, count_parameters
     from rnnviz.training.loop import train
 
+    config = config.fitting(corpus)
     device, per_step = pick_device("auto"), config.batch_size * config.sequence_length
-    corpus = replace(corpus, train=corpus.train[: 60 * per_step + 1], valid=corpus.valid[:200])
+    if corpus.items is None:
+        corpus = replace(corpus, train=corpus.train[: 60 * per_step + 1], valid=corpus.valid[:200])
     built = RNNModel(vocab_size=len(corpus.vocab), **model).to(device)
     budget = {"minutes": None, "epochs": None, "steps": 50}
     config = replace(

@@ -17,8 +17,9 @@ from rnnviz.runs.info import RunError, RunInfo, described
 from rnnviz.runs.names import claim
 from rnnviz.runs.run import Run
 from rnnviz.runs.store import load_run, versions
+from rnnviz.training.batches import steps_per_epoch
 from rnnviz.training.config import BUDGETS, TrainConfig, TrainingError, TrainState
-from rnnviz.training.record_schedule import spent_share, steps_per_epoch
+from rnnviz.training.record_schedule import spent_share
 
 
 class SpentError(RunError):
@@ -59,7 +60,7 @@ def new_run(
         corpus=corpus.name,
         fingerprint=corpus.fingerprint,
         spec=corpus.spec,
-        config=asdict(config.resolved(model.rnn_type)),
+        config=asdict(config.resolved(model.rnn_type).fitting(corpus)),
         cue=corpus.cue,
         command=command,
         versions=versions(),
@@ -132,7 +133,7 @@ def resumed_run(
     history = tuple(r for r in run.info.history if r["step"] <= state.step)
     info = replace(run.info, history=history, spec=corpus.spec or run.info.spec)
     config = _with_budget(before, budget)
-    per_epoch = max(1, steps_per_epoch(config, len(corpus.train)))
+    per_epoch = max(1, steps_per_epoch(corpus, config))
     is_spent = spent_share(config, per_epoch, state.step, state.seconds) == 1.0
     if not interrupted and (is_spent or config == before):
         how = "complete" if is_spent else "ended early"

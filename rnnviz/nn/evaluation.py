@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from rnnviz.nn.model import RNNModel
 
 LOGITS, LOGITS_ON_GPU = 2_000_000, 100_000_000  # held at once
 ROWS, STREAM = 32, 2_000  # most streams read side by side, fewest tokens of each
+Windows: TypeAlias = Iterator[tuple[Tensor, Tensor, Tensor]]
 
 
 def score(model: RNNModel, ids: Tensor, cue: int | None = None) -> tuple[float, float]:
@@ -24,13 +26,38 @@ def score(model: RNNModel, ids: Tensor, cue: int | None = None) -> tuple[float, 
     one stream, since a cut would remove what that token depends on. A token is right when no
     other is likelier. Raises ValueError when no token counts.
     """
+    read = _read(model, ids, 1 if cue is not None else ROWS)
+    if cue is not None:
+        read = ((input, target.where(input == cue, -1), output) for input, target, output in read)
+    return _scored(model, read, len(ids))
+
+
+def score_rows(model: RNNModel, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
+    """As `score`, of rows that are each read from a state of zeros: ids and next ids, (N,T) each;
+    next ids below 0 do not count."""
+
+    widest = max(model.projection.out_features, model.rnn.hidden_size)
+    rows = max(1, LOGITS // (inputs.shape[1] * widest))  # B
+
+    def read() -> Windows:
+        for input, target in zip(inputs.split(rows), targets.split(rows), strict=True):
+            input = input.to(model.device)  # (B,T)
+            output, _ = model.states(input, model.init_hidden(len(input)))  # (B,T,H)
+            yield input, target.to(model.device), output
+
+    return _scored(model, read(), inputs.numel())
+
+
+def _scored(model: RNNModel, read: Windows, tokens: int) -> tuple[float, float]:
+    """Mean nats and accuracy of windows of so many tokens: ids (B,T), next ids, which count from 0
+    on, and top states (B,T,H)."""
     was_training = model.training
     model.eval()
     projection = model.projection.weight, model.projection.bias
     nats, right, count = 0.0, 0, 0
     with torch.no_grad():
-        for input, target, output in _read(model, ids, 1 if cue is not None else ROWS):
-            counted = target >= 0 if cue is None else (target >= 0) & (input == cue)  # (B,T)
+        for _, target, output in read:
+            counted = target >= 0  # (B,T)
             output, target = output[counted], target[counted]  # (n,H), (n,)
             losses, below = nats_(product(output, *projection), target)  # (n,) each
             nats += losses.double().sum().item()
@@ -38,7 +65,7 @@ def score(model: RNNModel, ids: Tensor, cue: int | None = None) -> tuple[float, 
             count += len(target)
     model.train(was_training)
     if not count:
-        raise ValueError(f"there is nothing to predict; tokens: {len(ids)}")
+        raise ValueError(f"there is nothing to predict; tokens: {tokens}")
     return nats / count, right / count
 
 
@@ -47,7 +74,7 @@ def evaluate(model: RNNModel, ids: Tensor, cue: int | None = None) -> float:
     return score(model, ids, cue)[0]
 
 
-def _read(model: RNNModel, ids: Tensor, most_rows: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _read(model: RNNModel, ids: Tensor, most_rows: int) -> Windows:
     """Inputs (B,T), targets (B,T) and top states (B,T,H) of one window after the other.
 
     Targets are -1 where the last stream has no token left.

@@ -14,6 +14,8 @@ from rnnviz.nn.seed import checked_seed
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from rnnviz.data.corpus import Corpus
+
 # The rate that serves each cell type well under each recipe, measured. One rate for all would be
 # unfair: with SGD at 20 a ReLU-RNN overflows and a tanh-RNN stalls.
 DEFAULT_LR = {
@@ -39,7 +41,8 @@ class TrainConfig:
     `lr` defaults by cell type and optimizer; `clip` bounds the global gradient norm (a
     ReLU-RNN on source code overflows with 1.0, where one bad batch outweighs the others).
     Records and evaluations come every `log_every` and `eval_every` steps; None: at even shares of
-    the budget (see `RecordSchedule`).
+    the budget (see `RecordSchedule`). `sequence_length` is that of truncated BPTT; of a made task
+    it is the longest item's.
     """
 
     optimizer: str = "adamw"
@@ -95,6 +98,12 @@ class TrainConfig:
         if self.lr is not None:
             return self
         return replace(self, lr=required(DEFAULT_LR[self.optimizer], rnn_type, "training/config"))
+
+    def fitting(self, corpus: Corpus) -> TrainConfig:
+        """The same for a made task, whose windows are whole items."""
+        if corpus.items is None:
+            return self
+        return replace(self, sequence_length=corpus.items.length)
 
 
 def budget_text(config: Mapping[str, Any]) -> str:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from rnnviz.data.corpus import Corpus, bptt_batchify
-from rnnviz.nn.evaluation import evaluate
+from rnnviz.data.corpus import Corpus
 from rnnviz.nn.model import RNNModel
 from rnnviz.nn.seed import later_seed
 from rnnviz.training import distributed
+from rnnviz.training.batches import batches_of, score_part
 from rnnviz.training.config import StepRecord, TrainConfig, TrainingError, TrainState
 from rnnviz.training.optimizers import adamw_of, moments_of, schedule, steps_seen
 from rnnviz.training.record_schedule import RecordSchedule
@@ -38,35 +37,12 @@ def train(
     longer finite, after the last good weights were put back. Under torchrun all processes call
     it alike (see `distributed`); `stop` and the clock are those of rank 0.
     """
-    config = config.resolved(model.rnn_type)
+    config = config.resolved(model.rnn_type).fitting(corpus)
     training = _Training(model, corpus, config, TrainState() if state is None else state)
     try:
         yield from training.run(stop)
     finally:
         training.end()
-
-
-@dataclass(frozen=True)
-class _Windows:
-    """The windows of an epoch: ids and next ids (S,B,T), B this process's own rows, and how many
-    tokens of each window count, divided by the number of processes (gradients are means over
-    them)."""
-
-    inputs: Tensor
-    targets: Tensor
-    counts: list[float]
-
-    @classmethod
-    def of(cls, corpus: Corpus, config: TrainConfig, device: torch.device) -> _Windows:
-        shape = config.batch_size, config.sequence_length
-        inputs = bptt_batchify(corpus.train[:-1], *shape)  # (S,B,T)
-        targets = bptt_batchify(corpus.train[1:], *shape)  # (S,B,T)
-        counts = torch.full((len(inputs),), math.prod(shape), dtype=torch.float64)
-        if corpus.cue is not None:  # a window may have none
-            counts = (inputs == corpus.cue).sum((1, 2)).double().clamp(min=1)
-        rows = distributed.rows(config.batch_size)
-        inputs, targets = (ids[:, rows].to(device) for ids in (inputs, targets))
-        return cls(inputs, targets, (counts / distributed.size()).tolist())
 
 
 class _Training:
@@ -76,8 +52,8 @@ class _Training:
         self, model: RNNModel, corpus: Corpus, config: TrainConfig, state: TrainState
     ) -> None:
         self.model, self.corpus, self.config, self.state = model, corpus, config, state
-        self.windows = _Windows.of(corpus, config, model.device)
-        self.per_epoch = len(self.windows.counts)
+        self.batches = batches_of(corpus, config, model.device)
+        self.per_epoch = self.batches.per_epoch
         adamw = adamw_of(model, state.moments) if config.optimizer == "adamw" else None
         self.adamw = adamw
         self.averaged_from = state.step - steps_seen(state.moments)  # 0 unless they began anew
@@ -86,7 +62,9 @@ class _Training:
         _restore_rng(config.seed, state)
         rows = distributed.rows(config.batch_size)
         batch_size = rows.stop - rows.start
-        self.train_step = TrainStep(model, batch_size, config.clip, corpus.cue, adamw)
+        self.train_step = TrainStep(
+            model, batch_size, config.clip, adamw, all_count=corpus.items is None
+        )
         for now, kept in zip(self.train_step.hidden, state.hidden, strict=False):  # none at first
             now.copy_(kept[:, rows])  # (L,B,H)
         model.train()
@@ -117,17 +95,15 @@ class _Training:
         return distributed.broadcast_decision(*ahead)
 
     def step(self, progress: float, recording: bool) -> None:
-        """Train on the next window."""
-        state, windows = self.state, self.windows
-        window = state.step % self.per_epoch
-        if window == 0:
+        """Train on the next batch."""
+        state = self.state
+        batch = self.batches.at(state.step)
+        if batch.begins:
             self.train_step.reset_hidden()
         seen = state.step - self.averaged_from
         factor = state.anneal if self.adamw is None else schedule(seen, progress)
         self.lr = self.top_lr * factor
-        loss = self.train_step.gradients(
-            windows.inputs[window], windows.targets[window], windows.counts[window]
-        )
+        loss = self.train_step.gradients(batch.inputs, batch.targets, batch.count)
         if recording and state.best_valid == math.inf and loss.isfinite():
             state.best = _copy(self.model, state.best)
         self.norms.append(self.train_step.update(self.lr))
@@ -196,7 +172,7 @@ class _Training:
 def _timed_evaluation(model: RNNModel, corpus: Corpus) -> tuple[float, float]:
     """The validation loss, and the seconds that it took."""
     started = time.perf_counter()
-    return evaluate(model, corpus.valid, corpus.cue), time.perf_counter() - started
+    return score_part(model, corpus, corpus.valid)[0], time.perf_counter() - started
 
 
 def _means(losses: list[Tensor], norms: list[Tensor], clip: float) -> tuple[float, float, float]:

@@ -13,11 +13,6 @@ EVALUATIONS, LEAST = 20, 3  # evaluations over a budget, and the fewest, even if
 EVAL_SHARE, EVAL_SECONDS = 0.1, 6.0  # most of the time or tokens spent on them; seconds between two
 
 
-def steps_per_epoch(config: TrainConfig, tokens: int) -> int:
-    """Windows of a batch in a text of so many tokens, each of which has a next one."""
-    return (tokens - 1) // config.batch_size // config.sequence_length
-
-
 def spent_share(config: TrainConfig, per_epoch: int, step: int, seconds: float) -> float:
     """Share of the budget, up to 1, that is spent after so many steps and seconds."""
     if config.minutes:

@@ -27,20 +27,20 @@ class WindowLoss(nn.Module):
     between windows and the optimizer stay float32.
     """
 
-    def __init__(self, model: RNNModel, cue: int | None) -> None:
+    def __init__(self, model: RNNModel, all_count: bool) -> None:
         super().__init__()
-        self.model, self.cue = model, cue
+        self.model, self.all_count = model, all_count
 
     def forward(
         self, input: Tensor, target: Tensor, hidden: Hidden, count: float | Tensor
     ) -> tuple[Tensor, Hidden]:
-        """Ids (B,T), next ids (B,T) -> loss (), hidden. With a cue only tokens after it count."""
+        """Ids (B,T), next ids (B,T) -> loss (), hidden. Unless all count, those below 0 do not."""
         weight, bias = self.model.projection.weight, self.model.projection.bias
         with torch.autocast("cpu", torch.bfloat16, enabled=in_bfloat16(self.model)):
             output, hidden = self.model.states(input, hidden)  # (B,T,H)
         output, hidden = output.to(weight.dtype), cast_hidden(hidden, weight.dtype)
-        if self.cue is not None:
-            counted = input == self.cue
+        if not self.all_count:
+            counted = target >= 0
             output, target = output[counted], target[counted]  # (N,H), (N,)
         return total_nats(output.flatten(0, -2), weight, bias, target.flatten()) / count, hidden
 
@@ -69,18 +69,18 @@ class TrainStep:
         model: RNNModel,
         batch_size: int,
         clip: float,
-        cue: int | None,
         adamw: torch.optim.AdamW | None,
+        all_count: bool,
     ) -> None:
         self.model, self.clip, self.adamw = model, clip, adamw
         self.parameters = list(model.parameters())
         self.hidden = hidden_tensors(model.init_hidden(batch_size))
-        self.window_loss = distributed.wrap_ddp(WindowLoss(model, cue))
+        self.window_loss = distributed.wrap_ddp(WindowLoss(model, all_count))
         model.zero_grad(set_to_none=True)
         self.gradients: Callable[..., Tensor] = self._gradients
         self.update: Callable[..., Tensor] = self._update
-        if model.device.type == "cuda" and cue is None and distributed.size() == 1:
-            # The tokens after a cue differ in number from window to window, and DDP cannot be
+        if model.device.type == "cuda" and all_count and distributed.size() == 1:
+            # Tokens that count may differ in number from batch to batch, and DDP cannot be
             # captured: both take eager steps.
             self.gradients = CudaGraph(self._gradients, model.device)
             self.update = CudaGraph(self._update, model.device)
