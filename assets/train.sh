@@ -17,8 +17,7 @@ for group in $groups; do
     docs) train --corpus python-docs --level word --min-count 2 --embedding-size 200 \
       --hidden-size 200 --layers 2 --dropout 0.5 --batch-size 20 --sequence-length 35 \
       --steps 2500 --rnn-type $types ;;
-    recall) train --corpus recall --hidden-size 64 --dropout 0 --lr 0.004 --sequence-length 66 \
-      --steps 5000 --rnn-type LSTM RNN_TANH ;;
+    recall) train --corpus recall --forget-bias 4 --rnn-type LSTM RNN_TANH ;;
   esac
 done
 for run in "$out"/*; do # snapshots of the others are too large to ship
