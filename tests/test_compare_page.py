@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
-from rnnviz import RNN_TYPES, TrainConfig, _paths, list_runs
+from rnnviz import RNN_TYPES, TrainConfig, _paths, list_runs, load_run
 from rnnviz.analysis import gradient_decay, text_view
 from rnnviz.app import caches, compare, presets, train_estimate, training_caches
 from rnnviz.data import builtin
@@ -176,8 +176,9 @@ def test_the_time_lapse_follows_its_slider_and_says_what_it_cannot_show(made):
 def test_a_fresh_install_has_a_time_lapse():
     app = opened(PAGE, runs=["python-source-lstm"], text="def f")
     assert is_fine(app)
-    assert app.select_slider(key="lapse_step").value == 5000
-    assert "After 5,000 steps, a token after the cue: 0.000 nats." in said(app)
+    steps = load_run("recall-lstm").info.config["steps"]
+    assert app.select_slider(key="lapse_step").value == steps
+    assert f"After {steps:,} steps, a token after the cue: 0.000 nats." in said(app)
     app.select_slider(key="lapse_step").set_value(0).run()
     assert re.search(r"After 0 steps, a token after the cue: [1-4]\.\d+ nats", said(app))
     app = opened(PAGE, runs=["recall-lstm"], text="Dbagc")

@@ -33,7 +33,8 @@ def of_source(source: Source, rows: int, words_first: bool) -> list[Choice]:
 
 
 def _own(source: Source, rows: int) -> list[Choice]:
-    corpora = (make_corpus(source, level) for level in LEVELS)
+    levels = LEVELS if source.task is None else ("char",)
+    corpora = (make_corpus(source, level) for level in levels)
     return [(corpus.vocab, corpus.cue) for corpus in corpora if len(corpus.vocab) == rows]
 
 
