@@ -46,7 +46,7 @@ def decay() -> None:
     models = gradients.decays(shown, choice, target, dark, st.session_state.get(state.BOUND, False))
     with picture:
         title = f"Gradient of the loss after token {gradients.token_name(shown[0], target)}"
-        y_title = "gradient norm (log)" if absolute else "share of its norm at 0 (log)"
+        y_title = "gradient norm (log)" if absolute else "share of norm (log)"
         figure = decay_figure(norm_lines(models, window, absolute), title, y_title)
         page.chart(figure, state.DECAY)
         st.text(gradients.losses(models))

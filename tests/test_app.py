@@ -151,7 +151,7 @@ def test_numbers_in_hover_boxes_have_three_digits_at_any_size(page):
     app = opened(f"pages/{page}.py", runs=["recall-lstm", "recall-rnn-tanh"], text="Aab?A")
     figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     told = [trace.get("hovertemplate", "") for figure in figures for trace in figure["data"]]
-    formats = set(re.findall(r"%\{[^}:]*:([^}]*)\}", " ".join(told).replace("10<sup>%{y", "")))
+    formats = set(re.findall(r"%\{[^}:]*:([^}]*)\}", " ".join(told).replace("10^%{y", "")))
     assert formats
     assert formats <= {".3g", ".4g", ".3p"}
 

@@ -215,7 +215,7 @@ def test_a_loss_of_nearly_0_is_said_to_be_one(own, tmp_path):
     app = opened("pages/gradients.py", runs=["sure", "two"], text=TEXT)
     assert is_fine(app)
     assert "compare the shapes of the curves" in said(app)
-    assert y_title(app) == "share of its norm at 0 (log)"
+    assert y_title(app) == "share of norm (log)"
     app.toggle(key="absolute").set_value(True).run()
     assert is_fine(app)
     assert y_title(app) == "gradient norm (log)"

@@ -97,7 +97,6 @@ def start_page(title: str) -> None:
 def chart(figure: Figure, key: str, place: DeltaGenerator | None = None) -> None:
     """Show a figure. It has its height before it is drawn, so that nothing below it moves."""
     name = file_name(figure.layout.title.text or key)
-    figure.update_layout(legend_font_size=13)  # known to plotly, which makes room for it
     config = {"displaylogo": False, "toImageButtonOptions": {"filename": name}}
     (place or st).plotly_chart(figure, key=key, height=int(figure.layout.height), config=config)
 
