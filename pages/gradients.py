@@ -40,24 +40,21 @@ names = gradients.names(shown)
 
 @address.fragment(FIELDS)
 def decay() -> None:
-    picture, controls, mechanism = st.container(), st.container(), st.container()
-    with controls:
-        target, window, absolute = gradients.pick_loss(shown[0])
+    target, window, absolute = gradients.loss_of(shown[0])
     models = gradients.decays(shown, choice, target, dark, st.session_state.get(state.BOUND, False))
-    with picture:
-        title = f"Gradient of the loss after token {gradients.token_name(shown[0], target)}"
-        y_title = "gradient norm (log)" if absolute else "share of norm (log)"
-        figure = decay_figure(norm_lines(models, window, absolute), title, y_title)
-        page.chart(figure, state.DECAY)
-        st.text(gradients.losses(models))
-        st.caption(
-            "How much the loss of this one prediction changes with each earlier state of layer "
-            f"{choice.layer + 1}. A straight line is exponential decay; its half-life in tokens "
-            "is in the legend. Pale: what truncated BPTT never sees. Its windows begin at every "
-            "multiple of their length from the start of the text."
-        )
-    with mechanism:
-        what_carries_it(models)
+    title = f"Gradient of the loss after token {gradients.token_name(shown[0], target)}"
+    y_title = "gradient norm (log)" if absolute else "share of norm (log)"
+    figure = decay_figure(norm_lines(models, window, absolute), title, y_title)
+    page.chart(figure, state.DECAY)
+    st.text(gradients.losses(models))
+    st.caption(
+        "How much the loss of this one prediction changes with each earlier state of layer "
+        f"{choice.layer + 1}. A straight line is exponential decay; its half-life in tokens "
+        "is in the legend. Pale: what truncated BPTT never sees. Its windows begin at every "
+        "multiple of their length from the start of the text."
+    )
+    gradients.pick_loss(shown[0])
+    what_carries_it(models)
 
 
 def what_carries_it(models: list) -> None:

@@ -199,7 +199,7 @@ def test_gradients_begin_at_a_loss_that_counts_and_say_of_others_that_they_do_no
     assert is_fine(app)
     assert app.session_state["token"] == AFTER[-1]  # counted from 1
     loss = nats(own["one"])[-1]
-    assert f"LSTM {loss:.3g} nats" in said(app)
+    assert f"LSTM {loss:.3f} nats" in said(app)
     assert "compare the shapes" not in said(app)
     app.number_input(key="token").set_value(2).run()
     assert is_fine(app)

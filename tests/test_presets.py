@@ -148,6 +148,7 @@ def test_lists_are_ordered_by_corpus_and_tags_begin_with_type_and_corpus(folder)
     save_run(some_run("mine"), folder)
     app = opened(PAGE)
     options = app.sidebar.multiselect(key="runs").options
+    options = [option.replace("\u2060", "").replace("\xa0", " ") for option in options]
     assert [option.split(" · ")[:2] for option in options[:5]] == [
         *(["LSTM", "python-source"], ["GRU", "python-source"]),
         *(["tanh RNN", "python-source"], ["ReLU RNN", "python-source"], ["LSTM", "python-docs"]),

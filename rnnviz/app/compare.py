@@ -119,7 +119,7 @@ def pick_runs(choice: Choice) -> list[RunInfo]:
         page.by_corpus(known),
         key=state.COMPARED,
         **KEEP,
-        format_func=labels.__getitem__,
+        format_func=lambda name: page.tag(labels[name]),
         help="Any number; runs that differ only in the seed become one curve with a band.",
     )
     return [known[name] for name in session[state.COMPARED]]
@@ -144,7 +144,10 @@ def table(infos: Sequence[RunInfo], choice: Choice) -> tuple[pd.DataFrame, list[
             "validation, nats": info.valid_loss,
             "cell type": cell_name(info.rnn_type),
         }
-        settings = {name: values[i] for name, values in differ.items()}
+        settings = {
+            name: None if values[i] == comparison.NOT_RECORDED else values[i]
+            for name, values in differ.items()
+        }
         rows.append(first | comparison.row(info, measures) | settings)
     return pd.DataFrame(rows).dropna(axis="columns", how="all"), problems
 
@@ -167,8 +170,7 @@ def show_table(found: pd.DataFrame) -> None:
             form = FORMATS.get(name, page.decimals(found[name]))
             told = page.ABOUT_PARAMETERS if name == "parameters" else None
             columns[name] = config.NumberColumn(LABELS.get(name), format=form, help=told)
-    width = min(24 + 7 * max(map(len, found["run"]), default=0), 250)  # a phone shows a loss beside
-    columns["run"] = config.TextColumn(pinned=True, width=width)
+    columns["run"] = config.TextColumn(pinned=True, width=page.width_of(found["run"]))
     columns["cell type"] = config.TextColumn(width=78)
     told = all(map(_name_tells_type, found["run"], found["cell type"]))
     unseen = {TOLD_BY_OTHERS, "cell type" if told else ""}

@@ -30,10 +30,15 @@ _BLOCKS = [cell.blocks for cell in CELL_TYPES.values()]
 # Cell types whose weights have the same shapes: a file may not say which of them it is.
 ALIKE = [kind for kind, cell in CELL_TYPES.items() if _BLOCKS.count(cell.blocks) > 1]
 LEVELS = {"char": "characters", "word": "words"}
-LOSSES = ("Validation, nats", "Perplexity", "Bits/character", "Test, nats")
+LOSSES = {  # labels, short so that the table fits beside the sidebar
+    "Validation, nats": "Validation",
+    "Perplexity": "Perplexity",
+    "Bits/character": "Bits/char",
+    "Test, nats": "Test",
+}
 COLUMNS = {
     "Parameters": NumberColumn(format="localized", help=page.ABOUT_PARAMETERS),
-    "Saved": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+    "Saved": st.column_config.DatetimeColumn(format="YYYY-MM-DD"),
 }
 
 
@@ -44,9 +49,14 @@ def own_runs(known: Mapping[str, RunInfo]) -> dict[str, RunInfo]:
 def show_table(own: Mapping[str, RunInfo], known: Mapping[str, RunInfo]) -> None:
     """A row for each run, one's own first."""
     rows = pd.DataFrame([_row(info, name in own) for name, info in {**own, **known}.items()])
-    there = [name for name in LOSSES if name in rows]
-    losses = {name: NumberColumn(format=page.decimals(rows[name])) for name in there}
-    page.table(rows.dropna(axis="columns", how="all"), COLUMNS | losses, state.ALL_RUNS)
+    losses = {
+        name: NumberColumn(label, format=page.decimals(rows[name]))
+        for name, label in LOSSES.items()
+        if name in rows
+    }
+    names = {"Model": st.column_config.TextColumn(pinned=True, width=page.width_of(rows["Model"]))}
+    columns = COLUMNS | losses | names
+    page.table(rows.dropna(axis="columns", how="all"), columns, state.ALL_RUNS)
 
 
 def _row(info: RunInfo, is_own: bool) -> dict[str, Any]:
@@ -104,11 +114,12 @@ def own_models(own: Mapping[str, RunInfo]) -> None:
 
 @st.dialog("Delete this model?")
 def _ask_to_delete(info: RunInfo) -> None:
-    st.markdown(f"{page.plain(info.name)} and its weights will be gone from this machine.")
+    st.markdown(f"**{page.plain(info.name)}** will be gone from this machine, with its weights.")
     keep, remove = st.columns(2)
     if keep.button("Keep it", width="stretch"):
         st.rerun()
-    if remove.button("Delete it", key=state.DELETE, width="stretch"):
+    delete = f"Delete {page.plain(info.name)}"
+    if remove.button(delete, type="primary", key=state.DELETE, width="stretch"):
         with page.sentences():
             library.delete(info)
         st.rerun()

@@ -116,7 +116,7 @@ def _pick_models(known: Mapping[str, RunInfo]) -> None:
         page.by_corpus(known),
         key=state.RUNS,
         **KEEP,
-        format_func=labels.__getitem__,
+        format_func=lambda name: page.tag(labels[name]),
         on_change=_follow_models,
         args=(known, labels),
         help="Cell type, corpus and validation loss in nats a token. Up to four are shown: a fifth "

@@ -14,7 +14,7 @@ from rnnviz import __version__
 from rnnviz._paths import component
 from rnnviz.analysis.time_lapse import Sample
 from rnnviz.figures.sample_text import marked
-from rnnviz.nn.perplexity import LONG
+from rnnviz.figures.style import loss_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,16 +127,9 @@ def _table(rows: pd.DataFrame) -> str:
         index=False,
         border=0,
         na_rep="–",
-        float_format=_number,
+        float_format=loss_text,
         formatters=whole_numbers,
     )
-
-
-def _number(value: float) -> str:
-    """At least three significant digits."""
-    if abs(value) >= LONG:
-        return f"{value:.1e}"
-    return f"{value:,.3f}" if abs(value) >= 0.1 or not value else f"{value:.3g}"
 
 
 def _frames(part: Frames) -> str:

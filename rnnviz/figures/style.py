@@ -11,6 +11,7 @@ import numpy as np
 from plotly.colors import sample_colorscale
 
 from rnnviz.nn.cell_types import SIGMOIDS, required
+from rnnviz.nn.perplexity import LONG
 
 if TYPE_CHECKING:  # exported for annotations; at runtime it would slow the first page
     from plotly.graph_objects import Figure as Figure
@@ -93,6 +94,13 @@ def color(kind: str, dark: bool = False) -> str:
 def cell_name(kind: str) -> str:
     """What people read for a cell type: tanh RNN for RNN_TANH."""
     return {"RNN_TANH": "tanh RNN", "RNN_RELU": "ReLU RNN"}.get(kind, kind)
+
+
+def loss_text(nats: float) -> str:
+    """A loss for people to read, the same on all pages."""
+    if 0 < nats < 0.0005:
+        return "< 0.001"
+    return f"{nats:,.3f}" if nats < LONG else f"{nats:.1e}"
 
 
 def dashes(kinds: Sequence[str], of: Sequence[str] = DASHES) -> list[str]:
