@@ -338,6 +338,12 @@ def test_the_table_of_a_report_shows_three_digits_of_small_numbers_too(value, sh
     assert f"<td>{shown}</td>" in report.document("t", {"s": [rows]})
 
 
+def test_a_loss_of_nearly_0_in_a_report_is_told_as_on_the_pages():
+    rows = pd.DataFrame({"run": ["a", "b"], "test, nats": [1e-7, None]})
+    page = report.document("t", {"s": [rows]})
+    assert re.findall("<td>(.*?)</td>", page) == ["a", "&lt; 0.001", "b", "–"]
+
+
 def test_a_report_is_one_page_with_every_name_escaped_and_plotly_once():
     bad = "</script><script>alert(1)</script>"
     figure = go.Figure(go.Scatter(y=[1, 2], name=bad), {"title": {"text": bad}})

@@ -87,9 +87,9 @@ def test_a_model_that_is_not_here_is_said_and_nothing_takes_its_place(page, name
     assert app.session_state["runs"] == here
     said = app.warning[0].value
     assert "This link names gone" in said
-    assert "bring" in said
+    assert "add" in said
     assert "<b>" not in said
-    assert app.get("page_link")[0].proto.label == "Bring a model"
+    assert app.get("page_link")[0].proto.label == "Add a model"
     assert app.session_state["text"] == TEXT
     kept = app.query_params["runs"]
     assert sorted([kept] if isinstance(kept, str) else kept) == sorted(set(names))

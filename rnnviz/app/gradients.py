@@ -54,7 +54,14 @@ def pick_loss(view: View) -> None:
     most = _targets(view)
     with left:
         cursor.pick_token(view, "Target: the loss after token", most)
-    middle.slider("Window of truncated BPTT, tokens (0: none)", 0, most, key=state.WINDOW)
+    middle.slider(
+        "Window of truncated BPTT, tokens (0: none)",
+        0,
+        most,
+        key=state.WINDOW,
+        help="Truncated BPTT (backpropagation through time) cuts the text into windows of this "
+        "length, from its start. No gradient goes from a window into the one before.",
+    )
     right.toggle("Absolute norms, not shares", key=state.ABSOLUTE)
 
 
@@ -92,7 +99,7 @@ def losses(models: Sequence[ModelDecay]) -> str:
     token is random."""
     counted = [model for model in models if model.counts]
     if not counted:
-        return "This loss does not count: the task is judged after its cue alone. Choose a cue."
+        return "This loss does not count: only the token after a cue does. Choose a cue as target."
     found = ", ".join(
         f"{m.name} {style.loss_text(m.decay.loss)} nats" if m.counts else f"{m.name} does not count"
         for m in models

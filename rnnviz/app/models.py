@@ -109,7 +109,7 @@ def own_models(own: Mapping[str, RunInfo]) -> None:
             "Rename", on_click=_rename, args=(info,), width="stretch", disabled=busy
         )
     if busy:
-        st.caption("It is being trained: it can be renamed and deleted when that has ended.")
+        st.caption("It is being trained: rename or delete it when that has ended.")
 
 
 @st.dialog("Delete this model?")
@@ -131,7 +131,7 @@ def _rename(info: RunInfo) -> None:
         session[state.OWN_RUN] = library.rename(info, session[state.NEW_NAME].strip()).name
 
 
-def bring() -> None:
+def add() -> None:
     """Upload a file, say what it does not say itself, and import it as a run."""
     session = st.session_state
     count = session.setdefault(state.BROUGHT_COUNT, 0)
@@ -143,9 +143,9 @@ def bring() -> None:
         max_upload_size=MAX_UPLOAD,
     )
     left.caption(
-        "A file downloaded here, or a PyTorch language model of an embedding, an LSTM, GRU or RNN "
-        "and a projection, under any names: its state_dict, or a checkpoint with that in it. "
-        "Nothing in the file is run."
+        "A file downloaded here, or a PyTorch language model (embedding, LSTM, GRU or RNN, "
+        "projection): its state_dict, or a checkpoint that contains it, with any names. No code "
+        "in the file is run."
     )
     if file is None:
         return

@@ -201,9 +201,10 @@ def how_we_know(shown: Sequence[View]) -> None:
     """A note on how far the gates shown can be trusted."""
     with st.expander("How we know", key=state.HOW_WE_KNOW, on_change="rerun"):
         st.markdown(
-            "PyTorch runs a layer as one fused kernel, which returns no gate. Gates and states "
-            "are rebuilt from its weights, both biases included, and must give the states that "
-            "the kernel gives. The largest difference on this text:"
+            "PyTorch computes a layer in one fused kernel, which does not return the gates. So "
+            "gates and states are computed once more from the weights, with both biases, and "
+            "compared with the states that the kernel returns. The largest difference on this "
+            "text:"
         )
         names = labels([view.info for view in shown])
         for view in shown:

@@ -82,7 +82,7 @@ def decay(lines: Sequence[Decay], title: str, y_title: str) -> Figure:
     figure.update_yaxes(title_text=y_title, **power_ticks(found))
     figure.update_layout(
         title_text=plain(title),
-        height=370,
+        height=350,
         margin={"l": 70, "r": 10, "t": 40, "b": 50},
         legend=BELOW,
     )
@@ -168,7 +168,7 @@ def _carrier_layout(log10: np.ndarray) -> dict[str, Any]:
     """Bars above, lines below, over one x axis. `log10`: what the lines show."""
     return {
         "title": {"text": "What carries it, step by step back"},
-        "height": 370,
+        "height": 350,
         "margin": {"l": 70, "r": 10, "t": 40, "b": 50},
         "legend": BELOW,
         "barmode": "group",

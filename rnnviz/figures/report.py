@@ -15,6 +15,7 @@ from rnnviz._paths import component
 from rnnviz.analysis.time_lapse import Sample
 from rnnviz.figures.sample_text import marked
 from rnnviz.figures.style import loss_text
+from rnnviz.nn.perplexity import LONG
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,13 +124,22 @@ def _figure(figure: Any) -> str:
 
 def _table(rows: pd.DataFrame) -> str:
     whole_numbers: Any = dict.fromkeys(rows.select_dtypes("integer"), "{:,}".format)
+    losses = [name for name in rows if str(name).endswith("nats")]
+    rows = rows.assign(**{name: rows[name].map(loss_text, na_action="ignore") for name in losses})
     return rows.to_html(
         index=False,
         border=0,
         na_rep="–",
-        float_format=loss_text,
+        float_format=_number,
         formatters=whole_numbers,
     )
+
+
+def _number(value: float) -> str:
+    """At least three significant digits."""
+    if abs(value) >= LONG:
+        return f"{value:.1e}"
+    return f"{value:,.3f}" if abs(value) >= 0.1 or not value else f"{value:.3g}"
 
 
 def _frames(part: Frames) -> str:

@@ -155,7 +155,7 @@ def saturation(gate: str, runs: Sequence[tuple[str, str, str, Saturation]]) -> F
     figure.update_yaxes(title_text="share above 0.9", range=[-0.03, 1.03])
     figure.update_layout(
         title_text=f"{SYMBOLS[gate].capitalize()} {gate}",
-        height=306,
+        height=300,
         margin={"l": 60, "r": 10, "t": 40, "b": 50},
         legend=BELOW,
     )

@@ -63,7 +63,7 @@ def learning(runs: Sequence[Learning], title: str) -> Figure:
     figure.update_layout(
         title_text=plain(title) + cut,
         yaxis={"title_text": "loss, nats a token", "range": [low, high], "fixedrange": True},
-        height=380,
+        height=364,
         margin={"l": 60, "r": 60, "t": 40, "b": 50},
         showlegend=True,
         legend=BELOW,
@@ -148,7 +148,7 @@ def _over_training(runs: Sequence[tuple], title: str) -> Figure:
     figure.update_xaxes(title_text="training step")
     figure.update_layout(
         title_text=plain(title),
-        height=340,
+        height=322,
         margin={"l": 70, "r": 10, "t": 40, "b": 50},
         legend=BELOW,
     )
@@ -169,7 +169,7 @@ def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> Figure:
     figure.update_yaxes(title_text="nats a token (log)", **y_axis)
     figure.update_layout(
         title_text=plain(title),
-        height=380,
+        height=364,
         margin={"l": 60, "r": 10, "t": 40, "b": 50},
         hovermode="x unified",
         showlegend=True,
