@@ -64,21 +64,6 @@ def check_first_page(fresh_server: Server, page: Page) -> None:
     assert "Traceback" not in fresh_server.log.read_text()
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_pages_are_drawn_in_both_themes_and_widths(server, page, path, tmp_path):
-    """The second of each is what a person does to an open page: another theme, another window."""
-    page.emulate_media(color_scheme="light")
-    open_page(page, f"{server.url}/{path}")
-    for theme, width in (("light", 1440), ("dark", 1440), ("dark", 420), ("light", 420)):
-        page.emulate_media(color_scheme=theme)
-        page.set_viewport_size({"width": width, "height": 900})
-        colour = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 20, 26)"}[theme]
-        expect(page.locator(".stApp")).to_have_css("background-color", colour)
-        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
-        shot = page.screenshot(path=tmp_path / f"{theme}-{width}.png")
-        assert len(shot) > 20_000  # a blank page takes less
-
-
 def test_markup_and_emoji_in_the_text_are_text(server, page):
     text = "<script>document.title = 'run'</script> <img src=x onerror=alert(1)> 😀"
     open_page(page, f"{server.url}/gates?runs=python-source-lstm&text={quote(text)}")
