@@ -80,7 +80,7 @@ st.subheader("The eight units that vary most")
 for column, view in page.side_by_side(shown):
     held, color = text_view.memory(view), style.color(view.info.rnn_type, dark)
     lines = {f"unit {unit}": held[:, unit] for unit in text_view.most_variable_units(view)}
-    title = f"{name_of_memory(view)}, {labels[view.info.name]}"
+    title = f"{name_of_memory(view)}: {view.info.name}"
     figure = signals.signals(lines, page.places(view), title, color, {})
     page.chart(figure, state.of_run("memory", view.info), column)
 st.caption("The unit that varies most comes first.")

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, TimeoutError, expect
 from rnnviz import list_runs, load_run, trace_model
 from rnnviz._paths import SHIPPED_RUNS
 from rnnviz.figures import style
-from tests.conftest import Server
+from tests.conftest import Server, label_of
 
 PAGES = {
     "": "See inside a recurrent network",
@@ -159,8 +159,7 @@ def test_a_unit_chosen_by_a_click_is_that_of_the_next_page(server, page):
 def test_every_shipped_run_is_offered_with_type_and_loss(server, page):
     open_page(page, f"{server.url}/gates?runs=recall-lstm&text=A%3FA")
     page.get_by_role("combobox", name="Models shown").click()
-    offered = " ".join(page.get_by_role("option").all_inner_texts())
-    offered = offered.replace("\u2060", "").replace("\xa0", " ")  # what keeps a name in one line
+    offered = label_of(" ".join(page.get_by_role("option").all_inner_texts()))
     for info in list_runs():
         if info.name != "recall-lstm":
             kind = style.cell_name(info.rnn_type)

@@ -12,6 +12,7 @@ from rnnviz import RunInfo, load_run
 from rnnviz.app import address, navigation
 from rnnviz.runs import store
 from rnnviz.runs.run import Run
+from tests.conftest import label_of
 from tests.test_app import APP, PAGES, TEXT_PAGES, is_fine
 from tests.test_browser import PAGES as TITLES
 from tests.test_browser import open_page, write
@@ -67,7 +68,7 @@ def test_models_with_one_label_are_told_apart(folder, page):
         assert app.session_state["runs"] == names
         offered = app.sidebar.multiselect(key="runs").options
         assert len(offered) == len(set(offered)) == 12
-        assert [label for label in offered if label.endswith("(my-text-lstm)")]
+        assert [label for label in map(label_of, offered) if label.endswith("(my-text-lstm)")]
     if page == "pages/gradients.py":
         lines = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
         assert len({line["name"] for line in lines}) == len(lines) == 4

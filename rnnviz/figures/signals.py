@@ -213,7 +213,7 @@ def half_lives(runs: Sequence[tuple[str, str, str, np.ndarray]], title: str) -> 
             "%{y} units",
         )
     span = log_range(np.concatenate(found))
-    title_text = "half-life of the average decay, tokens (log)"
+    title_text = "half-life, tokens (log)"
     figure.update_xaxes(title_text=title_text, **log_axis(*span, "~g"))
     figure.update_yaxes(title_text="units")
     figure.update_layout(title_text=plain(title), barmode="overlay", **_MEMORY_LAYOUT)
