@@ -20,7 +20,7 @@ from rnnviz.figures.comparison import curve_figures, lapse_figure, same_text_fig
 page.start_page("Compare")
 terms.intro(
     "Which cell type learns faster, ends better and remembers longer? Only runs that share text, "
-    "vocabulary and budget can answer that. The page names what differs beyond the cell type.",
+    "vocabulary and budget can answer that. The page says what else differs.",
     "nats",
     "perplexity",
     "half-life",
@@ -53,7 +53,7 @@ for problem in problems:
     st.error(page.plain(problem))
 compare.show_table(table)
 st.caption(compare.about_table(infos, choice))
-parameters = "Parameters, with the numbers put in"
+parameters = "How parameters are counted"
 with st.expander(parameters, key=state.FORMULAS, on_change="rerun"):
     for names, lines in comparison.formulas(infos).items():
         st.code(f"{names}\n{lines}", language=None, wrap_lines=True)
@@ -88,7 +88,7 @@ latest = st.session_state.setdefault(state.LATEST, {})  # the report has no sess
 
 @address.fragment(compare.FIELDS)
 def samples() -> None:
-    st.subheader("Samples with one noise")
+    st.subheader("Samples with the same noise")
     left, right = st.columns(2)
     temperature = left.slider("Temperature", 0.0, 2.0, step=0.1, key=state.COMPARE_TEMPERATURE)
     seed = right.number_input("Noise", 0, 9_999, key=state.COMPARE_NOISE)
@@ -105,7 +105,7 @@ def lapse() -> None:
     st.subheader("Time-lapse of a training")
     picked = latest["lapse"] = compare.pick_lapse()
     if picked is None:
-        st.info("No run has snapshots yet: every training from now on keeps some of its steps.")
+        st.info("No run has snapshots yet: every new training saves some of its steps.")
         return
     moments, problem = compare.lapse_moments(picked, choice)
     if problem:

@@ -11,8 +11,8 @@ FIELDS = (*cursor.UNIT_FIELDS, address.is_open(state.HOW_WE_KNOW, "how"))
 
 page.start_page("Gates")
 terms.intro(
-    "A gate is a number for each unit at each token: at 0 nothing passes, at 1 all. First one unit "
-    "and its gates along the text, then all units: click a cell to follow its unit.",
+    "A gate is a number for each unit at each token: at 0 nothing passes, at 1 everything. First "
+    "the gates of one unit along the text, then all units: click a cell to choose its unit.",
     "unit",
     "pre-activation",
     "nats",
@@ -37,9 +37,9 @@ def gates() -> None:
         message = heatmap_views.gate_message(shown, order, first, dark)
         components.heatmaps(message, shown, state.GATE_MAPS, unit_detail=state.UNIT_LINES)
         st.caption(
-            "Each row is a unit, each column a token. In a GRU, z near 1 keeps the old state "
-            "(PyTorch's convention; some papers swap it). Units are ordered by what f (LSTM), z "
-            "(GRU) or a (RNN) does over the whole text."
+            "Each row is a unit, each column a token. In a GRU, z near 1 keeps the old state (as "
+            "in PyTorch; some papers swap it). The order of units comes from f (LSTM), z (GRU) "
+            "or a (RNN) over the whole text."
         )
 
 
@@ -50,8 +50,8 @@ def one_unit(view: text_view.View, unit: int) -> None:
     figure = signals.signals(lines, page.places(view), title, color, style.GATE_RANGES)
     page.chart(figure, state.UNIT_LINES)
     st.caption(
-        "What its gates let through, its candidate and its states. A unit that remembers keeps "
-        "its c or h for many tokens."
+        "The unit's gates, candidate and states. A unit that remembers keeps its c or h almost "
+        "unchanged for many tokens."
     )
 
 

@@ -23,8 +23,8 @@ FIELDS = (*gradients.FIELDS, *laboratory.FIELDS)
 
 page.start_page("Gradients through time")
 terms.intro(
-    "Learning needs the gradient of a loss to reach the tokens that caused it. Here each loss is "
-    "that of one prediction. A sum over the text would hide how the gradient vanishes.",
+    "A model learns from an earlier token only if the gradient of the loss reaches it. Each loss "
+    "here is that of one prediction: a sum over the text would hide how the gradient vanishes.",
     "half-life",
     "nats",
     "cue",
@@ -40,24 +40,21 @@ names = gradients.names(shown)
 
 @address.fragment(FIELDS)
 def decay() -> None:
-    picture, controls, mechanism = st.container(), st.container(), st.container()
-    with controls:
-        target, window, absolute = gradients.pick_loss(shown[0])
+    target, window, absolute = gradients.loss_of(shown[0])
     models = gradients.decays(shown, choice, target, dark, st.session_state.get(state.BOUND, False))
-    with picture:
-        title = f"Gradient of the loss after token {gradients.token_name(shown[0], target)}"
-        y_title = "gradient norm (log)" if absolute else "share of its norm at 0 (log)"
-        figure = decay_figure(norm_lines(models, window, absolute), title, y_title)
-        page.chart(figure, state.DECAY)
-        st.text(gradients.losses(models))
-        st.caption(
-            "How much the loss of this one prediction changes with each earlier state of layer "
-            f"{choice.layer + 1}. A straight line is exponential decay; its half-life in tokens "
-            "is in the legend. Pale: what truncated BPTT never sees. Its windows begin at every "
-            "multiple of their length from the start of the text."
-        )
-    with mechanism:
-        what_carries_it(models)
+    title = f"Gradient of the loss after token {gradients.token_name(shown[0], target)}"
+    y_title = "gradient norm (log)" if absolute else "share of norm (log)"
+    figure = decay_figure(norm_lines(models, window, absolute), title, y_title)
+    page.chart(figure, state.DECAY)
+    st.text(gradients.losses(models))
+    st.caption(
+        "How strongly the loss of this prediction depends on each earlier state of layer "
+        f"{choice.layer + 1}; a share is of the norm at distance 0. A straight line is "
+        "exponential decay; its half-life in tokens is in the legend. Pale: what a window of "
+        "truncated BPTT cuts off."
+    )
+    gradients.pick_loss(shown[0])
+    what_carries_it(models)
 
 
 def what_carries_it(models: list) -> None:
@@ -69,9 +66,9 @@ def what_carries_it(models: list) -> None:
         "happens, because the gradient rarely points where a Jacobian stretches most.",
     )
     st.caption(
-        "At each step back an RNN multiplies the gradient by the same W (and its slopes), an LSTM "
-        "by another forget gate f, a GRU by another z: a bar below 1 loses gradient. The lines are "
-        f"the products, through the memory of layer {choice.layer + 1} alone."
+        "At each step back the gradient is multiplied by a factor (bars): in an RNN by the same "
+        "W and a slope, in an LSTM by the forget gate f of that step, in a GRU by its z. Lines: "
+        f"the product of the factors so far, through the memory of layer {choice.layer + 1} alone."
     )
 
 
@@ -84,8 +81,8 @@ def untrained() -> None:
     with picture:
         page.chart(laboratory_figure(lines), state.LABORATORY)
         st.caption(
-            f"{laboratory.shares(lines)} The curves are shares of the gradient at the last token "
-            "and begin at 1. Clipping lowers a whole curve alike: it cannot cure vanishing."
+            f"{laboratory.shares(lines)} The curves are shares of the gradient at the last token. "
+            "Clipping multiplies a whole curve by one number: it cannot cure vanishing."
         )
 
 
@@ -116,8 +113,8 @@ if trained:
     )
     st.caption(
         "Norm over all parameters before clipping. Each point is the mean of the steps since the "
-        "last one. This is the gradient of the mean loss of a batch, not of one prediction. Share "
-        f"of clipped steps: {page.plain(shares)}."
+        "point before. This is the gradient of the mean loss of a batch, not of one prediction. "
+        f"Share of clipped steps: {page.plain(shares)}."
     )
 unrecorded = [view.info.name for view in shown if not view.info.history]
 if unrecorded:

@@ -8,8 +8,8 @@ from rnnviz.figures import heatmap_views, style
 
 page.start_page("See inside a recurrent network")
 terms.intro(
-    "rnnviz trains small LSTM, GRU and RNN language models and shows what happens in them, "
-    "computed here from trained weights. Choose models with a text, or type your own text in the "
+    "rnnviz trains small LSTM, GRU and RNN language models and shows what happens inside them, "
+    "computed here from their weights. Choose models and a text, or type your own text in the "
     "sidebar:",
     "unit",
     "nats",
@@ -26,9 +26,9 @@ components.heatmaps(message, [view], state.HOME_TEXT)
 name = "cell state tanh(c)" if "c" in view.states else "hidden state h"
 label = page.plain(page.label(view.info))
 st.caption(
-    f"The colour of each token is the {name} of unit {unit} of {label} after reading it: red is "
-    "positive, blue negative. The unit acts like a switch: it stays at one end of its range, then "
-    "jumps, often at quotes, brackets or line ends."
+    f"The colour of each token is the {name} of unit {unit} after the model ({label}) has read "
+    "it: red is positive, blue negative. The unit acts like a switch: it stays at one end of its "
+    "range, then jumps, often at quotes, brackets or line ends."
 )
 st.subheader("Where to look")
 for target in navigation.PAGES:

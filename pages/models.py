@@ -6,7 +6,7 @@ from rnnviz.app import caches, models, page, terms
 
 page.start_page("Models")
 terms.intro(
-    "Every model that the other pages can show: your own, and those that ship. Download one as "
+    "Every model that the other pages can show: your own and those of rnnviz. Download one as "
     "a file, or add one that was trained elsewhere.",
     "nats",
     "perplexity",
@@ -16,14 +16,14 @@ own = models.own_runs(known)
 models.show_table(own, known)
 st.caption(
     "Parameters count each weight once. Losses are in nats a token of the model's own corpus; "
-    "perplexity and bits are those of validation. Only models of one corpus and one level compare."
+    "perplexity and bits are those of validation. Compare only models of one corpus and level."
 )
 
 st.subheader("Your own")
 if own:
     models.own_models(own)
 else:
-    st.info("You have no model of your own yet: train one, or bring one.")
+    st.info("You have no model of your own yet: train one, or add one.")
 page.show_sentence()
-st.subheader("Bring a model")
-models.bring()
+st.subheader("Add a model")
+models.add()

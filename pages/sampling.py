@@ -9,7 +9,7 @@ page.start_page("Sampling")
 terms.intro(
     "A model gives each possible next token a score, its logit. Sampling divides the logits by the "
     "temperature T, takes the softmax and draws a token. Drag the slider: texts, bars and numbers "
-    "are computed for each temperature, all with the same noise.",
+    "are computed for each temperature, all with the same random numbers (noise).",
     "surprise",
     "nats",
     "entropy",
@@ -24,14 +24,14 @@ given = sampling.fork_of(originals, options)
 forks = sampling.sweep_runs(choice.runs, prompt, length, options, busy, given) if given else []
 sampling.show_texts(originals, forks, options)
 st.caption(
-    "Low temperatures repeat the likeliest tokens, high ones make all tokens about equally likely. "
-    "With one noise for all, two temperatures agree up to the first token chosen differently. "
-    "Hover a token for its ten likeliest alternatives; click it to let every model go on from "
-    "another. The bars show the twelve likeliest tokens after the prompt and their share "
-    "of the whole vocabulary."
+    "Low temperatures repeat the likeliest tokens, high ones make all tokens about equally "
+    "likely. All use the same random numbers, so two texts agree up to the first token chosen "
+    "differently. Hover a token for its ten likeliest alternatives; click it to let every model "
+    "go on from another. The bars show the probability of the twelve likeliest tokens after the "
+    "prompt."
 )
 
-with st.expander("Take it with you", key=state.DOWNLOADS, on_change="rerun"):
+with st.expander("Download", key=state.DOWNLOADS, on_change="rerun"):
     names = [info.name for info in choice.runs]
     place = names.index(st.selectbox("Model", names, key=state.DOWNLOAD_RUN))
     info, sweep = choice.runs[place], originals[place]

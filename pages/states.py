@@ -16,7 +16,7 @@ FIELDS = (
 page.start_page("Cell state")
 terms.intro(
     "A network remembers in its states. An LSTM has a cell state c, which its gates write, keep "
-    "and read. GRU and RNN have the hidden state h alone.",
+    "and read. GRU and RNN have only the hidden state h.",
     "unit",
     "half-life",
     "pre-activation",
@@ -45,9 +45,9 @@ def states() -> None:
         detail = {"unit_detail": state.STEP, "place_detail": state.STEP}
         components.heatmaps(message, shown, state.STATE_MAPS, **detail)
         st.caption(
-            "Each row is a unit, each column a token. A stripe along the text is a memory that "
-            "lasts. Where many units change at once, the text changes, as at the end of a quote. "
-            "c has the colour of tanh(c), the part of it that h shows; hover to read c itself."
+            "Each row is a unit, each column a token. A long horizontal stripe is a memory that "
+            "lasts. Many units change at once where the text does, as at the end of a quote. The "
+            "colour of c is tanh(c), as h reads it; hover to read c itself."
         )
 
 
@@ -80,7 +80,7 @@ st.subheader("The eight units that vary most")
 for column, view in page.side_by_side(shown):
     held, color = text_view.memory(view), style.color(view.info.rnn_type, dark)
     lines = {f"unit {unit}": held[:, unit] for unit in text_view.most_variable_units(view)}
-    title = f"{name_of_memory(view)}, {labels[view.info.name]}"
+    title = f"{name_of_memory(view)}: {view.info.name}"
     figure = signals.signals(lines, page.places(view), title, color, {})
     page.chart(figure, state.of_run("memory", view.info), column)
 st.caption("The unit that varies most comes first.")
@@ -102,8 +102,8 @@ if holding:
     first, _, found = holding[0]
     st.caption(
         f"{page.plain(stretches.in_words(first, found))} First figure: each unit's longest "
-        "stretch, pale the median one. A stretch lasts while the product of f (in a GRU: of z) "
-        "since it began is above one half. Second: ln 0.5 / mean of ln f, which counts a reset as "
-        "decay even where all is kept in between. An RNN has no gate that keeps."
+        "stretch, pale its median one. A stretch lasts while the product of f (GRU: z) since its "
+        "start is above one half. Second: ln 0.5 / mean of ln f. It is short if the unit is "
+        "reset now and then, even if it keeps all in between. An RNN has no gate that keeps."
     )
 page.how_we_know(shown)

@@ -106,6 +106,11 @@ def wait_until_healthy(url: str, process: subprocess.Popen, log: Path, seconds: 
     pytest.fail(f"the app did not start: {log.read_text()}")
 
 
+def label_of(tag: str) -> str:
+    """The label of a model without what keeps its parts in one line."""
+    return tag.replace("\u2060", "").replace("\xa0", " ")
+
+
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """For what no locator can wait for; fails when it does not come true."""
     end = time.monotonic() + seconds

@@ -18,6 +18,7 @@ from rnnviz import RNNModel, Run, RunInfo, Vocab, _paths, list_runs, load_run, s
 from rnnviz.app import address, presets, sampling
 from rnnviz.app import page as app_page
 from rnnviz.data import builtin
+from rnnviz.figures import style
 from rnnviz.runs import archive, library, store
 from tests import test_imports
 from tests.test_runs import some_run
@@ -151,17 +152,20 @@ def test_numbers_in_hover_boxes_have_three_digits_at_any_size(page):
     app = opened(f"pages/{page}.py", runs=["recall-lstm", "recall-rnn-tanh"], text="Aab?A")
     figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     told = [trace.get("hovertemplate", "") for figure in figures for trace in figure["data"]]
-    formats = set(re.findall(r"%\{[^}:]*:([^}]*)\}", " ".join(told).replace("10<sup>%{y", "")))
+    formats = set(re.findall(r"%\{[^}:]*:([^}]*)\}", " ".join(told).replace("10^%{y", "")))
     assert formats
     assert formats <= {".3g", ".4g", ".3p"}
 
 
-def test_a_column_of_numbers_shows_the_smallest_of_them():
+def test_losses_have_three_decimals_or_a_power_of_ten():
     def form(*numbers):
         return app_page.decimals(pd.Series(numbers))
 
-    assert (form(1.25, None), form(0.0, 2.0)) == ("%.4f", "%.4f")
-    assert (form(0.00002, 1.25), form(1e9, 1.25)) == ("%.4g", "scientific")
+    assert (form(1.25, None), form(0.0, 2.0)) == ("%.3f", "%.3f")
+    assert (form(0.00002, 1.25), form(1e9, 1.25)) == ("%.3f", "scientific")
+    losses = (0.0, 1e-7, 0.0006, 1.1, 1234.5678, 1e9)
+    texts = ["0.000", "< 0.001", "0.001", "1.100", "1,234.568", "1.0e+09"]
+    assert [style.loss_text(loss) for loss in losses] == texts
 
 
 def test_no_model_and_no_text_give_one_sentence():
@@ -370,7 +374,7 @@ def test_deleting_asks_first(own_folder):
     button(app, "Delete").click().run()
     assert list(own_folder.iterdir())
     asked = app._tree[2].get("button")  # where the dialog is
-    assert [b.label for b in asked] == ["Keep it", "Delete it"]
+    assert [b.label for b in asked] == ["Keep it", "Delete mine"]
 
 
 def weights(**sizes):

@@ -207,7 +207,7 @@ def test_an_empty_and_a_long_prompt_are_gone_on_from(server, page):
 
 def test_generate_txt_is_downloaded_with_how_it_was_made(server, page):
     open_page(page, f"{server.url}/sampling?runs=python-docs-gru&prompt=The&seed=2&temperature=0.5")
-    page.get_by_text("Take it with you").click()
+    page.get_by_text("Download").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="generate.txt").click()
     assert download.value.suggested_filename == "python-docs-gru-T0.50-generate.txt"

@@ -338,6 +338,21 @@ def test_the_table_of_a_report_shows_three_digits_of_small_numbers_too(value, sh
     assert f"<td>{shown}</td>" in report.document("t", {"s": [rows]})
 
 
+@pytest.mark.parametrize(("low", "high"), [(-18.2, 0.0), (-25.0, 25.0), (-0.4, 0.1), (-5.5, -4.5)])
+def test_powers_of_ten_on_an_axis_are_numbers_without_raised_digits(low, high):
+    axis = style.power_ticks(np.array([low, high]))
+    ticks = dict(zip(axis["tickvals"], axis["ticktext"], strict=True))
+    for log10, text in ticks.items():
+        assert float(text.replace("\u2212", "-")) == pytest.approx(10.0**log10)
+    assert 2 <= sum(low <= log10 <= high for log10 in ticks) <= 9
+
+
+def test_a_loss_of_nearly_0_in_a_report_is_told_as_on_the_pages():
+    rows = pd.DataFrame({"run": ["a", "b"], "test, nats": [1e-7, None]})
+    page = report.document("t", {"s": [rows]})
+    assert re.findall("<td>(.*?)</td>", page) == ["a", "&lt; 0.001", "b", "–"]
+
+
 def test_a_report_is_one_page_with_every_name_escaped_and_plotly_once():
     bad = "</script><script>alert(1)</script>"
     figure = go.Figure(go.Scatter(y=[1, 2], name=bad), {"title": {"text": bad}})

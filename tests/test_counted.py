@@ -199,7 +199,7 @@ def test_gradients_begin_at_a_loss_that_counts_and_say_of_others_that_they_do_no
     assert is_fine(app)
     assert app.session_state["token"] == AFTER[-1]  # counted from 1
     loss = nats(own["one"])[-1]
-    assert f"LSTM {loss:.3g} nats" in said(app)
+    assert f"LSTM {loss:.3f} nats" in said(app)
     assert "compare the shapes" not in said(app)
     app.number_input(key="token").set_value(2).run()
     assert is_fine(app)
@@ -215,7 +215,7 @@ def test_a_loss_of_nearly_0_is_said_to_be_one(own, tmp_path):
     app = opened("pages/gradients.py", runs=["sure", "two"], text=TEXT)
     assert is_fine(app)
     assert "compare the shapes of the curves" in said(app)
-    assert y_title(app) == "share of its norm at 0 (log)"
+    assert y_title(app) == "share of norm (log)"
     app.toggle(key="absolute").set_value(True).run()
     assert is_fine(app)
     assert y_title(app) == "gradient norm (log)"

@@ -12,6 +12,7 @@ from rnnviz import RunInfo, load_run
 from rnnviz.app import address, navigation
 from rnnviz.runs import store
 from rnnviz.runs.run import Run
+from tests.conftest import label_of
 from tests.test_app import APP, PAGES, TEXT_PAGES, is_fine
 from tests.test_browser import PAGES as TITLES
 from tests.test_browser import open_page, write
@@ -67,7 +68,7 @@ def test_models_with_one_label_are_told_apart(folder, page):
         assert app.session_state["runs"] == names
         offered = app.sidebar.multiselect(key="runs").options
         assert len(offered) == len(set(offered)) == 12
-        assert [label for label in offered if label.endswith("(my-text-lstm)")]
+        assert [label for label in map(label_of, offered) if label.endswith("(my-text-lstm)")]
     if page == "pages/gradients.py":
         lines = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
         assert len({line["name"] for line in lines}) == len(lines) == 4
@@ -87,9 +88,9 @@ def test_a_model_that_is_not_here_is_said_and_nothing_takes_its_place(page, name
     assert app.session_state["runs"] == here
     said = app.warning[0].value
     assert "This link names gone" in said
-    assert "bring" in said
+    assert "add" in said
     assert "<b>" not in said
-    assert app.get("page_link")[0].proto.label == "Bring a model"
+    assert app.get("page_link")[0].proto.label == "Add a model"
     assert app.session_state["text"] == TEXT
     kept = app.query_params["runs"]
     assert sorted([kept] if isinstance(kept, str) else kept) == sorted(set(names))

@@ -2,11 +2,14 @@
 
 from importlib.resources import files
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.test_browser import PAGES, open_page
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+BACKGROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 20, 26)"}
+COLOURS = "color-contrast"  # the rule of axe that a theme makes a difference to
 MOST_SHIFT = 0.1  # the bound up to which web.dev calls a page stable
 # Shifts of the main area. Not counted: the empty frame, which Streamlit moves when it learns of the
 # layout and of the sidebar, before there is anything of a page in it; and the sidebar's own fields,
@@ -73,15 +76,20 @@ def shift(page: Page) -> float:
     return sum(value for value, *_ in shifts)
 
 
-def findings(page: Page) -> list[str]:
-    """What axe calls serious or critical in the main area."""
+def show_in(page: Page, theme: str) -> None:
+    page.emulate_media(color_scheme=theme)
+    expect(page.locator(".stApp")).to_have_css("background-color", BACKGROUNDS[theme])
+
+
+def findings(page: Page, only: str = "") -> list[str]:
+    """What axe calls serious or critical in the main area, by all its rules or one."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
-    ran = "axe.run('.stMain', { resultTypes: ['violations'] })"
-    found = page.evaluate(ran)["violations"]
+    options = {"resultTypes": ["violations"]} | ({"runOnly": [only]} if only else {})
+    ran = page.evaluate("options => axe.run('.stMain', options)", options)
     return [
         f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}"
-        for rule in found
+        for rule in ran["violations"]
         if rule["impact"] in ("serious", "critical")
         for node in rule["nodes"]
         if not is_streamlits(page, rule["id"], node["target"])
@@ -97,30 +105,40 @@ def is_streamlits(page: Page, rule: str, target: list) -> bool:
     )
 
 
-def test_pages_are_legible_in_both_themes(server, page):
-    found = {}
+def test_pages_are_still_on_a_phone_and_legible_in_both_themes(server, page):
+    page.add_init_script(SHIFTS)
+    found, moved = {}, {}
     for path in PAGES:
+        page.set_viewport_size({"width": 420, "height": 900})
         page.emulate_media(color_scheme="light")
         open_page(page, f"{server.url}/{path}{FEW_TOKENS}")
-        for theme, background in (("light", "255, 255, 255"), ("dark", "18, 20, 26")):
-            page.emulate_media(color_scheme=theme)
-            expect(page.locator(".stApp")).to_have_css("background-color", f"rgb({background})")
+        moved[path] = shift(page)
+        page.set_viewport_size({"width": 1440, "height": 900})
+        for theme in BACKGROUNDS:
+            show_in(page, theme)
             settled(page)
-            found[path, theme] = findings(page)
+            found[path, theme] = findings(page, "" if theme == "light" else COLOURS)
         found[path, "small"] = page.evaluate(SMALL_LABELS)
     found = {where: those for where, those in found.items() if those}
     assert not found, "\n".join(
         f"{where}: {one}" for where, those in found.items() for one in those
     )
-
-
-def test_nothing_moves_while_a_page_is_drawn(server, page):
-    page.add_init_script(SHIFTS)
-    moved = {}
-    for path in PAGES:
-        open_page(page, f"{server.url}/{path}")
-        moved[path] = shift(page)
     assert max(moved.values()) < MOST_SHIFT, moved
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_drawn_without_moving_in_both_themes_and_widths(server, page, path, tmp_path):
+    """Themes and widths but the first are what a person does to an open page."""
+    page.add_init_script(SHIFTS)
+    page.emulate_media(color_scheme="light")
+    open_page(page, f"{server.url}/{path}")
+    assert shift(page) < MOST_SHIFT
+    for theme, width in (("light", 1440), ("dark", 1440), ("dark", 420), ("light", 420)):
+        page.set_viewport_size({"width": width, "height": 900})
+        show_in(page, theme)
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+        shot = page.screenshot(path=tmp_path / f"{theme}-{width}.png")
+        assert len(shot) > 20_000  # a blank page takes less
 
 
 def test_a_phone_shows_the_choice_and_charts_without_buttons_over_them(server, page):

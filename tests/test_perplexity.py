@@ -42,7 +42,7 @@ def test_it_is_short_in_the_bar_the_hover_text_the_tables_and_the_report(capsys)
     assert list(trace.customdata) == ["1.6e+15"] * 2
     assert trace.hovertemplate.endswith("perplexity %{customdata}")
     rows = pd.DataFrame({"perplexity": [1.5e15, 12.5, None], "nats": [35.0, 2.5, 1.0]})
-    assert [page.decimals(rows[name]) for name in rows] == ["scientific", "%.4f"]
+    assert [page.decimals(rows[name]) for name in rows] == ["scientific", "%.3f"]
     cells = re.findall("<td>(.*?)</td>", report.document("t", {"Runs": [rows]}))
     assert cells == ["1.5e+15", "35.000", "12.500", "2.500", "–", "1.000"]
 

@@ -11,6 +11,7 @@ from rnnviz._paths import SHIPPED_RUNS
 from rnnviz.app import presets
 from rnnviz.app.address import MAX_RUNS
 from rnnviz.data.builtin import EXAMPLES
+from tests.conftest import label_of
 from tests.test_app import is_fine, opened
 from tests.test_runs import some_run
 
@@ -148,7 +149,7 @@ def test_lists_are_ordered_by_corpus_and_tags_begin_with_type_and_corpus(folder)
     save_run(some_run("mine"), folder)
     app = opened(PAGE)
     options = app.sidebar.multiselect(key="runs").options
-    assert [option.split(" · ")[:2] for option in options[:5]] == [
+    assert [label_of(option).split(" · ")[:2] for option in options[:5]] == [
         *(["LSTM", "python-source"], ["GRU", "python-source"]),
         *(["tanh RNN", "python-source"], ["ReLU RNN", "python-source"], ["LSTM", "python-docs"]),
     ]

@@ -56,7 +56,7 @@ def test_a_reset_ends_a_stretch_and_is_no_decay_of_what_was_held(kind, name):
     assert (found.median.tolist(), found.longest.tolist()) == ([20, 2], [20, 2])
     assert seen.half_life[0] < 1.1 < seen.half_life[1] < 2  # the average decay says the opposite
     assert stretches.in_words(seen, found) == (
-        "Unit 0 of made holds for up to 20 tokens, for 20 in the median; the half-life of its "
+        "Unit 0 of made holds for up to 20 tokens, in the median for 20; the half-life of its "
         "average decay is 1."
     )
 

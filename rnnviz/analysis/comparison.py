@@ -16,6 +16,7 @@ from rnnviz.nn.perplexity import perplexity
 from rnnviz.runs.info import RunInfo
 from rnnviz.training.config import budget_text
 
+NOT_RECORDED = "not recorded"
 EQUAL_TOKENS = 1.05  # ratio of tokens seen up to which trainings count as equally long
 
 
@@ -58,7 +59,7 @@ def settings(info: RunInfo) -> dict[str, Hashable]:
 def setting_text(name: str, value: Any) -> str:
     """The value of a setting as text."""
     if value is None:
-        return "PyTorch's" if name == "forget bias" else "not recorded"
+        return "PyTorch's" if name == "forget bias" else NOT_RECORDED
     if name == "data":
         return f"{value[0]} ({value[1][:6] or 'no fingerprint'})"
     if name == "vocabulary":

@@ -54,6 +54,6 @@ def in_words(view: View, found: Held) -> str:
     longest, median = int(found.longest[unit]), found.median[unit]
     return (
         f"Unit {unit} of {view.info.name} holds for up to {longest} token{'s' * (longest != 1)}, "
-        f"for {median:.3g} in the median; the half-life of its average decay is "
+        f"in the median for {median:.3g}; the half-life of its average decay is "
         f"{view.half_life[unit]:.3g}."
     )

@@ -59,25 +59,25 @@ FIELDS = (
 ABOUT_CURVES = (
     "The lecture notes say that a GRU often learns faster and ends better than an LSTM: test it "
     "here. Runs that differ only in the seed are one line, their mean at equal shares of the "
-    "budget. Its band reaches from the lowest to the highest of them. Where bands overlap, so few "
-    "seeds decide nothing."
+    "budget. Its band reaches from the lowest to the highest of them. Where bands overlap, more "
+    "seeds must decide."
 )
 ABOUT_TEXT = (
     "Each line: the probability that a model of the sidebar gave a token before reading it. "
     "Below, each token is coloured by ln p of this model minus that of the best other one: red "
-    "where this model is the best, blue where another beats it. A model alone is coloured by its "
-    "probabilities."
+    "where this model is the best, blue where another is better. A single model is coloured by "
+    "its probabilities."
 )
 ABOUT_SAMPLES = (
-    f"What each model writes after the text, {time_lapse.SAMPLE_TOKENS} tokens. Models with one "
-    "vocabulary get the same noise at each token, so only their own choices differ. At "
-    "temperature 0 the likeliest token is taken and noise plays no part."
+    f"The {time_lapse.SAMPLE_TOKENS} tokens that each model writes after the text. Models of one "
+    "vocabulary get the same random numbers (noise), so only their own choices differ. At "
+    "temperature 0 the likeliest token is taken and the noise has no effect."
 )
 ABOUT_LAPSE = (
     "One run from its first training step to its last: its gates, its gradient and what it writes "
-    f"at temperature {time_lapse.TEMPERATURE:g}, always with the same noise. Units keep their "
-    "rows. Gates begin near one half and open or close as the network learns what to keep. Pale: "
-    "the gradient after the first step kept (dotted) and after the last (dashed)."
+    f"at temperature {time_lapse.TEMPERATURE:g}, always with the same noise. Each unit keeps "
+    "its row. Gates begin near one half and open or close as the network learns what to keep. "
+    "Pale: the gradient after the first step kept (dotted) and after the last (dashed)."
 )
 
 
@@ -96,12 +96,11 @@ def about_table(infos: Sequence[RunInfo], choice: Choice) -> str:
     cued_last = " (of a task with a cue, the last after it)" * has_cue
     return (
         f"Losses are in nats a token, a character or a word{cued}; perplexity and bits are those "
-        "of validation. Half-life: the tokens after which the gradient of the loss at the last "
-        f"token of the sidebar's text{cued_last} has halved. Saturated: the share of gate values "
-        "below 0.1 or above 0.9 on each run's own validation text (on the sidebar's where that is "
-        "not here). "
-        f"Both are measured in layer {choice.layer + 1}, or in the last one of a model with fewer. "
-        "A dash: not recorded, or no gates (RNN)."
+        "of validation. Half-life: the number of tokens after which the gradient of the loss at "
+        f"the last token of the sidebar's text{cued_last} has halved. Saturated: the share of "
+        "gate values below 0.1 or above 0.9 on each run's own validation text (on the sidebar's "
+        f"if there is none). Both are of layer {choice.layer + 1}, or of the last one of a model "
+        "with fewer. A dash: not recorded, or no gates (RNN)."
     )
 
 
@@ -118,7 +117,7 @@ def pick_runs(choice: Choice) -> list[RunInfo]:
         page.by_corpus(known),
         key=state.COMPARED,
         **KEEP,
-        format_func=labels.__getitem__,
+        format_func=lambda name: page.tag(labels[name]),
         help="Any number; runs that differ only in the seed become one curve with a band.",
     )
     return [known[name] for name in session[state.COMPARED]]
@@ -143,7 +142,10 @@ def table(infos: Sequence[RunInfo], choice: Choice) -> tuple[pd.DataFrame, list[
             "validation, nats": info.valid_loss,
             "cell type": cell_name(info.rnn_type),
         }
-        settings = {name: values[i] for name, values in differ.items()}
+        settings = {
+            name: None if values[i] == comparison.NOT_RECORDED else values[i]
+            for name, values in differ.items()
+        }
         rows.append(first | comparison.row(info, measures) | settings)
     return pd.DataFrame(rows).dropna(axis="columns", how="all"), problems
 
@@ -166,8 +168,7 @@ def show_table(found: pd.DataFrame) -> None:
             form = FORMATS.get(name, page.decimals(found[name]))
             told = page.ABOUT_PARAMETERS if name == "parameters" else None
             columns[name] = config.NumberColumn(LABELS.get(name), format=form, help=told)
-    width = min(24 + 7 * max(map(len, found["run"]), default=0), 250)  # a phone shows a loss beside
-    columns["run"] = config.TextColumn(pinned=True, width=width)
+    columns["run"] = config.TextColumn(pinned=True, width=page.width_of(found["run"]))
     columns["cell type"] = config.TextColumn(width=78)
     told = all(map(_name_tells_type, found["run"], found["cell type"]))
     unseen = {TOLD_BY_OTHERS, "cell type" if told else ""}

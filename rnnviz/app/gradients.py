@@ -40,19 +40,34 @@ def token_name(view: View, t: int) -> str:
     return f"{t + 1} \u201c{view.tokens[t]}\u201d"
 
 
-def pick_loss(view: View) -> tuple[int, int, bool]:
+def loss_of(view: View) -> tuple[int, int, bool]:
     """The token (from 0) whose prediction is the loss, the window of truncated BPTT (0 for none),
-    and whether norms are shown as they are."""
-    session = st.session_state
-    left, middle, right = st.columns(3, vertical_alignment="bottom")
-    most = len(view.tokens) - 1  # the last token has no next one to predict
-    with left:
-        usual = last_target(view.counts)
-        target = cursor.pick_token(view, "Target: the loss after token", most, usual)
+    and whether norms are shown as they are. `pick_loss` draws their controls."""
+    session, most = st.session_state, _targets(view)
     session[state.WINDOW] = min(session.get(state.WINDOW, 0), most)
-    middle.slider("Window of truncated BPTT, tokens (0: none)", 0, most, key=state.WINDOW)
-    absolute = right.toggle("Absolute norms, not shares", key=state.ABSOLUTE)
-    return target, session[state.WINDOW], absolute
+    target = cursor.token_of(view, most, last_target(view.counts))
+    return target, session[state.WINDOW], session[state.ABSOLUTE]
+
+
+def pick_loss(view: View) -> None:
+    left, middle, right = st.columns(3, vertical_alignment="bottom")
+    most = _targets(view)
+    with left:
+        cursor.pick_token(view, "Target: the loss after token", most)
+    middle.slider(
+        "Window of truncated BPTT, tokens (0: none)",
+        0,
+        most,
+        key=state.WINDOW,
+        help="Truncated BPTT (backpropagation through time) cuts the text into windows of this "
+        "length, from its start. No gradient goes from a window into the one before.",
+    )
+    right.toggle("Absolute norms, not shares", key=state.ABSOLUTE)
+
+
+def _targets(view: View) -> int:
+    """How many tokens have a next one to predict."""
+    return len(view.tokens) - 1
 
 
 def decays(
@@ -84,9 +99,9 @@ def losses(models: Sequence[ModelDecay]) -> str:
     token is random."""
     counted = [model for model in models if model.counts]
     if not counted:
-        return "This loss does not count: the task is judged after its cue alone. Choose a cue."
+        return "This loss does not count: only the token after a cue does. Choose a cue as target."
     found = ", ".join(
-        f"{m.name} {m.decay.loss:.3g} nats" if m.counts else f"{m.name} does not count"
+        f"{m.name} {style.loss_text(m.decay.loss)} nats" if m.counts else f"{m.name} does not count"
         for m in models
     )
     if all(model.decay.loss >= NEARLY_0 for model in counted):

@@ -30,8 +30,8 @@ PRESETS = {
     START: Preset(
         0.58,
         3.0,
-        "An RNN multiplies its gradient by the same W at every step back, and it vanishes. An LSTM "
-        "multiplies it by its forget gates: where they are open, near 1, it is kept.",
+        "An RNN multiplies its gradient by the same W at every step back, so it vanishes. An "
+        "LSTM multiplies it by its forget gates: where they are open, near 1, it is kept.",
     ),
     "PyTorch's own initialisation: all vanish": Preset(
         0.58,
@@ -53,7 +53,7 @@ FIELDS = (
     Field("steps", state.LAB_STEPS, number(int, 10, 300), 60),
     Field("clip", state.LAB_CLIP, flag, False),
 )
-OWN_SETTINGS = "Your own settings: a preset brings one of the lecture's points back."
+OWN_SETTINGS = "Your own settings. Choose one above to return to a point of the lecture."
 
 
 def _take() -> None:
@@ -103,12 +103,12 @@ def lines(dark: bool) -> list[Decay]:
 
 def _explain(left: DeltaGenerator, right: DeltaGenerator, bias: float) -> None:
     left.caption(
-        "By how much the block of W of each gate multiplies the length of a vector, on average and "
-        f"in every cell type alike. PyTorch's own: {PYTORCH_GAIN:.2f}."
+        "The factor by which W stretches a vector, on average; the same for each gate and cell "
+        f"type. PyTorch's own: {PYTORCH_GAIN:.2f}."
     )
     right.caption(
         f"A bias of {bias:g} sets f (GRU: z) near {1 / (1 + math.exp(-bias)):.2f}. PyTorch's own "
-        "is 0, which leaves it near one half."
+        "is 0: near one half."
     )
 
 

@@ -30,10 +30,15 @@ _BLOCKS = [cell.blocks for cell in CELL_TYPES.values()]
 # Cell types whose weights have the same shapes: a file may not say which of them it is.
 ALIKE = [kind for kind, cell in CELL_TYPES.items() if _BLOCKS.count(cell.blocks) > 1]
 LEVELS = {"char": "characters", "word": "words"}
-LOSSES = ("Validation, nats", "Perplexity", "Bits/character", "Test, nats")
+LOSSES = {  # labels, short so that the table fits beside the sidebar
+    "Validation, nats": "Validation",
+    "Perplexity": "Perplexity",
+    "Bits/character": "Bits/char",
+    "Test, nats": "Test",
+}
 COLUMNS = {
     "Parameters": NumberColumn(format="localized", help=page.ABOUT_PARAMETERS),
-    "Saved": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+    "Saved": st.column_config.DatetimeColumn(format="YYYY-MM-DD"),
 }
 
 
@@ -44,9 +49,14 @@ def own_runs(known: Mapping[str, RunInfo]) -> dict[str, RunInfo]:
 def show_table(own: Mapping[str, RunInfo], known: Mapping[str, RunInfo]) -> None:
     """A row for each run, one's own first."""
     rows = pd.DataFrame([_row(info, name in own) for name, info in {**own, **known}.items()])
-    there = [name for name in LOSSES if name in rows]
-    losses = {name: NumberColumn(format=page.decimals(rows[name])) for name in there}
-    page.table(rows.dropna(axis="columns", how="all"), COLUMNS | losses, state.ALL_RUNS)
+    losses = {
+        name: NumberColumn(label, format=page.decimals(rows[name]))
+        for name, label in LOSSES.items()
+        if name in rows
+    }
+    names = {"Model": st.column_config.TextColumn(pinned=True, width=page.width_of(rows["Model"]))}
+    columns = COLUMNS | losses | names
+    page.table(rows.dropna(axis="columns", how="all"), columns, state.ALL_RUNS)
 
 
 def _row(info: RunInfo, is_own: bool) -> dict[str, Any]:
@@ -99,16 +109,17 @@ def own_models(own: Mapping[str, RunInfo]) -> None:
             "Rename", on_click=_rename, args=(info,), width="stretch", disabled=busy
         )
     if busy:
-        st.caption("It is being trained: it can be renamed and deleted when that has ended.")
+        st.caption("It is being trained: rename or delete it when that has ended.")
 
 
 @st.dialog("Delete this model?")
 def _ask_to_delete(info: RunInfo) -> None:
-    st.markdown(f"{page.plain(info.name)} and its weights will be gone from this machine.")
+    st.markdown(f"**{page.plain(info.name)}** will be gone from this machine, with its weights.")
     keep, remove = st.columns(2)
     if keep.button("Keep it", width="stretch"):
         st.rerun()
-    if remove.button("Delete it", key=state.DELETE, width="stretch"):
+    delete = f"Delete {page.plain(info.name)}"
+    if remove.button(delete, type="primary", key=state.DELETE, width="stretch"):
         with page.sentences():
             library.delete(info)
         st.rerun()
@@ -120,7 +131,7 @@ def _rename(info: RunInfo) -> None:
         session[state.OWN_RUN] = library.rename(info, session[state.NEW_NAME].strip()).name
 
 
-def bring() -> None:
+def add() -> None:
     """Upload a file, say what it does not say itself, and import it as a run."""
     session = st.session_state
     count = session.setdefault(state.BROUGHT_COUNT, 0)
@@ -132,9 +143,9 @@ def bring() -> None:
         max_upload_size=MAX_UPLOAD,
     )
     left.caption(
-        "A file downloaded here, or a PyTorch language model of an embedding, an LSTM, GRU or RNN "
-        "and a projection, under any names: its state_dict, or a checkpoint with that in it. "
-        "Nothing in the file is run."
+        "A file downloaded here, or a PyTorch language model (embedding, LSTM, GRU or RNN, "
+        "projection): its state_dict, or a checkpoint that contains it, with any names. No code "
+        "in the file is run."
     )
     if file is None:
         return

@@ -37,7 +37,7 @@ SAMPLING = Page(
     "Sampling",
     ":material/casino:",
     "sampling",
-    "**Sampling**: text under a live temperature",
+    "**Sampling**: text at any temperature",
 )
 GRADIENTS = Page(
     "pages/gradients.py",
@@ -51,7 +51,7 @@ TRAIN = Page(
     "Train",
     ":material/model_training:",
     "train",
-    "**Train**: models of your own text",
+    "**Train**: your own models, on any text",
 )
 COMPARE = Page(
     "pages/compare.py",
@@ -65,6 +65,6 @@ MODELS = Page(
     "Models",
     ":material/inventory_2:",
     "models",
-    "**Models**: name, take along, bring",
+    "**Models**: rename, download, add",
 )
 PAGES = (HOME, GATES, STATES, SAMPLING, GRADIENTS, TRAIN, COMPARE, MODELS)

@@ -17,7 +17,7 @@ from rnnviz._paths import component
 from rnnviz.analysis.text_view import View, visible
 from rnnviz.app import state
 from rnnviz.data.builtin import BUILT_IN
-from rnnviz.figures.style import cell_name
+from rnnviz.figures import style
 from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.nn.perplexity import LONG
 from rnnviz.runs.info import RunError, RunInfo
@@ -45,6 +45,12 @@ STYLE = f"""
   max-width: 100%; height: auto; padding: 3px 6px; font-size: 13px; line-height: 1.3;
 }}
 .stMultiSelect [data-tag] > span {{ white-space: normal; overflow-wrap: anywhere; }}
+/* In the sidebar its buttons stand in the last line, so that tags have the whole width */
+.stSidebar .stMultiSelect input {{ flex-basis: 100%; }}
+.stSidebar .stMultiSelect [data-testid=stMultiSelectTagsContainer] ~ button {{
+  position: absolute; right: 8px; bottom: 12px;
+}}
+.stSidebar .stMultiSelect button[aria-label="Clear all"] {{ right: 34px; }}
 @media (min-height: 600px) {{
   :has(> .st-key-{state.STAYS}) {{ position: sticky; top: 3.75rem; z-index: 9; }}
 }}
@@ -97,7 +103,6 @@ def start_page(title: str) -> None:
 def chart(figure: Figure, key: str, place: DeltaGenerator | None = None) -> None:
     """Show a figure. It has its height before it is drawn, so that nothing below it moves."""
     name = file_name(figure.layout.title.text or key)
-    figure.update_layout(legend_font_size=13)  # known to plotly, which makes room for it
     config = {"displaylogo": False, "toImageButtonOptions": {"filename": name}}
     (place or st).plotly_chart(figure, key=key, height=int(figure.layout.height), config=config)
 
@@ -119,6 +124,11 @@ def table(
     )
 
 
+def width_of(names: Iterable[str]) -> int:
+    """The width in pixels of a column of runs, so that a phone shows a loss beside it."""
+    return min(24 + 7 * max(map(len, names), default=0), 250)
+
+
 def file_name(title: str) -> str:
     """The title of a figure as the name of a file."""
     return re.sub(r"\W+", "-", html.unescape(title)).strip("-").lower()[:60]
@@ -138,8 +148,15 @@ def labels(infos: Iterable[RunInfo]) -> dict[str, str]:
 def label(info: RunInfo) -> str:
     """Cell type, corpus (the run's name where it is not the usual one), and validation loss."""
     usual = run_name(info.corpus, info.rnn_type)
-    loss = "" if info.valid_loss is None else f" · {info.valid_loss:.2f} nats"
-    return f"{cell_name(info.rnn_type)} · {info.corpus if info.name == usual else info.name}{loss}"
+    loss = "" if info.valid_loss is None else f" · {style.loss_text(info.valid_loss)} nats"
+    name = info.corpus if info.name == usual else info.name
+    return f"{style.cell_name(info.rnn_type)} · {name}{loss}"
+
+
+def tag(label: str) -> str:
+    """A label that ends its lines between its parts, not inside a name or before a unit."""
+    kept = label.replace("-", f"{_WORD_JOINER}-{_WORD_JOINER}")
+    return kept.replace(" nats", "\N{NO-BREAK SPACE}nats").replace(" RNN", "\N{NO-BREAK SPACE}RNN")
 
 
 def by_corpus(known: Mapping[str, RunInfo]) -> list[str]:
@@ -156,12 +173,8 @@ def by_corpus(known: Mapping[str, RunInfo]) -> list[str]:
 
 
 def decimals(column: pd.Series) -> str:
-    """The format of a column of losses or perplexities: powers of ten where one is very large, and
-    digits as they are where one is so small that four decimals would show none of it."""
-    numbers = column.astype(float)
-    if (numbers >= LONG).any():
-        return "scientific"
-    return "%.4g" if ((numbers > 0) & (numbers < 0.001)).any() else "%.4f"
+    """The format of a column of losses or perplexities: powers of ten where one is very large."""
+    return "scientific" if (column.astype(float) >= LONG).any() else "%.3f"
 
 
 def places(view: View) -> list[str]:
@@ -188,9 +201,10 @@ def how_we_know(shown: Sequence[View]) -> None:
     """A note on how far the gates shown can be trusted."""
     with st.expander("How we know", key=state.HOW_WE_KNOW, on_change="rerun"):
         st.markdown(
-            "PyTorch runs a layer as one fused kernel, which returns no gate. Gates and states "
-            "are rebuilt from its weights, both biases included, and must give the states that "
-            "the kernel gives. The largest difference on this text:"
+            "PyTorch computes a layer in one fused kernel, which does not return the gates. So "
+            "gates and states are computed once more from the weights, with both biases, and "
+            "compared with the states that the kernel returns. The largest difference on this "
+            "text:"
         )
         names = labels([view.info for view in shown])
         for view in shown:

@@ -62,7 +62,7 @@ def controls() -> tuple[str, int, SamplingOptions]:
             **KEEP,
             height=100,
             max_chars=MAX_PROMPT,
-            help="What the models go on from. Empty: a random token. Ctrl+Enter applies it.",
+            help="The text that models continue. Empty: a random token. Ctrl+Enter applies it.",
         )
         st.slider("Length, tokens", *LENGTHS, step=50, key=state.LENGTH, **KEEP)
         left, right = st.columns([3, 1], vertical_alignment="bottom")

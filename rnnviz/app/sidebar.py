@@ -102,10 +102,10 @@ def _say_missing() -> None:
     names = ", ".join(page.plain(name[:100]) for name in missing)
     is_there, it = ("is not", "it") if len(missing) == 1 else ("are not", "them")
     st.warning(
-        f"This link names {names}, which {is_there} among the models here: bring {it} on the "
+        f"This link names {names}, which {is_there} among the models here: add {it} on the "
         "Models page, or choose another model in the sidebar."
     )
-    st.page_link(MODELS.file, label="Bring a model", icon=MODELS.icon)
+    st.page_link(MODELS.file, label="Add a model", icon=MODELS.icon)
 
 
 def _pick_models(known: Mapping[str, RunInfo]) -> None:
@@ -116,7 +116,7 @@ def _pick_models(known: Mapping[str, RunInfo]) -> None:
         page.by_corpus(known),
         key=state.RUNS,
         **KEEP,
-        format_func=labels.__getitem__,
+        format_func=lambda name: page.tag(labels[name]),
         on_change=_follow_models,
         args=(known, labels),
         help="Cell type, corpus and validation loss in nats a token. Up to four are shown: a fifth "
@@ -184,7 +184,7 @@ def _pick_layer(depth: int) -> None:
         key=state.LAYER,
         **KEEP,
         disabled=depth == 1,
-        help="1 reads the text; the last one feeds the prediction.",
+        help="Layer 1 reads the text; the last layer makes the prediction.",
     )
 
 

@@ -9,10 +9,10 @@ TERMS = {
     "token.",
     "nats": "the unit of a loss: minus the natural logarithm of the probability that the model "
     "gave the right token; 0 is certain, 0.69 is one chance in two.",
-    "perplexity": "the loss as a number of choices: among how many equally likely tokens a model "
-    "would be as unsure.",
+    "perplexity": "the loss as a number of choices: the model is as unsure as if it chose among so "
+    "many equally likely tokens.",
     "half-life": "the number of tokens after which half is left.",
-    "pre-activation": "what a unit adds up, before tanh or ReLU bends it.",
+    "pre-activation": "the sum of a unit's inputs, before tanh or ReLU is applied.",
     "saturated": "of a gate: below 0.1 or above 0.9, so nearly shut or nearly open.",
     "surprise": "minus the logarithm of the probability that the model gave a token: large for a "
     "token that it did not expect.",

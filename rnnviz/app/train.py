@@ -91,7 +91,7 @@ def _pick_uploaded() -> Source:
 def _pick_pasted() -> Source:
     text = st.text_area("Your text", key=state.TRAIN_TEXT, height=180, **KEEP)
     if not text:
-        st.info("Paste a text: some hundred thousand characters make a model that writes.")
+        st.info("Paste a text: a model needs some hundred thousand characters to learn to write.")
         st.stop()
     return from_text(text, "pasted")
 
@@ -115,7 +115,7 @@ def pick_tokens(source: Source, spec: str) -> Prepared:
         2,
         key=state.TRAIN_MIN_COUNT,
         **KEEP,
-        help="Tokens that the training text has fewer times become <unk>.",
+        help="Tokens that are rarer in the training text become <unk>.",
     )
     try:
         return training_caches.in_tokens(source, level, min_count, spec)
@@ -157,7 +157,7 @@ def submit_button(prepared: Prepared, models: Sequence[ModelShape], config: Trai
         key=state.TRAIN_NAME,
         placeholder="by text and cell type",
         **KEEP,
-        help="Of the model; with several cell types, each is added to it.",
+        help="The model's name. With several cell types, each adds its own.",
     )
     names, reason = [], why_not(prepared.corpus, models, config)
     try:

@@ -29,7 +29,7 @@ def show_estimate(
     prepared: Prepared, models: Sequence[ModelShape], config: TrainConfig, seeds: int = 1
 ) -> None:
     """Show parameters, speed and time of each model, as far as they are known."""
-    with st.spinner("Measuring some steps of this shape …"):
+    with st.spinner("Measuring the speed of training …"):
         speeds = [_speed(prepared, model, config) for model in models]
     rows, minutes = [], 0.0
     for model, speed in zip(models, speeds, strict=True):
@@ -42,8 +42,8 @@ def show_estimate(
         st.caption("Speed is measured when no training runs.")
         return
     st.caption(
-        f"About {_short(minutes)} minutes in all. The speed is that of a few real steps of this "
-        f"shape, measured here on {' and '.join(devices)}."
+        f"About {_short(minutes)} minutes in all. The speed was measured here, over a few "
+        f"training steps on {' and '.join(devices)}."
     )
 
 

@@ -60,7 +60,7 @@ def train_all() -> None:
         args=(spec, level, sizes, seeds, config),
     )
     if submitted := st.session_state.pop(state.SUBMITTED, 0):
-        st.success(f"{submitted} models wait for the trainer.")
+        st.success(f"{submitted} models wait to be trained.")
         target = navigation.TRAIN
         st.page_link(target.file, label="See them learn", icon=target.icon)
 
@@ -117,8 +117,8 @@ def _show_sizes(sizes: dict[str, ModelConfig], equal: str, seeds: int) -> None:
     least, most = min(recurrent), max(recurrent)
     if equal == "parameters" and most > 2 * least:
         st.caption(
-            "Embedding and projection dominate: with equally many parameters in all, the recurrent "
-            f"parts have {least:,} to {most:,}."
+            "Embedding and projection dominate: the models have equally many parameters, but their "
+            f"recurrent parts have {least:,} to {most:,}."
         )
     model = next(iter(sizes.values()))
     st.caption(

@@ -118,7 +118,7 @@ def _pick_batches() -> dict[str, Any]:
             format="%g",
             key=state.TRAIN_CLIP,
             **KEEP,
-            help="Bound of the norm of the gradient over all parameters.",
+            help="A gradient with a larger norm, over all parameters, is scaled down to it.",
         ),
     }
 
@@ -145,7 +145,7 @@ def _pick_recipe(types: Sequence[str]) -> dict[str, Any]:
         placeholder=", ".join(
             f"{style.cell_name(kind)} {DEFAULT_LR[recipe][kind]:g}" for kind in types
         ),
-        help="Empty: the rate that serves each cell type well.",
+        help="Empty: a rate that suits each cell type.",
     )
     return {"optimizer": recipe, "lr": lr}
 
@@ -163,12 +163,12 @@ def _pick_forget_bias(types: Sequence[str]) -> float | None:
         **KEEP,
         placeholder="PyTorch's, near 0",
         help="Initial bias of the LSTM's forget gate and the GRU's update gate. The larger it is, "
-        "the longer an untrained model keeps what it has read: half of it after 14 tokens at 3, "
-        "after 1 at 0.",
+        "the longer an untrained model keeps what it has read: at 3 half is left after 14 tokens, "
+        "at 0 after 1.",
     )
     without = [style.cell_name(kind) for kind in types if usable_forget_bias(kind, bias) != bias]
     if without:
-        st.caption(f"{', '.join(without)}: no gate keeps the state, the forget bias is ignored.")
+        st.caption(f"{', '.join(without)}: no gate keeps the state, so the forget bias is ignored.")
     return bias
 
 

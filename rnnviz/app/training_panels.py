@@ -118,7 +118,7 @@ def _result(job: Job) -> None:
         if compare.button("Compare", key=state.of_job("compare", job), width="stretch"):
             st.session_state[state.COMPARED] = names  # all of them
             sidebar.show_on(navigation.COMPARE, names)
-        keep.page_link(navigation.MODELS.file, label="Name it, take it along, delete it")
+        keep.page_link(navigation.MODELS.file, label="Rename, download or delete")
     elif job.state == "stopped":
         st.caption("Stopped before it began.")
 

@@ -116,10 +116,10 @@ def next_tokens(
     figure.update_layout(
         title_text=style.plain(title),
         height=400 if is_long else 360,
-        margin={"l": 60, "r": 10, "t": 90, "b": 50},
+        margin={"l": 60, "r": 10, "t": 40, "b": 50},
         hovermode="x",
         showlegend=True,
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
+        legend=style.BELOW,
     )
     return figure
 
@@ -177,5 +177,5 @@ def lapse_figure(moments: Mapping[int, Moment], step: int, dark: bool) -> Figure
     return gradients.decay(
         lines,
         "\u2225\u2202L/\u2202h\u2225 of the last token's loss",
-        "share of its norm at 0 (log)",
+        "share of norm (log)",
     )

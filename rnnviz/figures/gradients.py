@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnnviz.analysis.gradient_decay import GradientDecay, from_one, truncated
-from rnnviz.figures.style import new_figure, plain, power_ticks
+from rnnviz.figures.style import BELOW, new_figure, plain, power_ticks
 from rnnviz.nn.cell_types import CELL_TYPES
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ def decay(lines: Sequence[Decay], title: str, y_title: str) -> Figure:
     figure.update_yaxes(title_text=y_title, **power_ticks(found))
     figure.update_layout(
         title_text=plain(title),
-        height=370,
+        height=350,
         margin={"l": 70, "r": 10, "t": 40, "b": 50},
-        legend={"orientation": "h", "y": -0.26},
+        legend=BELOW,
     )
     return figure
 
@@ -102,14 +102,15 @@ def _line(line: Decay, most: int) -> dict[str, Any]:
         "line": {"color": line.color, "dash": line.dash, "width": 2},
         "opacity": line.opacity,
         "showlegend": line.legend,
-        "hovertemplate": "%{x} tokens back: 10<sup>%{y:.2f}</sup>",
+        "hovertemplate": "%{x} tokens back: 10^%{y:.2f}",
     }
 
 
 def laboratory(lines: Sequence[Decay]) -> Figure:
     """Shares of the gradient at the last token, on an axis that no setting moves."""
     figure = decay(lines, "∥∂L/∂h∥ of the last token's loss, untrained", "share of ∥∂L/∂h∥ (log)")
-    figure.update_yaxes(range=[-LAB_DECADES, LAB_DECADES], dtick=5, tick0=0)
+    ends = [-LAB_DECADES, LAB_DECADES]
+    figure.update_yaxes(range=ends, **power_ticks(np.array(ends)))
     words = {"xref": "paper", "x": 0.01, "showarrow": False, "xanchor": "left", "opacity": 0.65}
     for y, text in ((0.9, "explodes"), (-0.9, "vanishes")):
         figure.add_annotation(y=y * LAB_DECADES, text=text, **words)
@@ -167,9 +168,9 @@ def _carrier_layout(log10: np.ndarray) -> dict[str, Any]:
     """Bars above, lines below, over one x axis. `log10`: what the lines show."""
     return {
         "title": {"text": "What carries it, step by step back"},
-        "height": 370,
+        "height": 350,
         "margin": {"l": 70, "r": 10, "t": 40, "b": 50},
-        "legend": {"orientation": "h", "y": -0.25},
+        "legend": BELOW,
         "barmode": "group",
         "bargap": 0.15,
         "xaxis": {"title": {"text": "steps back"}, "showgrid": False, "anchor": "y"},
@@ -179,7 +180,7 @@ def _carrier_layout(log10: np.ndarray) -> dict[str, Any]:
             **power_ticks(log10),
         },
         "yaxis2": {
-            "title": {"text": "factor of a step"},
+            "title": {"text": "factor"},
             "domain": [0.64, 1],
             "zeroline": False,
             "rangemode": "tozero",

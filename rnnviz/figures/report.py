@@ -14,6 +14,7 @@ from rnnviz import __version__
 from rnnviz._paths import component
 from rnnviz.analysis.time_lapse import Sample
 from rnnviz.figures.sample_text import marked
+from rnnviz.figures.style import loss_text
 from rnnviz.nn.perplexity import LONG
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ def _figure(figure: Any) -> str:
 
 def _table(rows: pd.DataFrame) -> str:
     whole_numbers: Any = dict.fromkeys(rows.select_dtypes("integer"), "{:,}".format)
+    losses = [name for name in rows if str(name).endswith("nats")]
+    rows = rows.assign(**{name: rows[name].map(loss_text, na_action="ignore") for name in losses})
     return rows.to_html(
         index=False,
         border=0,

@@ -10,6 +10,7 @@ import numpy as np
 from rnnviz.analysis.stretches import Held
 from rnnviz.analysis.text_view import Saturation
 from rnnviz.figures.style import (
+    BELOW,
     DIGITS,
     MARKERS,
     PATTERNS,
@@ -28,10 +29,11 @@ NAME = 18  # pixels of its name, which stands above it
 # Of the two figures of how long units hold, which stand side by side; few units hold for long, so
 # their top right is empty
 _MEMORY_LAYOUT: dict[str, Any] = {
-    "height": 296,
+    "height": 280,
     "margin": {"l": 60, "r": 10, "t": 40, "b": 50},
     "showlegend": True,
-    "legend": {"x": 1, "y": 1, "xanchor": "right", "yanchor": "top", "bgcolor": "rgba(0, 0, 0, 0)"},
+    "legend": {"x": 1, "y": 1, "xanchor": "right", "yanchor": "top", "bgcolor": "rgba(0, 0, 0, 0)"}
+    | {"tracegroupgap": 0},
 }
 
 
@@ -51,7 +53,7 @@ def signals(
     rows = len(lines)
     layout: dict[str, Any] = {
         "title": {"text": plain(title)},
-        "height": 95 + ROW * rows,
+        "height": 76 + ROW * rows,
         "margin": {"l": 45, "r": 10, "t": 45, "b": 50},
         "annotations": [],
         "hovermode": "x",
@@ -112,7 +114,6 @@ def _name_above(name: str, row: int, rows: int) -> dict[str, Any]:
     """A signal's symbol and its meaning, above the row."""
     return {
         "text": f"<i>{name}</i>  {SYMBOLS.get(name, '')}",
-        "font": {"size": 13},
         "showarrow": False,
         "xref": "paper",
         "yref": "paper",
@@ -154,9 +155,9 @@ def saturation(gate: str, runs: Sequence[tuple[str, str, str, Saturation]]) -> F
     figure.update_yaxes(title_text="share above 0.9", range=[-0.03, 1.03])
     figure.update_layout(
         title_text=f"{SYMBOLS[gate].capitalize()} {gate}",
-        height=330,
+        height=300,
         margin={"l": 60, "r": 10, "t": 40, "b": 50},
-        legend={"orientation": "h", "y": -0.25},
+        legend=BELOW,
     )
     return figure
 
@@ -212,7 +213,7 @@ def half_lives(runs: Sequence[tuple[str, str, str, np.ndarray]], title: str) -> 
             "%{y} units",
         )
     span = log_range(np.concatenate(found))
-    title_text = "half-life of the average decay, tokens (log)"
+    title_text = "half-life, tokens (log)"
     figure.update_xaxes(title_text=title_text, **log_axis(*span, "~g"))
     figure.update_yaxes(title_text="units")
     figure.update_layout(title_text=plain(title), barmode="overlay", **_MEMORY_LAYOUT)

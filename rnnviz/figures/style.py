@@ -11,13 +11,17 @@ import numpy as np
 from plotly.colors import sample_colorscale
 
 from rnnviz.nn.cell_types import SIGMOIDS, required
+from rnnviz.nn.perplexity import LONG
 
 if TYPE_CHECKING:  # exported for annotations; at runtime it would slow the first page
     from plotly.graph_objects import Figure as Figure
 
 
 def new_figure(data: Any = None, layout: Any = None) -> Figure:
-    """An empty figure of plotly, or one of traces and a layout given as dicts.
+    """An empty figure of plotly, or one of traces and a layout given as dicts, with all its axes.
+
+    Its words have a size that the last row of a lecture hall can read, and axes and a legend below
+    them keep apart.
 
     plotly looks at pandas if it is in `sys.modules`. While another thread imports pandas, only a
     part of it is there, which plotly does not expect: so it is imported here first.
@@ -25,7 +29,12 @@ def new_figure(data: Any = None, layout: Any = None) -> Figure:
     import pandas  # noqa: F401
     from plotly.graph_objects import Figure
 
-    return Figure(data, layout)
+    figure = Figure(data, layout)
+    words = {"size": WORDS}
+    figure.update_layout(font=words, legend_font=words, hoverlabel_font=words)
+    for update, standoff in ((figure.update_xaxes, 6), (figure.update_yaxes, 12)):
+        update(tickfont=words, title_font=words, title_standoff=standoff)
+    return figure
 
 
 # One colour per cell type in every figure (Okabe and Ito 2008), lightened for the dark theme.
@@ -52,6 +61,9 @@ GATE_RANGES = dict.fromkeys(SIGMOIDS, (-0.05, 1.05)) | {
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 MARKERS = dict(zip(DASHES, ("circle", "square", "diamond", "cross", "x"), strict=True))
 PATTERNS = dict(zip(DASHES, ("", "/", ".", "x", "-"), strict=True))  # of bars
+WORDS = 13  # pixels, of ticks, titles of axes, legends and hover labels
+BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}  # of a legend
+BELOW |= {"tracegroupgap": 0}
 DIGITS = ".3g"  # d3's format of a number to be read: three significant digits
 _DARK_DIVERGING = ["#7CC4FF", "#3A8BD6", "#1F4F86", "#1A1C24", "#7F2B1E", "#D5573A", "#FFA27A"]
 
@@ -82,6 +94,13 @@ def color(kind: str, dark: bool = False) -> str:
 def cell_name(kind: str) -> str:
     """What people read for a cell type: tanh RNN for RNN_TANH."""
     return {"RNN_TANH": "tanh RNN", "RNN_RELU": "ReLU RNN"}.get(kind, kind)
+
+
+def loss_text(nats: float) -> str:
+    """A loss for people to read, the same on all pages."""
+    if 0 < nats < 0.0005:
+        return "< 0.001"
+    return f"{nats:,.3f}" if nats < LONG else f"{nats:.1e}"
 
 
 def dashes(kinds: Sequence[str], of: Sequence[str] = DASHES) -> list[str]:
@@ -124,15 +143,22 @@ def log_range(values: np.ndarray) -> tuple[float, float]:
 
 def power_ticks(log10: np.ndarray) -> dict[str, Any]:
     """Ticks of a linear axis of log10 values: whole powers of ten; where the values span less
-    than two decades, also 2 and 5 times each power."""
+    than two decades, also 2 and 5 times each power. An exponent is as large as its base."""
     low, high = (log10.min(), log10.max()) if len(log10) else (0.0, 3.0)
+    digits, step = (1, 2, 5), 1
     if high - low >= 2:
-        step = math.ceil((high - low) / 7)
-        return {"tick0": 0, "dtick": step, "tickprefix": "10<sup>", "ticksuffix": "</sup>"}
-    powers = range(math.floor(low) - 1, math.ceil(high) + 1)
+        digits, step = (1,), math.ceil((high - low) / 7)
+    if step > 5:
+        step = 5 * math.ceil(step / 5)
+    powers = range(step * (math.floor(low / step) - 1), math.ceil(high) + step, step)
     ticks = {
-        power + math.log10(digit): f"{digit}·10<sup>{power}</sup>"
-        for power in powers
-        for digit in (1, 2, 5)
+        power + math.log10(digit): _power_text(digit, power) for power in powers for digit in digits
     }
     return {"tickvals": list(ticks), "ticktext": list(ticks.values())}
+
+
+def _power_text(digit: int, power: int) -> str:
+    """A digit times a power of ten: 0.02, 2e−9."""
+    if abs(power) <= 3:
+        return f"{digit * 10.0**power:g}"
+    return f"{digit}e{power}".replace("-", "\N{MINUS SIGN}")

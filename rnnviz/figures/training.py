@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnviz.figures.style import DIGITS, MARKERS, log_axis, log_range, new_figure, plain
+from rnnviz.figures.style import BELOW, DIGITS, MARKERS, log_axis, log_range, new_figure, plain
 from rnnviz.nn.perplexity import MAX_NATS, perplexity_text
 
 if TYPE_CHECKING:
@@ -44,29 +44,29 @@ class Line:
 
 def learning(runs: Sequence[Learning], title: str) -> Figure:
     """Training loss (lines) and validation loss (markers); the right axis shows perplexity."""
-    figure = new_figure()
+    low, high, cut = _loss_range(runs)
+    right = {
+        **log_axis(np.exp(low), np.exp(high), "~g"),
+        "range": [low / np.log(10), high / np.log(10)],
+        "title": {"text": "perplexity (log)"},
+        "overlaying": "y",
+        "side": "right",
+        "showgrid": False,
+        "fixedrange": True,
+    }
+    figure = new_figure(layout={"yaxis2": right})
     for run in runs:
         _add_losses(figure, run)
-    low, high, cut = _loss_range(runs)
     # An axis without a trace is not drawn. Both axes are fixed: the right one is exp of the left.
     figure.add_scatter(x=[None], y=[None], yaxis="y2", showlegend=False, hoverinfo="skip")
     figure.update_xaxes(title_text="training step", showgrid=False)
     figure.update_layout(
         title_text=plain(title) + cut,
         yaxis={"title_text": "loss, nats a token", "range": [low, high], "fixedrange": True},
-        yaxis2={
-            **log_axis(np.exp(low), np.exp(high), "~g"),
-            "range": [low / np.log(10), high / np.log(10)],
-            "title_text": "perplexity (log)",
-            "overlaying": "y",
-            "side": "right",
-            "showgrid": False,
-            "fixedrange": True,
-        },
-        height=380,
+        height=364,
         margin={"l": 60, "r": 60, "t": 40, "b": 50},
         showlegend=True,
-        legend={"orientation": "h", "y": -0.22},
+        legend=BELOW,
     )
     return figure
 
@@ -114,7 +114,7 @@ def learning_rates(runs: Sequence[tuple], title: str) -> Figure:
     """The learning rate over training. A run: label, colour, steps (N,), rates (N,) and,
     optionally, a dash."""
     figure = _over_training(runs, title)
-    figure.update_yaxes(title_text="learning rate", rangemode="tozero", exponentformat="power")
+    figure.update_yaxes(title_text="learning rate", rangemode="tozero", tickformat="~g")
     return figure
 
 
@@ -127,8 +127,9 @@ def training_norms(runs: Sequence[tuple], clip: float | None, title: str) -> Fig
     if clip is not None:
         figure.add_hline(y=clip, line={"dash": "dot", "color": "#888888"})
         # On a log axis an annotation's y is log10 of its value.
-        at = {"x": 1, "xref": "paper", "xanchor": "right", "y": np.log10(clip), "yanchor": "bottom"}
+        at = {"x": 1, "xref": "paper", "xanchor": "left", "y": np.log10(clip)}
         figure.add_annotation(text="clip", showarrow=False, **at)
+        figure.update_layout(margin_r=36)
     return figure
 
 
@@ -147,9 +148,9 @@ def _over_training(runs: Sequence[tuple], title: str) -> Figure:
     figure.update_xaxes(title_text="training step")
     figure.update_layout(
         title_text=plain(title),
-        height=340,
+        height=322,
         margin={"l": 70, "r": 10, "t": 40, "b": 50},
-        legend={"orientation": "h", "y": -0.25},
+        legend=BELOW,
     )
     return figure
 
@@ -168,11 +169,11 @@ def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> Figure:
     figure.update_yaxes(title_text="nats a token (log)", **y_axis)
     figure.update_layout(
         title_text=plain(title),
-        height=380,
+        height=364,
         margin={"l": 60, "r": 10, "t": 40, "b": 50},
         hovermode="x unified",
         showlegend=True,
-        legend={"orientation": "h", "y": -0.25, "traceorder": "normal"},
+        legend={**BELOW, "traceorder": "normal"},
     )
     return figure
 
