@@ -1,30 +1,45 @@
 """GRU and RNN layers as they are trained on a CPU, beside torch's own modules and `nn/cells`."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 import rnnviz
-from rnnviz import RNN_TYPES, RNNModel, TrainConfig, train
+from rnnviz import RNNModel, TrainConfig, train
 from rnnviz.nn import cells
 from rnnviz.nn.cell_steps import CELL_STEPS
 from rnnviz.nn.cell_types import CELL_TYPES
-from rnnviz.nn.cpu_recurrence import run_rnn
-from rnnviz.nn.model import make_rnn
+from rnnviz.nn.model import MODULES, make_rnn
 from rnnviz.training import step
 from tests.test_training import some_corpus
 
 KINDS = list(CELL_STEPS)
+TORCHS = {
+    "GRU": nn.GRU,
+    "RNN_TANH": partial(nn.RNN, nonlinearity="tanh"),
+    "RNN_RELU": partial(nn.RNN, nonlinearity="relu"),
+}
 BOUNDS = {torch.float32: 1e-5, torch.float64: 1e-12}
 
 
-def run(function, rnn, x, h0, seed=1):
+def both(kind, *sizes):
+    """A module of a cell type as our models have it, and torch's own with the same weights."""
+    ours, (*sizes, dropout) = make_rnn(kind, *sizes), sizes
+    torchs = TORCHS[kind](*sizes, batch_first=True, dropout=dropout if sizes[-1] > 1 else 0.0)
+    torchs.load_state_dict(ours.state_dict())
+    return ours, torchs
+
+
+def run(rnn, x, h0):
     """Outputs, last states, gradients of a loss that weighs each, and a random number drawn
     afterwards."""
-    torch.manual_seed(seed)
+    torch.manual_seed(1)
     x, h0 = x.clone().requires_grad_(), h0.clone().requires_grad_()
-    found = function(x, h0)
+    found = rnn(x, h0)
     drawn = torch.rand(())
     slopes = [torch.randn_like(part) for part in found]
     loss = sum((part * slope).sum() for part, slope in zip(found, slopes, strict=True))
@@ -50,34 +65,31 @@ def test_states_and_gradients_are_those_of_torchs_module(
     kind, layers, batch_and_steps, sizes, dropout, dtype, seed
 ):
     torch.manual_seed(seed)
-    rnn = make_rnn(kind, *sizes, layers, dropout).to(dtype)
+    modules = [rnn.to(dtype) for rnn in both(kind, *sizes, layers, dropout)]
     x = torch.randn(*batch_and_steps, sizes[0], dtype=dtype)
     h0 = torch.randn(layers, batch_and_steps[0], sizes[1], dtype=dtype)
-    ours, torchs = run(lambda *given: run_rnn(rnn, *given), rnn, x, h0), run(rnn, rnn, x, h0)
-    assert_close(ours, torchs, BOUNDS[dtype])
+    assert_close(*(run(rnn, x, h0) for rnn in modules), BOUNDS[dtype])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_at_the_size_of_a_training(kind):
     torch.manual_seed(0)
-    rnn = make_rnn(kind, 128, 320, 2, 0.3)
     x, h0 = torch.randn(32, 64, 128), torch.randn(2, 32, 320)
-    ours, torchs = run(lambda *given: run_rnn(rnn, *given), rnn, x, h0), run(rnn, rnn, x, h0)
-    assert_close(ours, torchs, 1e-5)
+    assert_close(*(run(rnn, x, h0) for rnn in both(kind, 128, 320, 2, 0.3)), 1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_part_that_needs_no_gradient_gets_none(kind):
     rnn = make_rnn(kind, 3, 4, 2)
     rnn.weight_hh_l0.requires_grad_(False)
-    output, last = run_rnn(rnn, torch.randn(2, 5, 3), torch.zeros(2, 2, 4))
+    output, last = rnn(torch.randn(2, 5, 3), torch.zeros(2, 2, 4))
     (output.sum() + last.sum()).backward()
     assert [name for name, p in rnn.named_parameters() if p.grad is None] == ["weight_hh_l0"]
 
 
 def test_a_gradient_of_gradients_is_refused():
     rnn = make_rnn("GRU", 3, 4, 1)
-    output, _ = run_rnn(rnn, torch.randn(2, 5, 3), torch.zeros(1, 2, 4))
+    output, _ = rnn(torch.randn(2, 5, 3), torch.zeros(1, 2, 4))
     slope, *_ = torch.autograd.grad(output.exp().sum(), list(rnn.parameters()), create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         slope.sum().backward()
@@ -85,7 +97,7 @@ def test_a_gradient_of_gradients_is_refused():
 
 def test_a_state_of_another_batch_is_refused():
     with pytest.raises(RuntimeError, match="hidden size"):
-        run_rnn(make_rnn("GRU", 3, 4, 1), torch.randn(2, 5, 3), torch.zeros(1, 1, 4))
+        make_rnn("GRU", 3, 4, 1)(torch.randn(2, 5, 3), torch.zeros(1, 1, 4))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -117,35 +129,32 @@ def test_a_training_is_that_of_torchs_module(kind, monkeypatch):
         return [record.loss for record in train(model, some_corpus(600), config)]
 
     ours = losses()
-    monkeypatch.setattr("rnnviz.nn.model.run_rnn", lambda rnn, *given: rnn(*given))
+    monkeypatch.setitem(MODULES, kind, TORCHS[kind])
     assert ours == pytest.approx(losses(), rel=1e-5)
     assert len(set(ours)) == 20
 
 
-@pytest.mark.parametrize("kind", RNN_TYPES)
-def test_torchs_module_is_called_for_an_lstm_without_training_and_where_a_hook_waits(
-    kind, monkeypatch
-):
-    model, calls = RNNModel(kind, 7, 4, 4, 1), []
-    forward = type(model.rnn).forward
-    monkeypatch.setattr(
-        type(model.rnn), "forward", lambda *given: calls.append(1) or forward(*given)
-    )
-
-    def called():
-        before = len(calls)
-        model.states(torch.zeros(2, 3, dtype=torch.int64), model.init_hidden(2))
-        return len(calls) > before
-
-    assert called() == (kind == "LSTM")
-    with torch.no_grad():
-        assert called()
+@pytest.mark.parametrize("kind", KINDS)
+def test_record_sees_a_training_and_changes_nothing(kind):
+    torch.manual_seed(0)
+    model = RNNModel(kind, 7, 4, 5, 2, dropout=0.0)
+    ids, hidden = torch.randint(7, (2, 6)), model.init_hidden(2)
+    outside, _ = model(ids, hidden)
     with rnnviz.record(model) as traces:
-        assert called()
+        inside, _ = model(ids, hidden)
+    assert torch.equal(inside, outside)
     assert traces["rnn"][0].residual < 1e-6
-    assert called() == (kind == "LSTM")
-    model.eval()
-    assert called()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_training_torchs_own_forward_runs(kind):
+    ours, torchs = both(kind, 30, 40, 2, 0.0)
+    x, h0 = torch.randn(3, 50, 30), torch.randn(2, 3, 40)
+    with torch.no_grad():
+        assert torch.equal(ours(x, h0)[0], torchs(x, h0)[0])
+    assert torch.equal(ours.eval()(x, h0)[0], torchs(x, h0)[0])
+    assert torch.equal(ours.train()(x)[0], torchs(x)[0])
+    assert torch.equal(ours(x[0], h0[:, 0])[0], torchs(x[0], h0[:, 0])[0])
 
 
 @pytest.mark.parametrize("kind", KINDS)

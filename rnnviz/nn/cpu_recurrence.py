@@ -17,18 +17,29 @@ from torch.nn import functional as F
 from rnnviz.nn.cell_steps import CELL_STEPS, AddProduct, StepDerivatives
 from rnnviz.nn.cells import kind_of, product
 
-Hidden = Tensor | tuple[Tensor, Tensor]  # h (L,B,H), for the LSTM (h, c)
+
+class TrainedOnCpu(nn.RNNBase):
+    """A module of torch, batch first and in one direction, that is computed here in training on a
+    CPU: outputs, gradients and the random numbers of dropout are torch's but for rounding. A
+    gradient has no gradient. Under autocast the products alone are in its type."""
+
+    def forward(self, input, hx=None):
+        """As torch's: x (B,T,D), h (L,B,H) -> top states (B,T,H), last states (L,B,H)."""
+        trains = self.training and torch.is_grad_enabled()
+        if trains and isinstance(hx, Tensor) and hx.dim() == 3 and input.is_cpu:
+            return _run(self, input, hx)
+        return super().forward(input, hx)
 
 
-def run_rnn(rnn: nn.RNNBase, x: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
-    """rnn(x, hidden), of a module that is batch first and goes one way: x (B,T,D), hidden (L,B,H)
-    -> top states (B,T,H), last states (L,B,H).
+class GRU(TrainedOnCpu, nn.GRU):
+    """nn.GRU, faster in training on a CPU."""
 
-    Outputs, gradients and the random numbers of dropout are the module's but for rounding; only
-    one backward pass can be differentiated. Under autocast the products alone are in its type.
-    """
-    if isinstance(hidden, tuple) or not _is_served(rnn, x):
-        return rnn(x, hidden)
+
+class RNN(TrainedOnCpu, nn.RNN):
+    """nn.RNN, faster in training on a CPU."""
+
+
+def _run(rnn: nn.RNNBase, x: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
     rnn.check_forward_args(x, hidden, None)
     x, last = x.transpose(0, 1), []  # (T,B,D)
     for layer, (weights, h) in enumerate(zip(rnn.all_weights, hidden.unbind(), strict=True)):
@@ -36,14 +47,6 @@ def run_rnn(rnn: nn.RNNBase, x: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]
         x = _Layer.apply(kind_of(rnn), _product_type(x), below, h, *weights)  # (T,B,H)
         last.append(x[-1])
     return x.transpose(0, 1), torch.stack(last)
-
-
-def _is_served(rnn: nn.RNNBase, x: Tensor) -> bool:
-    """Whether the module is in training, on a CPU, of a type that is faster here, and unhooked: a
-    hook, such as that of `record`, wants to see the module called."""
-    hooks = rnn._forward_pre_hooks, rnn._forward_hooks, rnn._backward_pre_hooks, rnn._backward_hooks
-    trains = rnn.training and torch.is_grad_enabled() and x.is_cpu
-    return trains and kind_of(rnn) in CELL_STEPS and not any(hooks)
 
 
 def _product_type(x: Tensor) -> torch.dtype:
