@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 import rnnviz
 from rnnviz import RNNModel, TrainConfig, train
@@ -147,7 +148,7 @@ def test_record_sees_a_training_and_changes_nothing(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_without_training_torchs_own_forward_runs(kind):
+def test_without_training_or_without_a_batch_and_its_state_torchs_own_forward_runs(kind):
     ours, torchs = both(kind, 30, 40, 2, 0.0)
     x, h0 = torch.randn(3, 50, 30), torch.randn(2, 3, 40)
     with torch.no_grad():
@@ -155,6 +156,8 @@ def test_without_training_torchs_own_forward_runs(kind):
     assert torch.equal(ours.eval()(x, h0)[0], torchs(x, h0)[0])
     assert torch.equal(ours.train()(x)[0], torchs(x)[0])
     assert torch.equal(ours(x[0], h0[:, 0])[0], torchs(x[0], h0[:, 0])[0])
+    packed = pack_padded_sequence(x, [50, 20, 3], batch_first=True)
+    assert torch.equal(ours(packed, h0)[0].data, torchs(packed, h0)[0].data)
 
 
 @pytest.mark.parametrize("kind", KINDS)

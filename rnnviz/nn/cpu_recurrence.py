@@ -26,7 +26,8 @@ class TrainedOnCpu(nn.RNNBase):
     def forward(self, input, hx=None):
         """As torch's: x (B,T,D), h (L,B,H) -> top states (B,T,H), last states (L,B,H)."""
         trains = self.training and torch.is_grad_enabled()
-        if trains and isinstance(hx, Tensor) and hx.dim() == 3 and input.is_cpu:
+        batch = isinstance(input, Tensor) and isinstance(hx, Tensor) and hx.dim() == 3
+        if trains and batch and input.is_cpu:
             return _run(self, input, hx)
         return super().forward(input, hx)
 
@@ -79,7 +80,7 @@ class _Layer(torch.autograd.Function):
         derivatives = CELL_STEPS[ctx.kind].derivatives(states, *kept)
         adjoints = F.pad(from_above, (0, 0, 0, 0, 1, 0))  # (T+1,B,H): dL/dh_0 .. dL/dh_T
         _carry_back(derivatives, adjoints, _product_adder(w_hh, ctx.low, states.shape[1]))
-        of_gates = derivatives.h.flatten(0, 1).flatten(1)  # (T*B,G*H): dL/d(W_hh h + b_hh)
+        of_gates = derivatives.h.view(-1, len(w_hh))  # (T*B,G*H): dL/d(W_hh h + b_hh)
         h_prev = states[:-1].flatten(0, 1)
         d_w_hh, d_b_hh = _weight_gradients(of_gates, h_prev, ctx.low)
         if derivatives.last_x is not None:
