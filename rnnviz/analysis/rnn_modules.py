@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnnviz.nn import cells
 from rnnviz.nn.cell_types import CELL_TYPES
+from rnnviz.nn.cpu_recurrence import TrainedOnCpu
 
 State = Tensor | tuple[Tensor, Tensor] | None  # h, of an LSTM (h, c)
 TORCH = "torch.nn.modules.rnn"
@@ -26,7 +27,9 @@ def base_of(module: nn.Module) -> Any:
 
 
 def overrides_forward(module: nn.Module) -> bool:
-    return type(module).forward is not base_of(module).forward or "forward" in vars(module)
+    """Whether it is neither torch's own nor that of our models, which computes the same."""
+    known = base_of(module).forward, TrainedOnCpu.forward
+    return type(module).forward not in known or "forward" in vars(module)
 
 
 def is_recurrent(module: nn.Module) -> bool:

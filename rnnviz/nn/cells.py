@@ -1,4 +1,5 @@
-"""The equations of each cell, once. This module alone knows PyTorch's order of gates.
+"""The equations of each cell. This module knows PyTorch's order of gates, and beside it only
+`cell_steps`, which has the equations of a training on a CPU in place.
 
 LSTM (Hochreiter and Schmidhuber 1997; Gers et al. 2000):
     i, f, o = sigmoid(W x + U h + b), g = tanh(W x + U h + b)

@@ -13,16 +13,16 @@ from torch.nn import functional as F
 
 from rnnviz.nn.cell_types import CELL_TYPES, RNN_TYPES, required
 from rnnviz.nn.cells import keep_block, kind_of
+from rnnviz.nn.cpu_recurrence import GRU, RNN
 from rnnviz.nn.model_config import ModelConfig
 
 Hidden = Tensor | tuple[Tensor, Tensor]  # h (L,B,H), for the LSTM (h, c)
 
-
 MODULES: dict[str, Callable[..., nn.RNNBase]] = {
     "LSTM": nn.LSTM,
-    "GRU": nn.GRU,
-    "RNN_TANH": partial(nn.RNN, nonlinearity="tanh"),
-    "RNN_RELU": partial(nn.RNN, nonlinearity="relu"),
+    "GRU": GRU,
+    "RNN_TANH": partial(RNN, nonlinearity="tanh"),
+    "RNN_RELU": partial(RNN, nonlinearity="relu"),
 }
 
 
