@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as cases
 from hypothesis import strategies as st
 
@@ -121,6 +121,7 @@ def test_nan_and_infinity_are_refused(scale, value):
 
 
 @cases(max_examples=200)
+@example([1.264989905614985e30])  # its third digit was once rounded beside a step of 27,900
 @given(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), max_size=20))
 def test_a_code_holds_three_significant_digits_and_codes_are_in_the_order_of_the_values(values):
     codes, lowest = encode(np.array(values, np.float32))

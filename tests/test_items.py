@@ -165,7 +165,8 @@ def test_the_texts_follow_the_delay(spec):
         items = re.findall(r"([A-H])([a-h]+)\?(.)", corpus.vocab.decode(part.tolist()))
         assert len(items) >= 500
         assert all(symbol == answer for symbol, _, answer in items)
-        assert {len(fillers) for _, fillers, _ in items} == {*range(least, most + 1)}
+        delays = {len(fillers) for _, fillers, _ in items}
+        assert (min(delays), max(delays)) == (least, most)
     assert corpus.vocab == load_corpus("recall").vocab  # models of all delays read one text
 
 

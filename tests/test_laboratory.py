@@ -98,7 +98,7 @@ def test_the_page_opens_on_the_lectures_point_and_its_axis_stays():
         assert preset.point in said(app)
         ranges.add(tuple(figure(app)["layout"]["yaxis"]["range"]))
     assert len(ranges) == 1
-    assert "PyTorch's own is 0, which leaves it near one half" in said(app)
+    assert "PyTorch's own is 0: near one half" in said(app)
 
 
 def test_a_setting_of_ones_own_is_no_preset_and_the_highest_gain_holds():

@@ -134,9 +134,9 @@ def encode(values: np.ndarray) -> tuple[np.ndarray, int]:
     exponents = np.floor((np.arange(2 * info.maxexp) - info.maxexp + 1) * np.log10(2))
     exponents = np.maximum(exponents, lowest)
     scaled = sizes * (10 ** (2 - exponents)).astype(sizes.dtype).take(of_two)
-    steps = np.minimum(scaled - 99, scaled * 0.1 + 801)  # from 1000 on, one digit less
+    steps = np.rint(np.minimum(scaled - 99, scaled * 0.1 + 801))  # from 1000 on, one digit less
     steps += (900 * (exponents - lowest)).astype(sizes.dtype).take(of_two)
-    steps = np.rint(np.maximum(steps, 0, out=steps), out=steps)
+    np.maximum(steps, 0, out=steps)
     return (np.copysign(steps, values) + ZERO).astype("<u2"), lowest
 
 
