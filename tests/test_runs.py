@@ -24,6 +24,7 @@ from rnnviz import (
     RunError,
     RunInfo,
     TrainConfig,
+    _paths,
     list_runs,
     load_run,
     save_run,
@@ -512,5 +513,15 @@ def test_whatever_is_saved_can_be_read_again(tmp_path, loss):
 )
 def test_torch_is_not_imported_before_it_is_needed(module_name):
     code = f"import sys, {module_name}; print('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout == "False\n", result.stderr[-500:]
+
+
+def test_the_first_page_is_drawn_without_pandas():
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest; "
+        f"AppTest.from_file({str(_paths.ROOT / 'app.py')!r}, default_timeout=60).run(); "
+        "print('pandas' in sys.modules)"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout == "False\n", result.stderr[-500:]

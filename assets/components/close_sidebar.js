@@ -2,9 +2,9 @@
 
 const COVERED = "(max-width: 767px)"; // Streamlit lays the sidebar over the page up to this width
 
-export default function ({ data, parentElement }) {
+export default function ({ data: [choice], parentElement }) {
   const before = parentElement.choice;
-  parentElement.choice = data;
-  if (before === undefined || before === data || !matchMedia(COVERED).matches) return;
+  parentElement.choice = choice;
+  if (before === undefined || before === choice || !matchMedia(COVERED).matches) return;
   document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
 }

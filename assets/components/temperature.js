@@ -2,7 +2,7 @@
 
 import { freePlace, tell } from "./dom.js";
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data: [given], parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
   const input = root.querySelector("input");
   const output = root.querySelector("output");
@@ -30,10 +30,10 @@ export default function ({ data, parentElement, setStateValue }) {
   // The server answers each value with a rerun. An answer to what this slider sent is not shown,
   // because the slider may have moved on since; any other value comes from elsewhere and is shown.
   root.sent ??= [];
-  const answered = root.sent.lastIndexOf(data);
+  const answered = root.sent.lastIndexOf(given);
   root.sent.splice(0, answered); // the answered one stays: it is what the server has
   if (answered < 0) {
-    root.sent = [data];
-    show(data);
+    root.sent = [given];
+    show(given);
   }
 }

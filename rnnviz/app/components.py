@@ -1,4 +1,7 @@
-"""The components written in JavaScript, each declared once, and what a click in them does."""
+"""The components written in JavaScript, each declared once, and what a click in them does.
+
+Data is bytes or a list: Streamlit imports pandas, for half a second, to look at anything else.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +114,7 @@ def address(opened: str, completed: str) -> None:
 
 def close_sidebar(choice: str) -> None:
     """Close the sidebar on a phone, where it covers the page, once the choice in it has changed."""
-    _close_sidebar(key=state.CLOSE_SIDEBAR, data=choice, height=UNSEEN)
+    _close_sidebar(key=state.CLOSE_SIDEBAR, data=[choice], height=UNSEEN)
 
 
 def temperature(value: float, on_release: Callable[[float], None]) -> None:
@@ -121,7 +124,7 @@ def temperature(value: float, on_release: Callable[[float], None]) -> None:
     def released() -> None:
         on_release(float(st.session_state[key]["temperature"]))
 
-    _temperature(key=key, data=value, height=92, on_temperature_change=released)
+    _temperature(key=key, data=[value], height=92, on_temperature_change=released)
 
 
 def sampler(
