@@ -56,7 +56,7 @@ def _steps(kind: str) -> Callable[[], None]:
     """STEPS steps of a training."""
     torch.manual_seed(0)
     model = RNNModel(kind, VOCAB, EMBEDDING, HIDDEN, 1, DROPOUT).train()
-    train_step = TrainStep(model, BATCH, 0.25, None, adamw_of(model, {}))
+    train_step = TrainStep(model, BATCH, 0.25, adamw_of(model, {}), all_count=True)
     ids = torch.randint(VOCAB, (BATCH, LENGTH + 1))
 
     def run() -> None:
