@@ -14,7 +14,9 @@ MOST_SHIFT = 0.1  # the bound up to which web.dev calls a page stable
 # Shifts of the main area. Not counted: the empty frame, which Streamlit moves when it learns of the
 # layout and of the sidebar, before there is anything of a page in it; and the sidebar's own fields,
 # for each of which Streamlit first draws a low grey bar. The browser gives one value for all that
-# moved in a frame; of the part in the main area it is computed as the browser does it.
+# moved in a frame; of the part in the main area it is computed as the browser does it. It lists the
+# five largest of what moved: where all are in the main area, others may not be, but no value is
+# larger than the share of the window over which something moved.
 SHIFTS = """
 window.shifts = [];
 const frame = "[data-testid=stMainBlockContainer]";
@@ -33,10 +35,11 @@ new PerformanceObserver((list) => {
     const main = sources.filter(isMain);
     if (!main.length) continue;
     const share = Math.min(1, main.reduce((sum, s) => sum + area(s), 0) / innerWidth / innerHeight);
-    const part = share * Math.max(...main.map(distance)) / Math.max(innerWidth, innerHeight);
+    const farthest = Math.max(...main.map(distance)) / Math.max(innerWidth, innerHeight);
+    const part = main.length < sources.length ? share * farthest : farthest;
     const places = main.map(({ node, previousRect, currentRect }) =>
       `${node?.className} ${previousRect.top} -> ${currentRect.top}`);
-    window.shifts.push([main.length < sources.length ? Math.min(value, part) : value, ...places]);
+    window.shifts.push([Math.min(value, part), ...places]);
   }
 }).observe({ type: "layout-shift", buffered: true });
 """
