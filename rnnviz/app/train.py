@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,14 @@ def pick_tokens(source: Source, spec: str) -> Prepared:
         st.stop()
 
 
+def _beginning(source: Source) -> str:
+    """The first characters of a text; of the recall task an item a line."""
+    text = source.texts[0][:SAMPLE]
+    if source.task is None or source.task.cue is None:
+        return text
+    return re.sub(rf"{re.escape(source.task.cue)}.", lambda answered: f"{answered[0]}\n", text)
+
+
 def show_text(prepared: Prepared) -> None:
     """Its size, its beginning and its vocabulary."""
     corpus = prepared.corpus
@@ -138,13 +147,13 @@ def show_text(prepared: Prepared) -> None:
         st.markdown(f"**{len(corpus.train):,}** {what} to train on")
     else:
         st.markdown("**Fresh items** at each step, each read from a state of zeros. Some of them:")
-    st.code(prepared.source.texts[0][:SAMPLE], None, wrap_lines=True, height=170)
+    st.code(_beginning(prepared.source), None, wrap_lines=True, height=170)
     known = [token for token in corpus.vocab.id2token if token != UNK]  # which has no count here
     tokens = " ".join(visible(token)[:20] for token in known[:40])
     st.caption(
         f"{len(corpus.valid):,} {what} for validation, {len(corpus.test):,} for the test. "
         f"{prepared.unknown:.2%} of the training text is \\<unk>. "
-        f"Vocabulary: {len(corpus.vocab):,} tokens, the most frequent first:"
+        f"Vocabulary: {len(corpus.vocab):,} tokens{', frequent ones first' * (not corpus.items)}:"
     )
     st.code(tokens, None, wrap_lines=True)
 

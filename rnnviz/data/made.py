@@ -67,7 +67,7 @@ def recall(least: int, most: int) -> Task:
     return Task(
         name="recall" if usual else f"recall-{delays}",
         spec="recall" if usual else f"recall:{delays}",
-        label=f"Made: recall a symbol after {delays} fillers",
+        label="Made: recall a symbol after a delay",
         item=functools.partial(recall_item, least=least, most=most),
         alphabet=CUE + SYMBOLS + FILLERS,
         longest=most + 3,
