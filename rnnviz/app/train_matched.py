@@ -45,10 +45,14 @@ def train_all() -> None:
         forget_bias=None,
     )
     sizes = matched.models(lstm, equal)
-    steps_or_minutes = {budget: int(spent) if budget == "steps" else spent}
     recipe = TASK if source.task else TEXT
-    given = recipe.fill({"batch_size": None, "clip": None, "lr": None})
-    config = TrainConfig(**given, **steps_or_minutes)
+    config = TrainConfig(
+        batch_size=recipe.batch_size,
+        clip=recipe.clip,
+        lr=recipe.lr,
+        steps=int(spent) if budget == "steps" else None,
+        minutes=spent if budget == "minutes" else None,
+    )
     can_train = _show_estimate(prepared, sizes, config, seeds)
     _show_sizes(sizes, equal, seeds)
     st.button(

@@ -23,14 +23,9 @@ RECIPES = {
     "adamw": "AdamW: warm-up, then a cosine decay over the budget",
     "sgd": "SGD as in the lecture notes: lr / 4 when validation stops improving",
 }
-
-
 USUAL = {  # of each setting: its value for texts, its value for made tasks
     state.TRAIN_HIDDEN: (TEXT.hidden_size, TASK.hidden_size),
-    state.TRAIN_MINUTES: (
-        TEXT.amount,
-        0.5,
-    ),  # of which the 3,000 steps of a task's recipe take most
+    state.TRAIN_MINUTES: (TEXT.amount, 0.5),  # for about the steps of the recipe
     state.TRAIN_EMBEDDING: (usual_embedding(TEXT.hidden_size), usual_embedding(TASK.hidden_size)),
     state.TRAIN_DROPOUT: (TEXT.dropout, TASK.dropout),
     state.TRAIN_BATCH: (TEXT.batch_size, TASK.batch_size),

@@ -32,8 +32,14 @@ _MEMORY_LAYOUT: dict[str, Any] = {
     "height": 280,
     "margin": {"l": 60, "r": 10, "t": 40, "b": 50},
     "showlegend": True,
-    "legend": {"x": 1, "y": 1, "xanchor": "right", "yanchor": "top", "bgcolor": "rgba(0, 0, 0, 0)"}
-    | {"tracegroupgap": 0},
+    "legend": {
+        "x": 1,
+        "y": 1,
+        "xanchor": "right",
+        "yanchor": "top",
+        "bgcolor": "rgba(0, 0, 0, 0)",
+        "tracegroupgap": 0,
+    },
 }
 
 

@@ -62,8 +62,13 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 MARKERS = dict(zip(DASHES, ("circle", "square", "diamond", "cross", "x"), strict=True))
 PATTERNS = dict(zip(DASHES, ("", "/", ".", "x", "-"), strict=True))  # of bars
 WORDS = 13  # pixels, of ticks, titles of axes, legends and hover labels
-BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}  # of a legend
-BELOW |= {"tracegroupgap": 0}
+BELOW: dict[str, Any] = {  # of a legend
+    "orientation": "h",
+    "yref": "container",
+    "y": 0,
+    "yanchor": "bottom",
+    "tracegroupgap": 0,
+}
 DIGITS = ".3g"  # d3's format of a number to be read: three significant digits
 _DARK_DIVERGING = ["#7CC4FF", "#3A8BD6", "#1F4F86", "#1A1C24", "#7F2B1E", "#D5573A", "#FFA27A"]
 

@@ -36,12 +36,8 @@ class _Windows:
     targets: Tensor
     count: float
 
-    @property
-    def per_epoch(self) -> int:
-        return len(self.inputs)
-
     def at(self, step: int) -> Batch:
-        place = step % self.per_epoch
+        place = step % len(self.inputs)
         return Batch(self.inputs[place], self.targets[place], self.count, begins=place == 0)
 
 
@@ -52,10 +48,6 @@ class _FreshItems:
     items: Items
     config: TrainConfig
     device: torch.device
-
-    @property
-    def per_epoch(self) -> int:
-        return max(1, EPOCH // self.config.batch_size)
 
     def at(self, step: int) -> Batch:
         rows = self.config.batch_size

@@ -13,7 +13,7 @@ from rnnviz.data.corpus import Corpus
 from rnnviz.nn.model import RNNModel
 from rnnviz.nn.seed import later_seed
 from rnnviz.training import distributed
-from rnnviz.training.batches import batches_of, score_part
+from rnnviz.training.batches import batches_of, score_part, steps_per_epoch
 from rnnviz.training.config import StepRecord, TrainConfig, TrainingError, TrainState
 from rnnviz.training.optimizers import adamw_of, moments_of, schedule, steps_seen
 from rnnviz.training.record_schedule import RecordSchedule
@@ -53,7 +53,7 @@ class _Training:
     ) -> None:
         self.model, self.corpus, self.config, self.state = model, corpus, config, state
         self.batches = batches_of(corpus, config, model.device)
-        self.per_epoch = self.batches.per_epoch
+        self.per_epoch = steps_per_epoch(corpus, config)
         adamw = adamw_of(model, state.moments) if config.optimizer == "adamw" else None
         self.adamw = adamw
         self.averaged_from = state.step - steps_seen(state.moments)  # 0 unless they began anew
