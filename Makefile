@@ -49,10 +49,10 @@ bench: setup browser  ## everything in benchmarks/, as tables on the terminal
 screenshot: setup browser  ## the README's picture, taken anew
 	$(BIN)/python -m tests.screenshot
 
-assets: setup  ## retrain the runs that ship (about an hour on two cores)
-	rm -rf assets/runs.new
-	PYTHON=$(BIN)/python assets/train.sh assets/runs.new
-	rm -rf assets/runs && mv assets/runs.new assets/runs
+assets: setup  ## retrain the runs that ship (some hours on two cores; what is there is kept)
+	PYTHONPATH=. PYTHON=$(BIN)/python assets/train.sh assets/new
+	rm -rf assets/runs assets/recall
+	mv assets/new/* assets/ && rmdir assets/new
 
 clean:  ## remove .venv and caches, keep runs/
 	rm -rf .venv .benchmarks .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

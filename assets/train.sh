@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Trains the runs that ship into the folder given, by group: source, docs, recall (default: all).
+# Trains what ships into the folder given, by group: source, docs-chars, docs, recall (default: all).
 # `make assets` does it; what differs within a group is the cell type and its learning rate.
 set -euo pipefail
 out=$1
 shift
-groups=${*:-source docs recall}
+groups=${*:-source docs-chars docs recall}
 types=${RNN_TYPES:-LSTM GRU RNN_TANH RNN_RELU}
+python=${PYTHON:-python3}
 train() {
-  "${PYTHON:-python3}" -m rnnviz train --half --out "$out" "$@"
+  "$python" -m rnnviz train --half --out "$out/runs" "$@"
 }
 
 for group in $groups; do
@@ -17,9 +18,9 @@ for group in $groups; do
     docs) train --corpus python-docs --level word --min-count 2 --embedding-size 200 \
       --hidden-size 200 --layers 2 --dropout 0.5 --batch-size 20 --sequence-length 35 \
       --steps 2500 --rnn-type $types ;;
-    recall) train --corpus recall --forget-bias 4 --rnn-type LSTM RNN_TANH ;;
+    recall) OMP_NUM_THREADS=1 "$python" assets/recall.py "$out" ;;
   esac
 done
-for run in "$out"/*; do # snapshots of the others are too large to ship
-  [[ $run == */recall-lstm ]] || rm -rf "$run/snapshots"
+for run in "$out"/runs/* "$out"/recall/*; do # snapshots of the others are too large to ship
+  [[ $run == */runs/recall-lstm ]] || rm -rf "$run/snapshots"
 done

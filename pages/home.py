@@ -1,26 +1,47 @@
-"""What rnnviz is, with one figure on a real trained model."""
+"""What rnnviz is: the memory duel, and the ways on from it."""
 
 import streamlit as st
 
 from rnnviz.analysis import text_view
-from rnnviz.app import address, caches, components, navigation, page, presets, sidebar, state, terms
+from rnnviz.app import (
+    address,
+    caches,
+    components,
+    duel,
+    navigation,
+    page,
+    presets,
+    race,
+    sidebar,
+    state,
+    terms,
+)
 from rnnviz.figures import heatmap_views, style
 
 page.start_page("See inside a recurrent network")
 terms.intro(
-    "rnnviz trains small LSTM, GRU and RNN language models and shows what happens inside them, "
-    "computed here from their weights. Choose models and a text, or type your own text in the "
-    "sidebar:",
-    "unit",
-    "nats",
+    "Four recurrent networks read a letter, then many others, then a question mark. Who still "
+    "knows the first letter? Each was trained for 3,000 steps at just this distance; they answer "
+    "here, computed from their weights.",
+    "cue",
 )
-choices = st.container()
-view = sidebar.shown(sidebar.sidebar())[0]
-address.write()
-with choices:
-    presets.buttons(caches.run_list())
+body = st.container()
+choice = sidebar.sidebar(also=duel.FIELDS)
+with body:
+    duel.show()
+    twist = "The twist: a tanh RNN that learned short distances"
+    with st.expander(twist, key=state.DUEL_TWIST, on_change="rerun"):
+        if st.session_state[state.DUEL_TWIST]:
+            duel.show_twist()
+    with st.expander("The race: train all four here", key=state.DUEL_RACE, on_change="rerun"):
+        if st.session_state[state.DUEL_RACE]:
+            race.show()
+view = sidebar.shown(choice)[0]
+address.write(duel.FIELDS)
 unit = text_view.most_switching_unit(view)
-st.subheader(f"One unit of the {style.cell_name(view.info.rnn_type)}, reading your text")
+st.subheader(f"Your own text: one unit of the {style.cell_name(view.info.rnn_type)} reading it")
+st.caption("Choose models and a text, or type your own text in the sidebar:")
+presets.buttons(caches.run_list())
 message = heatmap_views.coloured_text_message(view, unit)
 components.heatmaps(message, [view], state.HOME_TEXT)
 name = "cell state tanh(c)" if "c" in view.states else "hidden state h"

@@ -16,6 +16,8 @@ APP = ROOT / "app.py"
 ASSETS = ROOT / "assets"
 COMPONENTS = ASSETS / "components"  # JavaScript, CSS and HTML of the app
 SHIPPED_RUNS = ASSETS / "runs"
+RECALL_RUNS = ASSETS / "recall"  # the recall group: found by name, lists leave them out
+RESULTS = ASSETS / "results.csv"  # what every training of the recall group reached
 PROBE = ASSETS / "probe.txt"  # a fixed text: its loss shows that weights are read as written
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([^"]+)";\n', re.MULTILINE)

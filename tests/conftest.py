@@ -126,6 +126,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr("rnnviz._paths.SHIPPED_RUNS", tmp_path / "assets")
+    monkeypatch.setattr("rnnviz._paths.RECALL_RUNS", tmp_path / "recall")
     monkeypatch.setattr("rnnviz._paths.PROBE", tmp_path / "no probe")
     return tmp_path
 

@@ -91,6 +91,11 @@ def _now() -> dict[str, list[str]]:
     return {name: st.query_params.get_all(name) for name in st.query_params}
 
 
+def named() -> list[str]:
+    """The names of runs that the address has."""
+    return st.query_params.get_all("runs")
+
+
 def read(known: Collection[str], also: Sequence[Field]) -> None:
     """Take what the address says into the session, where it is news: a page was opened, or the
     browser went back. `known`: names of runs."""

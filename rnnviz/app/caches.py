@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,11 +46,14 @@ if TYPE_CHECKING:
 MAX_SWEEPS = 12  # that are kept, some megabytes each
 
 
-def run_list() -> dict[str, RunInfo]:
-    """Runs by name; a run.json is read again when it changed."""
+def run_list(also: Collection[str] = ()) -> dict[str, RunInfo]:
+    """Runs by name: those that lists show, and those of the recall group that are in `also`. A
+    run.json is read again when it changed."""
     found: dict[str, RunInfo] = {}
-    for folder in (_paths.SHIPPED_RUNS, runs_folder()):
+    for folder in (_paths.SHIPPED_RUNS, runs_folder(), _paths.RECALL_RUNS):
         for file in sorted(folder.glob("*/run.json")):
+            if folder == _paths.RECALL_RUNS and file.parent.name not in also:
+                continue
             try:
                 info = _info(str(file.parent), file.stat().st_mtime_ns)
             except (RunError, OSError, UnicodeError):  # a folder's name may not be text
@@ -59,7 +62,7 @@ def run_list() -> dict[str, RunInfo]:
     return found
 
 
-@st.cache_resource(max_entries=100, show_spinner=False)
+@st.cache_resource(max_entries=200, show_spinner=False)
 def _info(path: str, changed: int) -> RunInfo:
     return read_info(path)
 

@@ -106,9 +106,10 @@ def about_table(infos: Sequence[RunInfo], choice: Choice) -> str:
 
 def pick_runs(choice: Choice) -> list[RunInfo]:
     """The runs of the table, at first those of the sidebar. Those that are gone are left out."""
-    known, session = caches.run_list(), st.session_state
+    session = st.session_state
     usual = [info.name for info in choice.runs]
     chosen = session.get(state.COMPARED, usual)
+    known = caches.run_list([*chosen, *usual])
     there = [name for name in dict.fromkeys(chosen) if name in known]
     session[state.COMPARED] = there if there or not chosen else usual
     labels = page.labels(known.values())

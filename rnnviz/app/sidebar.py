@@ -27,7 +27,7 @@ def show_on(target: Page, names: Sequence[str]) -> NoReturn:
     session[state.RUNS], session[state.MISSING] = names, []
     if not session.get(state.TEXT):
         texts.suggest("")
-    known = caches.run_list()
+    known = caches.run_list(names)
     texts.follow([known[name] for name in names if name in known])
     st.switch_page(target.file)
 
@@ -43,7 +43,8 @@ def sidebar(
     `settle` makes those of its values that depend on the first model. Stops the page where there
     is nothing to show.
     """
-    known, session = caches.run_list(), st.session_state
+    session = st.session_state
+    known = caches.run_list([*address.named(), *session.get(state.RUNS, [])])
     if not known:
         st.info("There is no trained run yet: `python -m rnnviz train --corpus python-source`.")
         st.stop()

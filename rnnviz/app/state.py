@@ -71,6 +71,25 @@ UNIT_SHOWN = "unit_shown"  # UNIT as it was drawn last
 TOKEN = "token"
 
 # Home, Gates, Cell state
+DUEL_LETTER = "duel_letter"
+DUEL_DISTANCE = "duel_distance"
+DUEL_PRESS = "duel_press"
+DUEL_PYTORCH_BIAS = "duel_pytorch_bias"
+DUEL_TWIST = "duel_twist"
+DUEL_RACE = "duel_race"
+DUEL_ASKED = "duel_asked"  # a duel.Asked: what was asked last
+DUEL_NUMBER = "duel_number"  # presses of the cue
+DUEL_ANSWERS = "duel_answers"
+DUEL_LEARNED = "duel_learned"
+DUEL_HELD = "duel_held"
+DUEL_REACH = "duel_reach"
+RACE_DISTANCE = "race_distance"
+RACE_BIAS = "race_bias"
+RACE_START = "race_start"
+RACE_STOP = "race_stop"
+RACE_KEEP = "race_keep"
+RACE = "race"  # the jobs.race.Race that this session began last
+RACE_FIGURE = "race_figure"
 HOME_TEXT = "home"
 HOME_PRESET = "home_preset"
 GATE_MAPS = "gates"
@@ -173,6 +192,10 @@ SUBMITTED = "submitted"
 
 # Models
 ALL_RUNS = "all_runs"
+RECALL_GROUP = "recall_group"  # an expander
+RECALL_TABLE = "recall_table"
+RECALL_DELAYS = "recall_delays"
+RECALL_SHOW = "recall_show"
 DELETE = "delete_it"
 OWN_RUN = "own_run"
 RENAME_FORM = "rename"

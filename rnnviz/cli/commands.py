@@ -170,7 +170,8 @@ def _gradients(model: RNNModel, ids: Tensor) -> dict[str, np.ndarray]:
 def runs(options: argparse.Namespace) -> None:
     from rnnviz import list_runs
 
-    for info in list_runs():
+    grouped = list_runs([_paths.RECALL_RUNS]) if options.all else []
+    for info in [*list_runs(), *grouped]:
         loss = "-" if info.valid_loss is None else f"{info.valid_loss:.4f}"
         print(f"{info.name:32} {info.rnn_type:8} {info.corpus:16} valid {loss} nats  {info.path}")
 

@@ -142,6 +142,8 @@ def _add_trace(subparsers: argparse._SubParsersAction) -> None:
 def _add_runs(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("runs", help="list the runs there are")
     parser.set_defaults(run=commands.runs)
+    group = "with the recall group: models that each learned over one distance"
+    parser.add_argument("--all", action="store_true", help=group)
 
 
 def _add_app(subparsers: argparse._SubParsersAction) -> None:

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rnnviz._process import blocks_kept, one_core_left
 from rnnviz.jobs.plan import Plan
@@ -71,27 +71,36 @@ class Job:
 
     def run(self) -> None:
         """Train every plan. A loss that is not finite ends its plan, any other failure all."""
-        from rnnviz.training.config import TrainingError
-
         try:
             with one_core_left(), blocks_kept():
-                for plan, progress in zip(self.plans, self.progress, strict=True):
-                    if self._stop.is_set():
-                        break
-                    try:
-                        _train(plan, progress, self._stop.is_set)
-                    except TrainingError as error:
-                        progress.message = f"{progress.run}: {_sentence(error)}"
+                self.train()
             self._end(" ".join(p.message for p in self.progress if p.message))
         except EXPECTED as error:
-            self._end(_sentence(error))
+            self._end(sentence(error))
         except Exception:
             logging.getLogger(__name__).exception("training in the background")
             self._end("The training ended by an error of the app; its log says which.")
 
+    def train(self) -> None:
+        from rnnviz.training.config import TrainingError
+
+        for plan, progress in zip(self.plans, self.progress, strict=True):
+            if self.must_stop():
+                break
+            try:
+                _train(plan, progress, self.must_stop)
+            except TrainingError as error:
+                progress.message = f"{progress.run}: {sentence(error)}"
+
+    def must_stop(self) -> bool:
+        return self._stop.is_set()
+
     def _end(self, message: str) -> None:
         self.message = message
         self.state = "failed" if message else "stopped" if self._stop.is_set() else "done"
+
+
+T = TypeVar("T", bound=Job)
 
 
 class Jobs:
@@ -105,7 +114,10 @@ class Jobs:
         """Start a job now, or when those before it have ended."""
         if not plans:
             raise ValueError("a job needs at least one plan")
-        job = Job(plans)
+        return self.add(Job(plans))
+
+    def add(self, job: T) -> T:
+        """As `submit`, of a job of another kind."""
         with self._lock:
             self._jobs.append(job)
         self._begin()
@@ -144,7 +156,7 @@ def _at_once() -> int:
     return max(1, int(number)) if number.isdecimal() else 1
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
     """The message of an error, as one line that ends with a full stop."""
     return (" ".join(str(error).split())[:300] or type(error).__name__).rstrip(".") + "."
 

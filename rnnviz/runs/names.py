@@ -58,8 +58,8 @@ def wanted_name(wanted: str, corpus: str, rnn_type: str, several: bool) -> str:
 
 
 def is_shipped(name: str) -> bool:
-    """Whether a run that ships has this name: lists show those beside the user's."""
-    return (_paths.SHIPPED_RUNS / name).exists()
+    """Whether a run that ships has this name: it is found beside the user's."""
+    return any((folder / name).exists() for folder in (_paths.SHIPPED_RUNS, _paths.RECALL_RUNS))
 
 
 def take_free_name(name: str, folder: Path, take: Callable[[Path], object]) -> Path:

@@ -37,7 +37,8 @@ def versions() -> dict[str, str]:
 
 
 def list_runs(folders: Sequence[Path | str] | None = None) -> list[RunInfo]:
-    """What is known of the runs below the folders (default: those that ship, then the user's).
+    """What is known of the runs below the folders (default: those that ship, without the recall
+    group, then the user's).
 
     A folder that is no run, that cannot be read or whose name is not printable text is left out.
     Reads no weights.
@@ -59,7 +60,8 @@ def find_run(name: str) -> Path:
     """Folder of a run by its path or its name. Raises RunError when there is none."""
     candidates = [Path(name)]
     if re.fullmatch(r"[^/\\]+", name) and name not in (".", ".."):
-        candidates += [runs_folder() / name, _paths.SHIPPED_RUNS / name]
+        folders = (runs_folder(), _paths.SHIPPED_RUNS, _paths.RECALL_RUNS)
+        candidates += [folder / name for folder in folders]
     for path in candidates:
         with contextlib.suppress(OSError):  # a name too long for the file system
             if (path / "run.json").is_file():

@@ -1,0 +1,142 @@
+"""The memory duel of Home: a letter, so many others, the cue; who still knows the letter?"""
+
+from __future__ import annotations
+
+import random
+from typing import NamedTuple
+
+import streamlit as st
+
+from rnnviz.analysis import duel
+from rnnviz.analysis.duel import GUESSING, Duel
+from rnnviz.app import page, recall_caches, state
+from rnnviz.app.address import Field, flag, is_open, number, one_of
+from rnnviz.app.state import KEEP
+from rnnviz.data.made import CUE, FILLERS, SYMBOLS
+from rnnviz.figures import duel as figures
+from rnnviz.figures.style import cell_name
+from rnnviz.nn.cell_types import RNN_TYPES
+from rnnviz.runs.recall_group import DELAYS, SHORT, forget_bias, half_life
+
+USUAL_LETTER, USUAL_DISTANCE = "C", 30
+FIELDS = (
+    Field("letter", state.DUEL_LETTER, one_of(SYMBOLS), USUAL_LETTER),
+    Field("distance", state.DUEL_DISTANCE, number(int, DELAYS[0], DELAYS[-1]), USUAL_DISTANCE),
+    Field("pytorch_bias", state.DUEL_PYTORCH_BIAS, flag, False),
+    is_open(state.DUEL_TWIST, "twist"),
+    is_open(state.DUEL_RACE, "race"),
+)
+
+
+class Asked(NamedTuple):
+    """What the models read: a letter, `distance` fillers, the cue."""
+
+    letter: str
+    distance: int
+    text: str
+
+
+def settle() -> None:
+    """A distance of the address that no model was trained at becomes the nearest one."""
+    session = st.session_state
+    distance = session.get(state.DUEL_DISTANCE, USUAL_DISTANCE)
+    session[state.DUEL_DISTANCE] = min(DELAYS, key=lambda delay: abs(delay - distance))
+
+
+def show() -> None:
+    """Letter, distance and cue, the answers, and what was learned over which distance."""
+    session = st.session_state
+    settle()
+    if state.DUEL_ASKED not in session:
+        _ask()
+    _controls()
+    letter, now = session[state.DUEL_LETTER], session[state.DUEL_DISTANCE]
+    shown: Asked = session[state.DUEL_ASKED]
+    is_asked = (shown.letter, shown.distance) == (letter, now)
+    if not is_asked:  # another letter or distance since
+        shown = _text(letter, now)
+    st.code(shown.text if is_asked else shown.text[:-1], language=None, wrap_lines=True)
+    usual_bias = not session[state.DUEL_PYTORCH_BIAS]
+    models = {kind: recall_caches.model(now, kind, usual_bias) for kind in RNN_TYPES}
+    left, right = st.columns(2)
+    found = {kind: recall_caches.answer(info, shown.text) for kind, info in models.items()}
+    dark = page.is_dark()
+    answers = figures.answers(found if is_asked else {}, SYMBOLS, shown.letter, GUESSING, dark)
+    page.chart(answers, state.DUEL_ANSWERS, left)
+    duels = [_duel(kind, usual_bias) for kind in RNN_TYPES]
+    learned = {one.rnn_type: one.right for one in duels}
+    page.chart(figures.learned(learned, now, GUESSING, dark), state.DUEL_LEARNED, right)
+    names = {kind: cell_name(kind) for kind in RNN_TYPES}
+    st.markdown(f"**{duel.verdict(duels, names)}** {_about_bias()}")
+
+
+def _controls() -> None:
+    letter, distance, press, bias = st.columns([1, 3, 1.2, 2], vertical_alignment="bottom")
+    letter.selectbox("Letter", list(SYMBOLS), key=state.DUEL_LETTER, **KEEP)
+    distance.select_slider(
+        "Distance: letters between it and the cue", DELAYS, key=state.DUEL_DISTANCE, **KEEP
+    )
+    press.button(
+        f"Cue: {CUE}", key=state.DUEL_PRESS, type="primary", width="stretch", on_click=_ask
+    )
+    bias.toggle(
+        "Gates start as PyTorch's",
+        key=state.DUEL_PYTORCH_BIAS,
+        **KEEP,
+        help="The bias of the gate that keeps, before training: of the LSTM's forget gate and the "
+        "GRU's update gate. Off: large enough that an untrained gate keeps half over the distance.",
+    )
+
+
+def _ask() -> None:
+    session = st.session_state
+    letter, distance = session[state.DUEL_LETTER], session[state.DUEL_DISTANCE]
+    session[state.DUEL_NUMBER] = session.get(state.DUEL_NUMBER, 0) + 1
+    session[state.DUEL_ASKED] = _text(letter, distance)
+
+
+def _text(letter: str, distance: int) -> Asked:
+    """The next item of this session: other fillers at each press."""
+    rng = random.Random(st.session_state.get(state.DUEL_NUMBER, 0))
+    return Asked(letter, distance, letter + "".join(rng.choices(FILLERS, k=distance)) + CUE)
+
+
+def _duel(rnn_type: str, usual_bias: bool) -> Duel:
+    models = {distance: recall_caches.model(distance, rnn_type, usual_bias) for distance in DELAYS}
+    return Duel(rnn_type, {d: recall_caches.right(info, d) for d, info in models.items()})
+
+
+def _about_bias() -> str:
+    distance = st.session_state[state.DUEL_DISTANCE]
+    bias = 0 if st.session_state[state.DUEL_PYTORCH_BIAS] else forget_bias(distance, "LSTM")
+    assert bias is not None
+    half = half_life(bias)
+    return (
+        f"Before training, the LSTM's forget gate keeps half for {half:.3g} "
+        f"{'letter' if half == 1 else 'letters'} (a bias of about {bias}); the distance is "
+        f"{distance}."
+    )
+
+
+def show_twist() -> None:
+    """Models that learned over 1 to 10, asked at longer distances; and their gradient."""
+    models = {kind: recall_caches.model(SHORT, kind) for kind in RNN_TYPES}
+    right = {
+        kind: {distance: recall_caches.right(info, distance) for distance in DELAYS}
+        for kind, info in models.items()
+    }
+    shares = {
+        kind: {distance: recall_caches.gradient_share(info, distance) for distance in DELAYS}
+        for kind, info in models.items()
+    }
+    left, beside = st.columns(2)
+    dark, last = page.is_dark(), DELAYS[-1]
+    page.chart(figures.held(right, GUESSING, dark), state.DUEL_HELD, left)
+    page.chart(figures.reach(shares, dark), state.DUEL_REACH, beside)
+    tanh, lstm = (10.0 ** shares[kind][last] for kind in ("RNN_TANH", "LSTM"))
+    st.markdown(
+        f"**The tanh RNN that learned over 1 to 10 letters gives the right one over {last} with "
+        f"probability {right['RNN_TANH'][last]:.4f}: it holds.** But only {tanh:.0e} of its "
+        f"gradient at the cue reaches the letter (LSTM: {lstm:.0e}). It could not have learned to "
+        f"hold across a gap that its gradient does not cross."
+    )

@@ -1,0 +1,121 @@
+"""The recall group: lists leave it out, names find it, results.csv says what it reached."""
+
+import hashlib
+import math
+import shlex
+import subprocess
+import sys
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from rnnviz import RNN_TYPES, list_runs, load_corpus, load_run
+from rnnviz._paths import RECALL_RUNS, ROOT, SHIPPED_RUNS
+from rnnviz.cli.parser import build_parser
+from rnnviz.runs.recall_group import (
+    DELAYS,
+    MEASURED_AT,
+    SHORT,
+    forget_bias,
+    half_life,
+    model_name,
+    read_results,
+)
+from rnnviz.training.batches import score_part
+from tests.test_app import button, is_fine, opened
+
+SHIPPED = [result for result in read_results() if result.seed == 0]
+BOTH = [model_name(delay, kind, usual) for delay in DELAYS for kind in ("LSTM", "GRU")
+        for usual in (True, False)]  # fmt: skip
+ONE = [model_name(delay, kind) for delay in DELAYS for kind in ("RNN_TANH", "RNN_RELU")]
+NAMES = {*BOTH, *ONE, *(model_name(SHORT, kind) for kind in RNN_TYPES)}
+IN_LISTS = {"recall-lstm", "recall-rnn-tanh"}
+
+
+def folder_of(name):
+    return (SHIPPED_RUNS if name in IN_LISTS else RECALL_RUNS) / name
+
+
+def test_every_distance_has_its_models_and_every_model_its_row():
+    assert {path.name for path in RECALL_RUNS.iterdir()} == NAMES - IN_LISTS
+    assert {result.model for result in SHIPPED} == NAMES
+    rows = read_results()
+    assert len({(row.model, row.seed) for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("result", SHIPPED, ids=lambda result: result.model)
+def test_what_ships_is_what_the_row_measured(result):
+    folder = folder_of(result.model)
+    assert {path.name for path in folder.iterdir()} >= {"run.json", "weights.safetensors"}
+    weights = (folder / "weights.safetensors").read_bytes()
+    assert hashlib.sha256(weights).hexdigest() == result.sha256
+    run = load_run(result.model)
+    assert run.info.path == folder
+    assert (run.info.command, run.info.config["steps"]) == (result.command, 3_000)
+    assert run.info.accuracy == pytest.approx(result.accuracy, abs=1e-4)
+    delay = MEASURED_AT[len(result.model) % len(MEASURED_AT)]  # each at one, all among them
+    corpus = load_corpus(f"recall:{delay}")
+    _, accuracy = score_part(run.model, corpus, corpus.test)
+    assert accuracy == pytest.approx(result.at[delay], abs=2e-3)
+
+
+@pytest.mark.parametrize("delay", DELAYS)
+def test_an_untrained_gate_keeps_half_for_the_distance_and_no_smaller_bias_does(delay):
+    bias = forget_bias(delay, "LSTM")
+    gate, smaller = (1 / (1 + math.exp(-b)) for b in (bias, bias - 1))
+    assert gate**delay >= 0.5 > smaller**delay
+    assert gate ** half_life(bias) == pytest.approx(0.5)
+    assert forget_bias(delay, "GRU") == bias
+    assert forget_bias(delay, "RNN_TANH") is None
+    model = load_run(model_name(delay, "LSTM")).info.model
+    assert model["forget_bias"] == bias
+    assert load_run(model_name(delay, "LSTM", usual_bias=False)).info.model["forget_bias"] is None
+
+
+@pytest.mark.parametrize("name", ["recall-5-rnn-relu", "recall-15-rnn-tanh"])
+def test_a_row_trained_again_comes_to_the_same_verdict(name, tmp_path):
+    """The first learns, the second does not."""
+    (row,) = (result for result in SHIPPED if result.model == name)
+    assert row.has_learned == (name == "recall-5-rnn-relu")
+    command = [sys.executable, *shlex.split(row.command)[1:], "--out", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (info,) = list_runs([tmp_path])
+    assert (info.accuracy >= 0.99) == row.has_learned
+
+
+def test_lists_leave_the_group_out(capsys):
+    assert not {info.name for info in list_runs()} & (NAMES - IN_LISTS)
+    for options, wanted in (([], IN_LISTS), (["--all"], NAMES)):
+        parsed = build_parser().parse_args(["runs", *options])
+        parsed.run(parsed)
+        listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+        assert listed & NAMES == wanted
+
+
+def test_a_link_opens_a_model_of_the_group_and_the_list_has_no_other():
+    app = opened("pages/gates.py", runs=["recall-60-lstm", "recall-lstm"])
+    assert is_fine(app)
+    assert not app.warning
+    assert app.session_state["runs"] == ["recall-60-lstm", "recall-lstm"]
+    assert app.session_state["text"] == ""  # TODO
+    listed = app.sidebar.multiselect(key="runs").options
+    assert sum("recall" in option for option in listed) == 3
+    app.sidebar.multiselect(key="runs").set_value(["recall-lstm"]).run()
+    assert is_fine(app)
+    assert sum("recall" in option for option in listed) == 2
+
+
+def test_a_link_cannot_leave_the_folder_of_the_group():
+    app = opened("pages/gates.py", runs=["../runs/recall-lstm", "recall-lstm"])
+    assert app.session_state["runs"] == ["recall-lstm"]
+    assert len(app.warning) == 1
+
+
+def test_four_of_one_distance_are_shown_from_the_models_page():
+    app: AppTest = opened("pages/models.py")
+    table = app.dataframe[1].value
+    assert set(table["Model"]) == NAMES
+    app.selectbox(key="recall_delays").set_value("60").run()
+    button(app, "Show the four cell types").click().run()
+    assert is_fine(app)
+    assert app.session_state["runs"] == [model_name(60, kind) for kind in RNN_TYPES]
