@@ -17,6 +17,7 @@ ASSETS = ROOT / "assets"
 COMPONENTS = ASSETS / "components"  # JavaScript, CSS and HTML of the app
 SHIPPED_RUNS = ASSETS / "runs"
 PROBE = ASSETS / "probe.txt"  # a fixed text: its loss shows that weights are read as written
+LESSON = ASSETS / "lesson" / "en"
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
