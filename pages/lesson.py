@@ -6,6 +6,7 @@ from rnnviz._paths import component
 from rnnviz.app import page, state
 from rnnviz.app.lesson import frame
 
+frame.leave_or_return()
 top = st.container(key=state.LESSON_TOP, horizontal=True, vertical_alignment="center")
 with top:
     page.start_page("Lesson")

@@ -41,7 +41,7 @@ def lost(shares: Mapping[str, np.ndarray], window: int, dark: bool) -> Figure:
     )
     figure.add_vline(x=window, line={"color": "#888888", "width": 1, "dash": "dot"})
     figure.update_layout(
-        title_text="What a window leaves out of one loss's gradient",
+        title_text="What a window loses of a gradient",
         height=330,
         margin={"l": 70, "r": 20, "t": 40, "b": 50},
         legend=BELOW,

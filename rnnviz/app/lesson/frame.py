@@ -23,11 +23,18 @@ WRONG = ":orange[:material/cancel:] **Not quite.**"
 MOST_SEEN = 400  # settings of a stop that are remembered
 
 
+def leave_or_return() -> None:
+    """Go to the full page that was asked for; without one, a person is here, or back."""
+    session = st.session_state
+    if state.LEAVING in session:
+        st.switch_page(session.pop(state.LEAVING))
+    session.pop(state.LEFT_AT, None)
+
+
 def pick_stop() -> int:
     """The stop that the address or the session says, or the nearest one that there is."""
     session = st.session_state
     address.read(caches.run_list(), FIELDS)
-    session.pop(state.LEFT_AT, None)
     asked = session.setdefault(state.STOP, STOP_FIELD.usual)
     number = session[state.STOP] = nearest(asked)
     if number != asked:
@@ -49,21 +56,31 @@ def show(number: int, top: DeltaGenerator) -> None:
         _predict(number, text)
         st.markdown(f"**Move.** {text.move}")
     with picture, st.container(key=state.LESSON_FIGURE, gap="xsmall"):
-        seen = _remembered(number, stop.draw(page.is_dark()))
-        st.caption(text.caption)
-    goals = stop.goals(seen)
+        goals = _figure(number, stop, text)
     with words, st.container(key=state.LESSON_CHECK):
         _check(goals)
-    _point(number, text, all(goal.is_met for goal in goals))
+    _point(number, text, bool(goals) and all(goal.is_met for goal in goals))
     with top:
         _stepper(number)
     address.write((STOP_FIELD, *stop.fields))
 
 
+def _figure(number: int, stop: Stop, text: StopText) -> list[Goal]:
+    """The figure with its controls, and how far its goals are reached by now; without the models
+    that it needs there are none."""
+    known = caches.run_list()
+    if missing := [name for name in stop.runs if name not in known]:
+        st.info(f"This figure needs {' and '.join(missing)}, which ships with rnnviz: not here.")
+        return []
+    seen = _remembered(number, stop.draw(page.is_dark()))
+    st.caption(text.caption)
+    return stop.goals(seen)
+
+
 def _heading(number: int, stop: Stop, text: StopText) -> None:
     """Title of the stop, its full page, and the way to the stops beside it."""
     before, after = beside(number)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(key=state.LESSON_HEADING, horizontal=True, vertical_alignment="center"):
         st.subheader(f"{number} · {text.title}", width="stretch", anchor=False)
         _leave(number, stop, navigation.at(text.page))
         st.button(
@@ -121,6 +138,8 @@ def _remembered(number: int, now: Hashable) -> Sequence[Hashable]:
 
 
 def _check(goals: Sequence[Goal]) -> None:
+    if not goals:
+        return
     lines = "\n".join(f"- {REACHED if goal.is_met else OPEN} {goal.sentence}" for goal in goals)
     st.markdown(f"**Check.**\n\n{lines}")
 
@@ -140,32 +159,38 @@ def _point(number: int, text: StopText, is_done: bool) -> None:
 
 
 def _leave(number: int, stop: Stop, target: navigation.Page) -> None:
-    label = f"More on the page {target.title}"
-    if st.button(label, key=state.LEAVE, icon=target.icon, type="tertiary"):
+    session = st.session_state
+
+    def left() -> None:
         stop.leave()
-        st.session_state[state.LEFT_AT] = number
-        st.switch_page(target.file)
+        session[state.LEFT_AT], session[state.LEAVING] = number, target.file
+
+    label = f"More on the page {target.title}"
+    st.button(label, key=state.LEAVE, icon=target.icon, type="tertiary", on_click=left)
 
 
 def _stepper(number: int) -> None:
     """All stops, those that are done with a mark."""
     session = st.session_state
+    labels = {
+        known: _label(known, session.get(state.SEEN, {}).get(known, [])) for known in sorted(STOPS)
+    }
     session[state.STEPPER] = number
     st.segmented_control(
         "Stop",
-        sorted(STOPS),
+        list(labels),
         key=state.STEPPER,
-        format_func=_label,
+        format_func=labels.__getitem__,
         required=True,
         on_change=_jump,
         label_visibility="collapsed",
+        wrap=True,
     )
 
 
-def _label(number: int) -> str:
-    seen = st.session_state[state.SEEN].get(number)
-    done = bool(seen) and all(goal.is_met for goal in STOPS[number].goals(seen))
-    mark = ":material/check: " if done else ""
+def _label(number: int, seen: Sequence[Hashable]) -> str:
+    is_done = bool(seen) and all(goal.is_met for goal in STOPS[number].goals(seen))
+    mark = ":material/check: " if is_done else ""
     return f"{mark}{number} :small[{texts.read(number).short}]"
 
 

@@ -94,8 +94,10 @@ def goals(shown: Sequence[Seen]) -> list[Goal]:
     own = next((one for one in shown if one.temperature == 1), None)
     below, above = "", ""
     if own:
-        below = f"At 1 it has {own.first:.1%}; at {coldest.temperature:g}, {coldest.first:.1%}."
+        below = f"At 1 it has {own.first:.1%}."
         above = f"At 1 it is {own.entropy:.2f} nats."
+    if coldest.temperature < 1:
+        below += f" At {coldest.temperature:g} it has {coldest.first:.1%}."
     if warmest:
         above += f" At {warmest.temperature:g} it is {warmest.entropy:.2f}."
     return [
@@ -129,4 +131,4 @@ def leave() -> None:
     session[state.TEMPERATURE] = min(session[state.LESSON_TEMPERATURE], 2.0)
 
 
-STOP = Stop(draw, goals, FIELDS, leave)
+STOP = Stop(draw, goals, FIELDS, leave, (RUN,))

@@ -112,4 +112,4 @@ def leave() -> None:
     session.pop(state.PLACE, None)
 
 
-STOP = Stop(draw, goals, FIELDS, leave)
+STOP = Stop(draw, goals, FIELDS, leave, RUNS)
