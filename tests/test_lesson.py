@@ -363,7 +363,7 @@ def test_what_a_window_loses_is_what_autograd_finds_before_it():
     x = model.embedding(ids[:-1])[None].detach().requires_grad_()  # (1,T,D)
     start = len(ids) - 1 - window
     with torch.enable_grad():
-        output, hidden = model.rnn(x[:, :start])
+        _, hidden = model.rnn(x[:, :start])
         full, _ = model.rnn(x)
         seen, _ = model.rnn(x[:, start:], tuple(part.detach() for part in hidden))
 

@@ -23,7 +23,7 @@ LESSON = Page(
     "Lesson",
     ":material/school:",
     "lesson",
-    "**Lesson**: predict, move, check: one point a screen",
+    "**Lesson**: predict, move and check",
 )
 GATES = Page(
     "pages/gates.py",

@@ -35,7 +35,7 @@ def draw(dark: bool) -> tuple[LayerSize, ...]:
 def goals(seen: Sequence[tuple[LayerSize, ...]]) -> list[Goal]:
     largest = {sizes[0].h: sizes[0] for sizes in seen}
     doubled = [(one, largest[2 * h]) for h, one in largest.items() if 2 * h in largest]
-    grown = f"Sizes so far: {', '.join(map(str, sorted(largest)))}."
+    grown = f"Sizes so far: {', '.join(map(str, list(largest)[-6:]))}."
     if doubled:
         small, large = doubled[-1]
         times = large.weights / small.weights

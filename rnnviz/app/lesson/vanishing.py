@@ -61,8 +61,8 @@ def goals(seen: Sequence[Seen]) -> list[Goal]:
             abs(edge) < 1,
         ),
         Goal(
-            f"Shut the gates: every line below 0.001. LSTM and GRU have at most {times(shut)} at "
-            f"bias {bias:g}.",
+            f"Shut the gates until LSTM and GRU are below 0.001 too. So far they have up to "
+            f"{times(shut)}, at bias {bias:g}.",
             shut < -FAR,
         ),
     ]
