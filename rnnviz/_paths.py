@@ -19,6 +19,7 @@ SHIPPED_RUNS = ASSETS / "runs"
 RECALL_RUNS = ASSETS / "recall"  # the recall group: found by name, lists leave them out
 RESULTS = ASSETS / "results.csv"  # what every training of the recall group reached
 PROBE = ASSETS / "probe.txt"  # a fixed text: its loss shows that weights are read as written
+LESSON = ASSETS / "lesson" / "en"
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)

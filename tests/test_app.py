@@ -26,6 +26,7 @@ from tests.test_runs import some_run
 APP = str(Path(__file__).parent.parent / "app.py")
 PAGES = {
     "": "See inside a recurrent network",
+    "pages/lesson.py": "Lesson",
     "pages/gates.py": "Gates",
     "pages/states.py": "Cell state",
     "pages/gradients.py": "Gradients through time",
@@ -34,7 +35,7 @@ PAGES = {
     "pages/compare.py": "Compare",
     "pages/models.py": "Models",
 }
-OTHERS = ("pages/models.py", "pages/sampling.py", "pages/train.py")
+OTHERS = ("pages/lesson.py", "pages/models.py", "pages/sampling.py", "pages/train.py")
 TEXT_PAGES = [page for page in PAGES if page not in OTHERS]
 
 

@@ -18,6 +18,7 @@ from tests.conftest import Server, label_of
 
 PAGES = {
     "": "See inside a recurrent network",
+    "lesson": "Lesson",
     "gates": "Gates",
     "states": "Cell state",
     "gradients": "Gradients through time",
@@ -26,9 +27,12 @@ PAGES = {
     "compare": "Compare",
     "models": "Models",
 }
-TEXT_PAGES = [page for page in PAGES if page not in ("models", "sampling", "train")]
+TEXT_PAGES = [page for page in PAGES if page not in ("lesson", "models", "sampling", "train")]
 CHART = "canvas, .text, .js-plotly-plot"
-READY = ".token, .generated, [data-testid=stDataFrame] canvas, [data-testid=stTable]"
+READY = (
+    ".token, .generated, .st-key-lesson_figure .main-svg, "
+    "[data-testid=stDataFrame] canvas, [data-testid=stTable]"
+)
 
 
 def open_page(page: Page, url: str) -> None:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FILES = [
     ROOT / "app.py",
     *sorted((ROOT / "pages").glob("*.py")),
-    *sorted((ROOT / "rnnviz/app").glob("*.py")),
+    *sorted((ROOT / "rnnviz/app").rglob("*.py")),
 ]
 READS = ("get", "pop", "setdefault")
 

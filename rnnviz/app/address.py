@@ -205,5 +205,4 @@ def _put(wanted: dict[str, list[str]]) -> None:
     elif _now() != wanted:
         st.query_params.from_dict(wanted)
     if not context.fragment_ids_this_run:  # the component is drawn with the whole page
-        with st.sidebar:  # where its place moves nothing
-            components.address(last.opened, last.completed)
+        components.address(last.opened, last.completed)

@@ -18,15 +18,19 @@ import streamlit as st
 from rnnviz import _paths
 from rnnviz._process import compute_slot
 from rnnviz.analysis import (
+    flattening,
     gradient_decay,
+    layer_sizes,
     preactivation,
     stretches,
     text_view,
     time_lapse,
     token_scores,
 )
+from rnnviz.analysis.flattening import NextToken
 from rnnviz.analysis.gradient_decay import GradientDecay
 from rnnviz.analysis.laboratory import untrained_decay
+from rnnviz.analysis.layer_sizes import LayerSize
 from rnnviz.analysis.preactivation import PreActivation
 from rnnviz.analysis.stretches import Held
 from rnnviz.analysis.sweeps import RunSweep
@@ -168,8 +172,33 @@ def _influence(path: str, changed: int, text: str, layer: int) -> np.ndarray:
         return gradient_decay.influence_log10(_run(path, changed), text, layer)
 
 
-def influence(info: RunInfo, choice: Choice) -> np.ndarray:
-    return _influence(*key(info, choice.text, choice.layer))
+def influence(info: RunInfo, text: str, layer: int) -> np.ndarray:
+    return _influence(*key(info, text, layer))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _next_token(path: str, changed: int, prompt: str) -> NextToken:
+    with compute_slot():
+        return flattening.next_token(_run(path, changed), prompt)
+
+
+def next_token(info: RunInfo, prompt: str) -> NextToken:
+    return _next_token(*stamp(info), prompt)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _written(path: str, changed: int, prompt: str, temperature: float, n: int, seed: int) -> str:
+    with compute_slot():
+        return flattening.written(_run(path, changed), prompt, temperature, n, seed)
+
+
+def written(info: RunInfo, prompt: str, temperature: float, n_tokens: int, seed: int) -> str:
+    return _written(*stamp(info), prompt, temperature, n_tokens, seed)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def layer_size(rnn_type: str, h: int) -> LayerSize:
+    return layer_sizes.layer_size(rnn_type, h)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

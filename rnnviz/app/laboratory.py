@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from rnnviz.analysis.laboratory import PYTORCH_GAIN
 from rnnviz.app import caches, state
 from rnnviz.app.address import Field, flag, number
+from rnnviz.app.state import KEEP
 from rnnviz.figures import style
 from rnnviz.figures.gradients import Decay
 from rnnviz.nn.cell_types import RNN_TYPES
@@ -83,14 +84,25 @@ def pick_preset() -> str:
 def lines(dark: bool) -> list[Decay]:
     """The controls, and one line for each cell type under these settings."""
     left, right = st.columns(2)
-    gain = left.slider("Recurrent gain", 0.1, 4.0, step=0.02, key=state.GAIN)
-    bias = right.slider(
-        "Forget-gate bias (GRU: update gate)", -2.0, 6.0, step=0.5, key=state.FORGET_BIAS
-    )
-    _explain(left, right, bias)
+    gain, bias = pick_gain_and_bias(left, right)
     size = left.slider("Hidden size", 8, 128, step=8, key=state.LAB_SIZE)
     steps = right.slider("Length, tokens", 10, 300, step=10, key=state.LAB_STEPS)
     clip = st.toggle("Clip the gradient norm to 0.25", key=state.LAB_CLIP)
+    return decays(gain, bias, size, steps, clip, dark)
+
+
+def pick_gain_and_bias(left: DeltaGenerator, right: DeltaGenerator) -> tuple[float, float]:
+    """The two controls that the lesson has too; both pages show the same values."""
+    gain = left.slider("Recurrent gain", 0.1, 4.0, step=0.02, key=state.GAIN, **KEEP)
+    bias = right.slider(
+        "Forget-gate bias (GRU: update gate)", -2.0, 6.0, step=0.5, key=state.FORGET_BIAS, **KEEP
+    )
+    _explain(left, right, bias)
+    return gain, bias
+
+
+def decays(gain: float, bias: float, size: int, steps: int, clip: bool, dark: bool) -> list[Decay]:
+    """One line for each cell type."""
     return [
         Decay(
             style.cell_name(rnn_type),

@@ -18,6 +18,13 @@ class Page:
 
 
 HOME = Page("pages/home.py", "Home", ":material/home:")
+LESSON = Page(
+    "pages/lesson.py",
+    "Lesson",
+    ":material/school:",
+    "lesson",
+    "**Lesson**: predict, move and check",
+)
 GATES = Page(
     "pages/gates.py",
     "Gates",
@@ -67,4 +74,9 @@ MODELS = Page(
     "models",
     "**Models**: rename, download, add",
 )
-PAGES = (HOME, GATES, STATES, SAMPLING, GRADIENTS, TRAIN, COMPARE, MODELS)
+PAGES = (HOME, LESSON, GATES, STATES, SAMPLING, GRADIENTS, TRAIN, COMPARE, MODELS)
+
+
+def at(url_path: str) -> Page:
+    """The page with a place in the address."""
+    return next(page for page in PAGES if page.url_path == url_path)

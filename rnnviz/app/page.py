@@ -15,7 +15,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from rnnviz._paths import component
 from rnnviz.analysis.text_view import View, visible
-from rnnviz.app import state
+from rnnviz.app import navigation, state
 from rnnviz.data.builtin import BUILT_IN
 from rnnviz.figures import style
 from rnnviz.nn.cell_types import RNN_TYPES
@@ -35,7 +35,7 @@ _BESIDE = (
 )
 STYLE = f"""
 /* These take no room, and would leave a gap */
-.st-key-{state.REVEAL}, [class*=st-key-{state.told("")}] {{
+.st-key-{state.REVEAL}, .st-key-{state.URL}, [class*=st-key-{state.told("")}] {{
   position: absolute;
 }}
 [class*=st-key-] {{ scroll-margin-top: 4rem; }} /* below the list of pages */
@@ -93,6 +93,9 @@ def start_page(title: str) -> None:
     if st.session_state.get(state.PAGE) != title:  # it was just opened: its address is all news
         st.session_state[state.PAGE] = title
         st.session_state.pop(state.ADDRESS, None)
+    if (stop := st.session_state.get(state.LEFT_AT)) is not None:
+        label = f"Back to the lesson, stop {stop}"
+        st.page_link(navigation.LESSON.file, label=label, icon=navigation.LESSON.icon)
     try:
         runs_folder()
     except RunError as error:

@@ -49,6 +49,30 @@ BESIDE = "beside"  # what a click changes, and the figure that is clicked
 REVEALED = "revealed"  # key of the element that is to come into view
 REVEAL = "reveal"
 
+# Lesson
+STOP = "stop"  # number of the stop that is shown
+STEPPER = "stepper"
+LESSON_TOP = "lesson_top"
+LESSON_HEADING = "lesson_heading"
+LESSON_BODY = "lesson_body"
+LESSON_WORDS = "lesson_words"
+LESSON_FIGURE = "lesson_figure"
+LESSON_POINT = "lesson_point"
+WRITTEN = "written"  # a text that is sampled
+LESSON_CHECK = "lesson_check"
+QUESTION = "question"
+BACK = "back"
+NEXT = "next"
+LEAVE = "leave"
+LEAVING = "leaving"  # the file of the full page for which the lesson is left
+LEFT_AT = "left_at"  # the stop at which the lesson was left for a full page
+SEEN = "seen"  # by stop, what its figure showed so far
+POINTS = "points"  # the stops whose point is shown
+LESSON_CHART = "lesson_chart"
+LESSON_WINDOW = "lesson_window"
+LESSON_SIZE = "lesson_size"
+LESSON_TEMPERATURE = "lesson_temperature"
+
 # Sidebar
 CLOSE_SIDEBAR = "close_sidebar"
 RUNS = "runs"
@@ -211,6 +235,16 @@ PARTS = "parts"
 def told(name: str) -> str:
     """Of the component that tells one value to the page's others."""
     return f"tell_{name}"
+
+
+def prediction(stop: int) -> str:
+    """The answer that was chosen at a stop of the lesson."""
+    return f"prediction{stop}"
+
+
+def point(stop: int) -> str:
+    """The button that shows the point of a stop."""
+    return f"point{stop}"
 
 
 def of_run(part: str, run: RunInfo) -> str:

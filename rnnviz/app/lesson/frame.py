@@ -1,0 +1,198 @@
+"""The frame of the lesson: which stop is shown, and its parts around its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from rnnviz.app import address, caches, navigation, page, state, terms
+from rnnviz.app.address import Field
+from rnnviz.app.lesson import texts
+from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.app.lesson.stops import STOPS, beside, nearest
+from rnnviz.app.lesson.texts import StopText
+from rnnviz.app.state import KEEP
+
+STOP_FIELD = Field("stop", state.STOP, int, min(STOPS))
+FIELDS = (STOP_FIELD, *(field for stop in STOPS.values() for field in stop.fields))
+REACHED, OPEN = ":green[:material/check_circle:]", ":gray[:material/radio_button_unchecked:]"
+RIGHT = ":green[:material/check_circle:] **Right.**"
+WRONG = ":orange[:material/cancel:] **Not quite.**"
+MOST_SEEN = 400  # settings of a stop that are remembered
+
+
+def leave_or_return() -> None:
+    """Go to the full page that was asked for; without one, a person is here, or back."""
+    session = st.session_state
+    if state.LEAVING in session:
+        st.switch_page(session.pop(state.LEAVING))
+    session.pop(state.LEFT_AT, None)
+
+
+def pick_stop() -> int:
+    """The stop that the address or the session says, or the nearest one that there is."""
+    session = st.session_state
+    address.read(caches.run_list(), FIELDS)
+    asked = session.setdefault(state.STOP, STOP_FIELD.usual)
+    number = session[state.STOP] = nearest(asked)
+    if number != asked:
+        page.say_once(f"The lesson has no stop {asked}: this is stop {number}.")
+    for field in STOPS[number].fields:
+        session[field.key] = session.get(field.key, field.usual)
+    address.show([], None, 0)
+    return number
+
+
+def show(number: int, top: DeltaGenerator) -> None:
+    """A stop: what to predict and to move, its figure, what is checked, its point. The list of
+    stops is drawn into `top` last, when it is known whether this one is done."""
+    stop, text = STOPS[number], texts.read(number)
+    _heading(number, stop, text)
+    with st.container(key=state.LESSON_BODY):
+        words, picture = st.columns([2, 3], gap="large")
+    with words, st.container(key=state.LESSON_WORDS, gap="xsmall"):
+        _predict(number, text)
+        st.markdown(f"**Move.** {text.move}")
+    with picture, st.container(key=state.LESSON_FIGURE, gap="xsmall"):
+        goals = _figure(number, stop, text)
+    with words, st.container(key=state.LESSON_CHECK):
+        _check(goals)
+    _point(number, text, bool(goals) and all(goal.is_met for goal in goals))
+    with top:
+        _stepper(number)
+    address.write((STOP_FIELD, *stop.fields))
+
+
+def _figure(number: int, stop: Stop, text: StopText) -> list[Goal]:
+    """The figure with its controls, and how far its goals are reached by now; without the models
+    that it needs there are none."""
+    known = caches.run_list()
+    if missing := [name for name in stop.runs if name not in known]:
+        st.info(f"This figure needs {' and '.join(missing)}, which ships with rnnviz: not here.")
+        return []
+    seen = _remembered(number, stop.draw(page.is_dark()))
+    st.caption(text.caption)
+    return stop.goals(seen)
+
+
+def _heading(number: int, stop: Stop, text: StopText) -> None:
+    """Title of the stop, its full page, and the way to the stops beside it."""
+    before, after = beside(number)
+    with st.container(key=state.LESSON_HEADING, horizontal=True, vertical_alignment="center"):
+        st.subheader(f"{number} · {text.title}", width="stretch", anchor=False)
+        _leave(number, stop, navigation.at(text.page))
+        st.button(
+            "Back",
+            key=state.BACK,
+            icon=":material/arrow_back:",
+            shortcut="PageUp",
+            disabled=before is None,
+            on_click=_go,
+            args=(before,),
+        )
+        st.button(
+            "Next",
+            key=state.NEXT,
+            icon=":material/arrow_forward:",
+            icon_position="right",
+            shortcut="PageDown",  # a presenter's remote control sends it
+            disabled=after is None,
+            type="secondary" if after is None else "primary",
+            on_click=_go,
+            args=(after,),
+        )
+
+
+def _go(number: int | None) -> None:
+    st.session_state[state.STOP] = number
+
+
+def _predict(number: int, text: StopText) -> None:
+    with st.container(key=state.QUESTION):
+        terms.intro(f"**Predict.** {text.question}", *text.words)
+    key = state.prediction(number)
+    st.radio(
+        text.question,
+        range(len(text.answers)),
+        index=None,
+        key=key,
+        **KEEP,
+        format_func=lambda n: text.answers[n].text,
+        label_visibility="collapsed",
+    )
+    chosen = st.session_state[key]
+    if chosen is not None:
+        answer = text.answers[chosen]
+        verdict = RIGHT if answer.is_right else WRONG
+        st.markdown(f"{verdict} {answer.reply}")
+
+
+def _remembered(number: int, now: Hashable) -> Sequence[Hashable]:
+    """All that the figure of a stop showed in this session, what it shows now last."""
+    seen = st.session_state.setdefault(state.SEEN, {})
+    others = [one for one in seen.get(number, []) if one != now]
+    seen[number] = [*others, now][-MOST_SEEN:]
+    return seen[number]
+
+
+def _check(goals: Sequence[Goal]) -> None:
+    if not goals:
+        return
+    lines = "\n".join(f"- {REACHED if goal.is_met else OPEN} {goal.sentence}" for goal in goals)
+    st.markdown(f"**Check.**\n\n{lines}")
+
+
+def _point(number: int, text: StopText, is_done: bool) -> None:
+    """The point, once the goals are reached or when it is asked for."""
+    shown = st.session_state.setdefault(state.POINTS, set())
+    if is_done:
+        shown.add(number)
+    if number not in shown:
+        st.button("Show the point", key=state.point(number), on_click=shown.add, args=(number,))
+        return
+    with st.container(key=state.LESSON_POINT):
+        words, formula = st.columns([3, 2], gap="large", vertical_alignment="center")
+    words.markdown(f"**The point.** {text.point}")
+    formula.latex(text.formula)
+
+
+def _leave(number: int, stop: Stop, target: navigation.Page) -> None:
+    session = st.session_state
+
+    def left() -> None:
+        stop.leave()
+        session[state.LEFT_AT], session[state.LEAVING] = number, target.file
+
+    label = f"More on the page {target.title}"
+    st.button(label, key=state.LEAVE, icon=target.icon, type="tertiary", on_click=left)
+
+
+def _stepper(number: int) -> None:
+    """All stops, those that are done with a mark."""
+    session = st.session_state
+    labels = {
+        known: _label(known, session.get(state.SEEN, {}).get(known, [])) for known in sorted(STOPS)
+    }
+    session[state.STEPPER] = number
+    st.segmented_control(
+        "Stop",
+        list(labels),
+        key=state.STEPPER,
+        format_func=labels.__getitem__,
+        required=True,
+        on_change=_jump,
+        label_visibility="collapsed",
+        wrap=True,
+    )
+
+
+def _label(number: int, seen: Sequence[Hashable]) -> str:
+    is_done = bool(seen) and all(goal.is_met for goal in STOPS[number].goals(seen))
+    mark = ":material/check: " if is_done else ""
+    return f"{mark}{number} :small[{texts.read(number).short}]"
+
+
+def _jump() -> None:
+    _go(st.session_state[state.STEPPER])

@@ -1,0 +1,28 @@
+"""The stops of the lesson by number. A stop's text is assets/lesson/en/NN.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rnnviz.app.lesson import sizes, temperature, truncation, vanishing
+from rnnviz.app.lesson.stop import Stop
+
+STOPS: Mapping[int, Stop] = {
+    4: vanishing.STOP,
+    5: truncation.STOP,
+    8: sizes.STOP,
+    10: temperature.STOP,
+}
+
+
+def nearest(number: int) -> int:
+    """The stop of a number, or the nearest one that is there."""
+    return min(STOPS, key=lambda there: (abs(there - number), there))
+
+
+def beside(number: int) -> tuple[int | None, int | None]:
+    """The stops before and after one; None at an end."""
+    numbers = sorted(STOPS)
+    place = numbers.index(number)
+    before = numbers[place - 1] if place else None
+    return before, numbers[place + 1] if place + 1 < len(numbers) else None

@@ -1,0 +1,84 @@
+"""Stop 4: a product that vanishes or explodes, in untrained cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from rnnviz.app import components, laboratory, page, state
+from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.figures import gradients, style
+from rnnviz.nn.cell_types import CELL_TYPES, RNN_TYPES
+
+SIZE, STEPS = 64, 60
+FAR = 3  # decades from 1: what counts as exploded, or as vanished
+FIELDS = laboratory.FIELDS[:2]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """log10 of what was left of the gradient at the first token, by cell type, under a setting."""
+
+    gain: float
+    bias: float
+    left: tuple[tuple[str, float], ...]
+
+    def of(self, has_gate: bool) -> dict[str, float]:
+        """Of the cell types that have a gate that keeps, or of the others."""
+        return {
+            kind: x for kind, x in self.left if (CELL_TYPES[kind].keep_gate is not None) == has_gate
+        }
+
+
+def draw(dark: bool) -> Seen:
+    picture = st.container()
+    left, right = st.columns(2)
+    gain, bias = laboratory.pick_gain_and_bias(left, right)
+    lines = laboratory.decays(gain, bias, SIZE, STEPS, False, dark)
+    with picture:
+        page.chart(gradients.laboratory(lines), state.LESSON_CHART)
+    ends = tuple((kind, float(line.log10[0])) for kind, line in zip(RNN_TYPES, lines, strict=True))
+    return Seen(gain, bias, ends)
+
+
+def goals(seen: Sequence[Seen]) -> list[Goal]:
+    plain = [(x, kind, one.gain) for one in seen for kind, x in one.of(False).items()]
+    gated = [(max(one.of(True).values()), one.bias) for one in seen]
+    largest, kind, gain = max(plain, key=lambda found: found[0])
+    edge, edge_kind, edge_gain = min(plain, key=lambda found: abs(found[0]))
+    shut, bias = min(gated, key=lambda found: found[0])
+    return [
+        Goal(
+            f"Make an RNN's gradient explode, above 1,000. Largest so far: {times(largest)}, "
+            f"{style.cell_name(kind)} at gain {gain:g}.",
+            largest > FAR,
+        ),
+        Goal(
+            f"Find the edge between, 0.1 to 10. Nearest to 1 so far: {times(edge)}, "
+            f"{style.cell_name(edge_kind)} at gain {edge_gain:g}.",
+            abs(edge) < 1,
+        ),
+        Goal(
+            f"Shut the gates until LSTM and GRU are below 0.001 too. So far they have up to "
+            f"{times(shut)}, at bias {bias:g}.",
+            shut < -FAR,
+        ),
+    ]
+
+
+def times(log10: float) -> str:
+    """A factor for people to read, given its log10."""
+    if abs(log10) <= FAR:
+        return f"{10**log10:.2g}"
+    power = str(round(log10)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{power}"
+
+
+def leave() -> None:
+    """The laboratory has the same controls, further down on the page."""
+    components.reveal(state.LABORATORY)
+
+
+STOP = Stop(draw, goals, FIELDS, leave)

@@ -1,0 +1,112 @@
+"""The lesson in a real browser: on one screen, by keyboard alone, and at once."""
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from rnnviz.app.lesson import texts
+from rnnviz.app.lesson.stops import STOPS
+from tests.test_looks import BACKGROUNDS, COLOURS, SMALL_LABELS, findings, settled, show_in
+
+ONE_SCREEN = {"width": 1440, "height": 900}, {"width": 1920, "height": 1080}
+FIGURE = ".st-key-lesson_figure .main-svg"
+OVERFLOW = """() => {
+  const main = document.querySelector("[data-testid=stMain]");
+  return [main.scrollHeight - main.clientHeight, document.documentElement.scrollWidth - innerWidth];
+}"""
+
+
+def open_stop(page: Page, url: str, number: int) -> None:
+    page.goto(f"{url}/lesson?stop={number}")
+    shows(page, number)
+
+
+def shows(page: Page, number: int) -> None:
+    title = f"{number} · {texts.read(number).title}"
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    page.locator(FIGURE).first.wait_for()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_a_stop_with_all_its_words_is_one_screen_and_legible(server, page, number):
+    open_stop(page, server.url, number)
+    replies = [len(answer.reply) for answer in texts.read(number).answers]
+    page.locator(".st-key-lesson_words label[data-baseweb], .st-key-lesson_words label").nth(
+        1 + replies.index(max(replies))
+    ).click()
+    page.get_by_role("button", name="Show the point").click()
+    expect(page.locator(".st-key-lesson_point .katex").first).to_be_visible()
+    for size in ONE_SCREEN:
+        page.set_viewport_size(size)
+        for theme in BACKGROUNDS:
+            show_in(page, theme)
+            settled(page)
+            assert page.evaluate(OVERFLOW) == [0, 0]
+    for theme in BACKGROUNDS:
+        show_in(page, theme)
+        found = findings(page, "" if theme == "light" else COLOURS)
+        assert not found, "\n".join(found)
+    assert not page.evaluate(SMALL_LABELS)
+
+
+def test_the_lesson_is_walked_through_by_keyboard(server, page):
+    """Page Down and Page Up, as a remote control sends them; Tab, arrows and Enter in a stop."""
+    numbers = sorted(STOPS)
+    open_stop(page, server.url, numbers[0])
+    for number in numbers[1:]:
+        page.keyboard.press("PageDown")
+        shows(page, number)
+        page.wait_for_url(re.compile(f"stop={number}"))
+    for number in numbers[-2::-1]:
+        page.keyboard.press("PageUp")
+        shows(page, number)
+    focus_on(page, "document.activeElement.type === 'radio'")
+    page.keyboard.press("Space")
+    expect(page.locator(".st-key-lesson_words")).to_contain_text(
+        texts.read(numbers[0]).answers[0].reply
+    )
+    focus_on(
+        page, "document.activeElement.role === 'slider' || document.activeElement.type === 'range'"
+    )
+    goals = page.locator(".st-key-lesson_check")
+    before = goals.inner_text()
+    page.keyboard.press("End")
+    expect(goals).not_to_have_text(before)
+    focus_on(page, "document.activeElement.innerText.includes('Show the point')")
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-lesson_point")).to_be_visible()
+
+
+def focus_on(page: Page, condition: str) -> None:
+    """Press Tab until the focus is there."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate(condition):
+            return
+    raise AssertionError(f"the Tab key never reaches it: {condition}")
+
+
+def test_the_next_figure_is_there_within_a_second_on_a_warm_server(server, page):
+    """Each stop was shown once, to another person."""
+    numbers = sorted(STOPS)
+    for number in numbers:
+        open_stop(page, server.url, number)
+    open_stop(page, server.url, numbers[0])
+    for number in numbers[1:]:
+        start = time.monotonic()
+        page.keyboard.press("PageDown")
+        shows(page, number)
+        assert time.monotonic() - start < 1
+
+
+def test_a_full_page_and_back(server, page):
+    numbers = sorted(STOPS)
+    open_stop(page, server.url, numbers[1])
+    page.get_by_role("button", name="More on the page").click()
+    back = page.get_by_role("link", name=f"Back to the lesson, stop {numbers[1]}")
+    back.click()
+    shows(page, numbers[1])
+    expect(back).to_have_count(0)

@@ -1,0 +1,382 @@
+"""The lesson: its frame, its texts, and each stop's check with shipped and with random weights."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+from torch import nn
+
+from rnnviz import RNNModel, _paths, load_run, next_token
+from rnnviz.analysis import flattening, gradient_decay, layer_sizes, lost_gradient
+from rnnviz.app import navigation
+from rnnviz.app.lesson import frame, sizes, stops, temperature, texts, truncation
+from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.app.lesson.stops import STOPS
+from rnnviz.app.terms import TERMS
+from rnnviz.runs.run import Run
+from tests.test_app import is_fine, opened
+from tests.test_links import linked
+from tests.test_words import FORMS, said
+
+PAGE = "pages/lesson.py"
+# What a person does at a stop to reach all its goals: the control, and its values in turn
+SOLUTIONS = {
+    4: (("gain", 3.0), ("gain", 1.2), ("gain", 0.58), ("forget_bias", 0.0)),
+    5: (("lesson_window", 16), ("lesson_window", 130)),
+    8: (("lesson_size", 192),),
+    10: (
+        ("lesson_temperature", 0.5),
+        ("lesson_temperature", 2.0),
+        ("lesson_temperature", math.inf),
+    ),
+}
+
+
+def goals_of(app: AppTest) -> str:
+    return next(element.value for element in app.markdown if "**Check.**" in element.value)
+
+
+def shows_the_point(app: AppTest) -> bool:
+    return any(element.value.startswith("**The point.**") for element in app.markdown)
+
+
+def solve(app: AppTest, number: int) -> AppTest:
+    for key, value in SOLUTIONS[number]:
+        controls = [*app.slider, *app.select_slider]
+        next(control for control in controls if control.key == key).set_value(value).run()
+        assert is_fine(app)
+    return app
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_each_stop_opens_with_a_question_a_figure_and_nothing_reached(number):
+    app, text = linked(PAGE, stop=str(number)), texts.read(number)
+    assert is_fine(app)
+    assert not app.toast
+    assert app.subheader[0].value == f"{number} · {text.title}"
+    assert app.radio[0].options == [answer.text for answer in text.answers]
+    assert app.radio[0].value is None
+    assert app.get("plotly_chart")
+    assert frame.REACHED not in goals_of(app)
+    assert not shows_the_point(app)
+    assert app.query_params["stop"] == str(number)
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_moving_the_figure_reaches_the_goals_and_shows_the_point(number):
+    app = solve(linked(PAGE, stop=str(number)), number)
+    assert frame.OPEN not in goals_of(app)
+    assert shows_the_point(app)
+    done = [bool(option.content_icon) for option in app.button_group(key="stepper").proto.options]
+    assert done == [known == number for known in sorted(STOPS)]
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_the_point_can_be_asked_for(number):
+    app = linked(PAGE, stop=str(number))
+    app.button(key=f"point{number}").click().run()
+    assert shows_the_point(app)
+    assert app.latex[0].value.strip("$\n ") == texts.read(number).formula
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_each_answer_has_its_reply_which_stays(number):
+    app = linked(PAGE, stop=str(number))
+    for n, answer in enumerate(texts.read(number).answers):
+        app.radio[0].set_value(n).run()
+        verdict = frame.RIGHT if answer.is_right else frame.WRONG
+        assert f"{verdict} {answer.reply}" in [element.value for element in app.markdown]
+    last = len(STOPS) - 1
+    step = "back" if sorted(STOPS).index(number) == last else "next"
+    app.button(key=step).click().run()
+    assert app.radio[0].value is None
+    app.button(key="next" if step == "back" else "back").click().run()
+    assert app.radio[0].value == n
+
+
+@pytest.mark.parametrize("asked", ["0", "7", "99", "-3", str(10**30)])
+def test_a_stop_that_is_not_there_is_the_nearest_one_and_said(asked):
+    app = linked(PAGE, stop=asked)
+    assert is_fine(app)
+    nearest = min(STOPS, key=lambda number: abs(number - int(asked)))
+    assert app.query_params["stop"] == str(nearest)
+    assert app.toast[0].value == f"The lesson has no stop {asked}: this is stop {nearest}."
+
+
+@pytest.mark.parametrize("asked", ["x", "", "4.5", "1e3", "9" * 5_000])
+def test_a_stop_that_is_no_number_is_the_first(asked):
+    app = linked(PAGE, stop=asked)
+    assert is_fine(app)
+    assert app.query_params["stop"] == str(min(STOPS))
+
+
+def test_next_back_and_jump_go_through_all_stops():
+    app, shown = opened(PAGE), []
+    while True:
+        shown.append(int(app.query_params["stop"]))
+        if app.button(key="next").disabled:
+            break
+        app.button(key="next").click().run()
+    assert shown == sorted(STOPS)
+    for number in shown[-2::-1]:
+        app.button(key="back").click().run()
+        assert app.query_params["stop"] == str(number)
+    assert app.button(key="back").disabled
+    app.button_group(key="stepper").set_value(shown[-1]).run()
+    assert app.query_params["stop"] == str(shown[-1])
+
+
+def test_a_link_restores_the_controls_of_its_stop():
+    found = {
+        4: {"gain": "1.2", "forget_bias": "-1.0"},
+        5: {"window": "33"},
+        8: {"h": "120"},
+        10: {"temperature": "inf"},
+    }
+    assert found.keys() == STOPS.keys()
+    for number, parameters in found.items():
+        app = linked(PAGE, stop=str(number), **parameters)
+        assert is_fine(app)
+        assert dict(app.query_params) == {"stop": str(number)} | parameters
+
+
+@pytest.mark.parametrize("value", ["nan", "-1", "hot", "7", "1e300"])
+def test_a_temperature_in_a_link_is_one_of_the_slider(value):
+    app = linked(PAGE, stop="10", temperature=value)
+    assert is_fine(app)
+    assert app.session_state["lesson_temperature"] in temperature.TEMPERATURES
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_a_full_page_has_the_same_state_and_leads_back(number):
+    app = solve(linked(PAGE, stop=str(number)), number)
+    before = dict(app.query_params)
+    target = navigation.at(texts.read(number).page)
+    app.button(key="leave").click().run()
+    assert is_fine(app)
+    state = app.session_state
+    if number == 4:
+        assert (app.slider(key="gain").value, app.slider(key="forget_bias").value) == (0.58, 0.0)
+    elif number == 5:
+        assert list(state["runs"]) == list(truncation.RUNS)
+        assert state["text"] == truncation.CODE
+        assert app.slider(key="window").value == 130
+        assert app.number_input(key="token").value == truncation.TARGET + 1
+    elif number == 8:
+        assert state["formulas"]
+    else:
+        assert list(state["runs"]) == [temperature.RUN]
+        assert state["prompt"] == temperature.PROMPT
+        assert state["T"] == 2.0  # the highest of that page
+    assert target is not navigation.LESSON
+    links = [link.proto.label for link in app.get("page_link")]
+    assert f"Back to the lesson, stop {number}" in links
+    app.query_params.clear()  # as a click on a link does
+    app.switch_page(PAGE).run()
+    assert is_fine(app)
+    assert dict(app.query_params) == before
+    assert frame.OPEN not in goals_of(app)
+    app.switch_page(target.file).run()
+    assert not [link for link in app.get("page_link") if "lesson" in link.proto.label]
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_words_of_the_field_are_explained(number):
+    app = solve(linked(PAGE, stop=str(number)), number)
+    words, explained = said(app), app.main.markdown[0].help or ""
+    for term in TERMS:
+        if re.search(rf"\b{FORMS.get(term, term)}\b", words, re.IGNORECASE):
+            assert f"**{term}**: {TERMS[term]}" in explained, term
+    assert "RNN_" not in words
+
+
+def test_a_stop_whose_models_are_not_here_says_so(place):
+    app = linked(PAGE, stop="5")
+    assert is_fine(app)
+    assert " and ".join(truncation.RUNS) in app.info[0].value
+    assert not app.get("plotly_chart")
+    app.button(key="next").click().run()
+    assert app.get("plotly_chart")
+
+
+def test_a_new_stop_is_a_text_and_a_function(tmp_path, monkeypatch):
+    for path in _paths.LESSON.glob("*.md"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "06.md").write_text(
+        (tmp_path / "08.md").read_text(encoding="utf-8").replace("How many", "A new"),
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(_paths, "LESSON", tmp_path)
+    new = Stop(lambda dark: 1, lambda seen: [Goal(f"Seen {seen}.", True)], (), lambda: None)
+    monkeypatch.setattr(stops, "STOPS", dict(STOPS) | {6: new})
+    monkeypatch.setattr(frame, "STOPS", stops.STOPS)
+    texts.read.cache_clear()
+    app = linked(PAGE, stop="6")
+    assert is_fine(app)
+    assert app.subheader[0].value == "6 · A new parameters?"
+    assert "Seen [1]" in goals_of(app)
+    app.button(key="next").click().run()
+    assert app.query_params["stop"] == "8"
+    texts.read.cache_clear()
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_texts_are_complete_and_short(number):
+    text = texts.read(number)
+    assert navigation.at(text.page) is not navigation.LESSON
+    assert set(text.words) <= TERMS.keys()
+    assert len(re.findall(r"\.(?=\s|$)", text.point)) == 2  # sentences
+    assert len(text.short) <= 12
+
+
+def test_each_text_is_of_a_stop():
+    assert {int(path.stem) for path in _paths.LESSON.glob("*.md")} == STOPS.keys()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("short: Sizes\n", "", "lacks short"),
+        ("## Point", "## Pint", "lacks Point"),
+        ("- [x]", "- [ ]", "one right answer"),
+        ("- [ ]", "- [x]", "one right answer"),
+        ("- [ ]", "*", "has 1 answers"),
+    ],
+)
+def test_a_text_that_lacks_a_part_is_refused(old, new, said):
+    text = (_paths.LESSON / "08.md").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match=said):
+        texts.parse(text.replace(old, new), "08.md")
+
+
+def with_random_weights(run: Run, seed: int) -> Run:
+    torch.manual_seed(seed)
+    return Run(run.info, RNNModel(**run.info.model).eval())
+
+
+def cut(runs: list[Run]) -> list[Goal]:
+    rows = [
+        gradient_decay.influence_log10(run, truncation.CODE, 0)[
+            truncation.TARGET, : truncation.MOST
+        ]
+        for run in runs
+    ]
+    windows = [value for _, value in SOLUTIONS[5]]
+    return truncation.goals([truncation.seen(rows, window) for window in windows])
+
+
+# Stops whose statement is about what was learnt: what all runs given show of it
+OF_MODELS = {5: (cut, truncation.RUNS)}
+
+
+def test_a_check_holds_for_the_shipped_model_and_not_for_random_weights():
+    for look, names in OF_MODELS.values():
+        runs = [load_run(name) for name in names]
+        assert all(goal.is_met for goal in look(runs))
+        for seed in range(3):
+            assert not all(
+                goal.is_met for goal in look([with_random_weights(r, seed) for r in runs])
+            )
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_a_stop_says_why_its_statement_holds_for_any_weights_or_is_tried_with_random_ones(number):
+    assert bool(texts.read(number).any_weights) != (number in OF_MODELS)
+
+
+def test_the_temperatures_limit_is_that_of_any_weights():
+    run = load_run(temperature.RUN)
+    for model in (run, with_random_weights(run, 0), with_random_weights(run, 1)):
+        found = flattening.next_token(model, temperature.PROMPT)
+        shown = [temperature.seen(found, t) for t in temperature.TEMPERATURES]
+        assert all(goal.is_met for goal in temperature.goals(shown))
+
+
+def test_probabilities_are_those_that_are_sampled_from():
+    run = load_run(temperature.RUN)
+    found, ids = flattening.next_token(run, "The function"), run.ids("The function")
+    for t in (0.1, 1.0, 3.0):
+        wanted = next_token(run.model, ids, t).numpy()
+        assert found.probabilities([t])[0] == pytest.approx(wanted, abs=1e-9)
+        assert flattening.entropy(wanted) == pytest.approx(
+            float(torch.distributions.Categorical(torch.tensor(wanted)).entropy()), abs=1e-6
+        )
+    (uniform,) = found.probabilities([math.inf])
+    assert set(uniform) == {1 / len(run.vocab)}
+    places = [flattening.place_of(t) for t in (0.0, 0.1, 1.0, 7.0, math.inf)]
+    assert places == sorted(places)
+    assert [flattening.temperature_at(p) for p in places] == pytest.approx([0, 0.1, 1, 7, math.inf])
+
+
+def test_a_text_at_an_infinite_temperature_does_not_depend_on_the_model():
+    run = load_run("python-source-gru")
+    text = flattening.written(run, "def ", math.inf, 400, 0)
+    assert text == flattening.written(with_random_weights(run, 0), "def ", math.inf, 400, 0)
+    assert len(set(text)) > 0.9 * (len(run.vocab) - 1)
+    cold = [
+        flattening.written(model, "def ", 0.1, 40, 0)
+        for model in (run, with_random_weights(run, 0))
+    ]
+    assert cold[0] != cold[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "module"), [("LSTM", nn.LSTM), ("GRU", nn.GRU), ("RNN_TANH", nn.RNN)]
+)
+@pytest.mark.parametrize("h", [8, 33, 96])
+def test_sizes_are_those_of_pytorchs_modules(kind, module, h):
+    size = layer_sizes.layer_size(kind, h)
+    layer = module(h, h)
+    assert size.pytorch == size.total == sum(p.numel() for p in layer.parameters())
+    assert size.weights == layer.weight_ih_l0.numel() + layer.weight_hh_l0.numel()
+    assert size.bias == layer.bias_ih_l0.numel()
+
+
+def test_an_lstm_has_the_lectures_number():
+    size = layer_sizes.layer_size("LSTM", 100)
+    assert size.weights == 8 * 100**2
+    assert size.weights + size.bias == 8 * 100**2 + 4 * 100
+
+
+def test_a_count_that_does_not_agree_is_not_reached():
+    right = tuple(layer_sizes.layer_size(kind, 96) for kind in sizes.KINDS)
+    wrong = tuple(layer_sizes.LayerSize("LSTM", 192, 4 * right[0].weights, 768, 1) for _ in right)
+    assert sizes.goals([right, right])[2].is_met
+    assert not sizes.goals([right, wrong])[2].is_met
+
+
+def test_lost_shares_are_sums_of_what_lies_before_the_window():
+    norms = np.array([0.5, 0.0, 2.0, 1.0])
+    with np.errstate(divide="ignore"):
+        lost = lost_gradient.lost_shares(np.log10(norms))
+    assert lost == pytest.approx([sum(norms[: 4 - w]) / 3.5 for w in range(5)])
+
+
+def test_what_a_window_loses_is_what_autograd_finds_before_it():
+    """Truncated: the state is detached where the window begins."""
+    run, window = load_run(truncation.RUNS[0]), 16
+    ids = run.ids(truncation.CODE)[: truncation.TARGET + 2]
+    model = run.model
+    x = model.embedding(ids[:-1])[None].detach().requires_grad_()  # (1,T,D)
+    start = len(ids) - 1 - window
+    with torch.enable_grad():
+        _, hidden = model.rnn(x[:, :start])
+        full, _ = model.rnn(x)
+        seen, _ = model.rnn(x[:, start:], tuple(part.detach() for part in hidden))
+
+        def norms(last: torch.Tensor) -> torch.Tensor:
+            loss = -model.projection(last).log_softmax(-1)[ids[-1]]
+            return torch.autograd.grad(loss, x)[0][0].norm(dim=1)
+
+        all_of_it, kept = norms(full[0, -1]), norms(seen[0, -1])
+    assert not kept[:start].any()
+    assert kept[start:] == pytest.approx(all_of_it[start:], rel=1e-3)
+    row = gradient_decay.influence_log10(run, truncation.CODE, 0)[
+        truncation.TARGET, : truncation.MOST
+    ]
+    assert lost_gradient.lost_shares(row)[window] == pytest.approx(
+        float(all_of_it[:start].sum() / all_of_it.sum()), rel=1e-3
+    )
