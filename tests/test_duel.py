@@ -12,6 +12,7 @@ from rnnviz.figures import duel as figures
 from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.runs.recall_group import DELAYS, SHORT, model_name
 from tests.test_app import is_fine, opened
+from tests.test_links import linked
 from tests.test_runs import some_run
 
 NAMES = dict(zip(RNN_TYPES, ("LSTM", "GRU", "tanh RNN", "ReLU RNN"), strict=True))
@@ -149,7 +150,7 @@ def test_home_asks_again_at_each_press_and_waits_for_one_after_a_change():
 
 
 def test_a_distance_of_the_address_becomes_the_nearest_that_was_trained():
-    app = opened("", duel_distance=47)
+    app = linked("", distance="47")
     assert is_fine(app)
     assert app.session_state["duel_distance"] == min(DELAYS, key=lambda d: abs(d - 47))
 

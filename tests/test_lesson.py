@@ -9,13 +9,30 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
-from rnnviz import RNNModel, _paths, load_run, next_token
-from rnnviz.analysis import flattening, gradient_decay, layer_sizes, lost_gradient
+from rnnviz import RNN_TYPES, RNNModel, _paths, load_run, next_token
+from rnnviz.analysis import (
+    duel,
+    flattening,
+    gradient_decay,
+    layer_sizes,
+    lost_gradient,
+    two_products,
+)
 from rnnviz.app import navigation
-from rnnviz.app.lesson import frame, sizes, stops, temperature, texts, truncation
+from rnnviz.app.lesson import (
+    distance,
+    frame,
+    products,
+    sizes,
+    stops,
+    temperature,
+    texts,
+    truncation,
+)
 from rnnviz.app.lesson.stop import Goal, Stop
 from rnnviz.app.lesson.stops import STOPS
 from rnnviz.app.terms import TERMS
+from rnnviz.runs.recall_group import SHORT, model_name
 from rnnviz.runs.run import Run
 from tests.test_app import is_fine, opened
 from tests.test_links import linked
@@ -24,8 +41,10 @@ from tests.test_words import FORMS, said
 PAGE = "pages/lesson.py"
 # What a person does at a stop to reach all its goals: the control, and its values in turn
 SOLUTIONS = {
+    1: (("lesson_distance", 5), ("lesson_distance", 60), ("lesson_distance", 100)),
     4: (("gain", 3.0), ("gain", 1.2), ("gain", 0.58), ("forget_bias", 0.0)),
     5: (("lesson_window", 16), ("lesson_window", 130)),
+    7: (("lesson_back", 100),),
     8: (("lesson_size", 192),),
     10: (
         ("lesson_temperature", 0.5),
@@ -97,7 +116,7 @@ def test_each_answer_has_its_reply_which_stays(number):
     assert app.radio[0].value == n
 
 
-@pytest.mark.parametrize("asked", ["0", "7", "99", "-3", str(10**30)])
+@pytest.mark.parametrize("asked", ["0", "6", "99", "-3", str(10**30)])
 def test_a_stop_that_is_not_there_is_the_nearest_one_and_said(asked):
     app = linked(PAGE, stop=asked)
     assert is_fine(app)
@@ -131,8 +150,10 @@ def test_next_back_and_jump_go_through_all_stops():
 
 def test_a_link_restores_the_controls_of_its_stop():
     found = {
+        1: {"distance": "60"},
         4: {"gain": "1.2", "forget_bias": "-1.0"},
         5: {"window": "33"},
+        7: {"back": "33"},
         8: {"h": "120"},
         10: {"temperature": "inf"},
     }
@@ -158,7 +179,11 @@ def test_a_full_page_has_the_same_state_and_leads_back(number):
     app.button(key="leave").click().run()
     assert is_fine(app)
     state = app.session_state
-    if number == 4:
+    if number == 1:
+        assert state["duel_distance"] == 100
+    elif number == 7:
+        assert list(state["runs"]) == ["recall-1-10-rnn-tanh", "recall-1-10-lstm"]
+    elif number == 4:
         assert (app.slider(key="gain").value, app.slider(key="forget_bias").value) == (0.58, 0.0)
     elif number == 5:
         assert list(state["runs"]) == list(truncation.RUNS)
@@ -268,8 +293,34 @@ def cut(runs: list[Run]) -> list[Goal]:
     return truncation.goals([truncation.seen(rows, window) for window in windows])
 
 
+def learned(runs: list[Run]) -> list[Goal]:
+    """`runs`: by cell type, then by distance."""
+    of = dict(zip(distance_keys(), runs, strict=True))
+    shown = [
+        distance.Seen(d, tuple((kind, duel.right(of[kind, d], d)) for kind in RNN_TYPES))
+        for _, d in SOLUTIONS[1]
+    ]
+    return distance.goals(shown)
+
+
+def distance_keys() -> list[tuple[str, int]]:
+    return [(kind, d) for kind in RNN_TYPES for _, d in SOLUTIONS[1]]
+
+
+def carried(runs: list[Run]) -> list[Goal]:
+    of = dict(zip(products.KINDS, runs, strict=True))
+    ((_, far),) = SOLUTIONS[7]
+    found = {kind: two_products.product(run, far) for kind, run in of.items()}
+    right = {kind: duel.right(run, far) for kind, run in of.items()}
+    return products.goals([products.seen(found, right, far)])
+
+
 # Stops whose statement is about what was learnt: what all runs given show of it
-OF_MODELS = {5: (cut, truncation.RUNS)}
+OF_MODELS = {
+    1: (learned, [model_name(d, kind) for kind, d in distance_keys()]),
+    5: (cut, truncation.RUNS),
+    7: (carried, [model_name(SHORT, kind) for kind in products.KINDS]),
+}
 
 
 def test_a_check_holds_for_the_shipped_model_and_not_for_random_weights():

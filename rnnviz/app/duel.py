@@ -10,7 +10,7 @@ import streamlit as st
 from rnnviz.analysis import duel
 from rnnviz.analysis.duel import GUESSING, Duel
 from rnnviz.app import page, recall_caches, state
-from rnnviz.app.address import Field, flag, is_open, number, one_of
+from rnnviz.app.address import Field, flag, is_open, one_of
 from rnnviz.app.state import KEEP
 from rnnviz.data.made import CUE, FILLERS, SYMBOLS
 from rnnviz.figures import duel as figures
@@ -19,9 +19,17 @@ from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.runs.recall_group import DELAYS, SHORT, forget_bias, half_life
 
 USUAL_LETTER, USUAL_DISTANCE = "C", 30
+
+
+def nearest(text: str) -> int:
+    """The distance of a link: the nearest at which models were trained. Raises ValueError."""
+    distance = int(text)
+    return min(DELAYS, key=lambda delay: abs(delay - distance))
+
+
 FIELDS = (
     Field("letter", state.DUEL_LETTER, one_of(SYMBOLS), USUAL_LETTER),
-    Field("distance", state.DUEL_DISTANCE, number(int, DELAYS[0], DELAYS[-1]), USUAL_DISTANCE),
+    Field("distance", state.DUEL_DISTANCE, nearest, USUAL_DISTANCE),
     Field("pytorch_bias", state.DUEL_PYTORCH_BIAS, flag, False),
     is_open(state.DUEL_TWIST, "twist"),
     is_open(state.DUEL_RACE, "race"),
@@ -36,17 +44,9 @@ class Asked(NamedTuple):
     text: str
 
 
-def settle() -> None:
-    """A distance of the address that no model was trained at becomes the nearest one."""
-    session = st.session_state
-    distance = session.get(state.DUEL_DISTANCE, USUAL_DISTANCE)
-    session[state.DUEL_DISTANCE] = min(DELAYS, key=lambda delay: abs(delay - distance))
-
-
 def show() -> None:
     """Letter, distance and cue, the answers, and what was learned over which distance."""
     session = st.session_state
-    settle()
     if state.DUEL_ASKED not in session:
         _ask()
     _controls()
@@ -63,11 +63,11 @@ def show() -> None:
     dark = page.is_dark()
     answers = figures.answers(found if is_asked else {}, SYMBOLS, shown.letter, GUESSING, dark)
     page.chart(answers, state.DUEL_ANSWERS, left)
-    duels = [_duel(kind, usual_bias) for kind in RNN_TYPES]
-    learned = {one.rnn_type: one.right for one in duels}
+    results = duels(usual_bias)
+    learned = {one.rnn_type: one.right for one in results}
     page.chart(figures.learned(learned, now, GUESSING, dark), state.DUEL_LEARNED, right)
     names = {kind: cell_name(kind) for kind in RNN_TYPES}
-    st.markdown(f"**{duel.verdict(duels, names)}** {_about_bias()}")
+    st.markdown(f"**{duel.verdict(results, names)}** {_about_bias()}")
 
 
 def _controls() -> None:
@@ -101,9 +101,15 @@ def _text(letter: str, distance: int) -> Asked:
     return Asked(letter, distance, letter + "".join(rng.choices(FILLERS, k=distance)) + CUE)
 
 
-def _duel(rnn_type: str, usual_bias: bool) -> Duel:
-    models = {distance: recall_caches.model(distance, rnn_type, usual_bias) for distance in DELAYS}
-    return Duel(rnn_type, {d: recall_caches.right(info, d) for d, info in models.items()})
+def duels(usual_bias: bool) -> list[Duel]:
+    """What each cell type learned over which distance."""
+    return [
+        Duel(
+            kind,
+            {d: recall_caches.right(recall_caches.model(d, kind, usual_bias), d) for d in DELAYS},
+        )
+        for kind in RNN_TYPES
+    ]
 
 
 def _about_bias() -> str:

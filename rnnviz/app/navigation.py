@@ -78,5 +78,5 @@ PAGES = (HOME, LESSON, GATES, STATES, SAMPLING, GRADIENTS, TRAIN, COMPARE, MODEL
 
 
 def at(url_path: str) -> Page:
-    """The page with a place in the address."""
-    return next(page for page in PAGES if page.url_path == url_path)
+    """The page with a place in the address, Home's being "home"."""
+    return next(page for page in PAGES if (page.url_path or "home") == url_path)

@@ -12,7 +12,8 @@ import streamlit as st
 
 from rnnviz import _paths
 from rnnviz._process import compute_slot
-from rnnviz.analysis import duel
+from rnnviz.analysis import duel, two_products
+from rnnviz.analysis.two_products import Product
 from rnnviz.app.caches import stamp
 from rnnviz.runs import store
 from rnnviz.runs.info import RunInfo, read_info
@@ -71,3 +72,13 @@ def _gradient_share(path: str, changed: int, distance: int) -> float:
 
 def gradient_share(info: RunInfo, distance: int) -> float:
     return _gradient_share(*stamp(info), distance)
+
+
+@st.cache_resource(max_entries=60, show_spinner=False)
+def _product(path: str, changed: int, distance: int) -> Product:
+    with compute_slot():
+        return two_products.product(_run(path, changed), distance)
+
+
+def product(info: RunInfo, distance: int) -> Product:
+    return _product(*stamp(info), distance)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rnnviz.app.lesson import sizes, temperature, truncation, vanishing
+from rnnviz.app.lesson import distance, products, sizes, temperature, truncation, vanishing
 from rnnviz.app.lesson.stop import Stop
 
 STOPS: Mapping[int, Stop] = {
+    1: distance.STOP,
     4: vanishing.STOP,
     5: truncation.STOP,
+    7: products.STOP,
     8: sizes.STOP,
     10: temperature.STOP,
 }
