@@ -44,12 +44,17 @@ scan = functools.cache(manifest_scanner.scan_component_manifests)
 manifest_scanner.scan_component_manifests = scan
 
 
-def opened(page: str, **state) -> AppTest:
+def app_at(page: str) -> AppTest:
+    """The app before its first run, which is that of `page`, as a link opens it."""
     app = AppTest.from_file(APP, default_timeout=60)
+    return app.switch_page(page) if page else app
+
+
+def opened(page: str, **state) -> AppTest:
+    app = app_at(page)
     for key, value in state.items():
         app.session_state[key] = value
-    app.run()
-    return app.switch_page(page).run() if page else app
+    return app.run()
 
 
 def is_fine(app: AppTest) -> bool:
@@ -243,10 +248,8 @@ def test_sampling_keeps_its_settings_over_pages_and_in_the_address():
 
 
 def test_sampling_takes_an_address_and_leaves_what_makes_no_sense():
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = app_at("pages/sampling.py")
     app.query_params["runs"] = "recall-lstm"
-    app.run()
-    app.switch_page("pages/sampling.py")
     given = {"temperature": "0.35", "length": "9999", "seed": "x", "top_p": "0.5", "prompt": "D"}
     for name, value in given.items():
         app.query_params[name] = value

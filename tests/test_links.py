@@ -13,7 +13,7 @@ from rnnviz.app import address, navigation
 from rnnviz.runs import store
 from rnnviz.runs.run import Run
 from tests.conftest import label_of
-from tests.test_app import APP, PAGES, TEXT_PAGES, is_fine
+from tests.test_app import PAGES, TEXT_PAGES, app_at, is_fine
 from tests.test_browser import PAGES as TITLES
 from tests.test_browser import open_page, write
 
@@ -28,12 +28,8 @@ def folder(tmp_path, monkeypatch):
 
 def linked(page: str, **parameters) -> AppTest:
     """A page as a link opens it."""
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = app_at(page)
     app.session_state["train_way"] = "paste"  # the built-in text takes seconds to read
-    if page:
-        app.run()
-        app.switch_page(page)
-    app.query_params.clear()
     for name, value in parameters.items():
         app.query_params[name] = value
     return app.run()
