@@ -192,7 +192,8 @@ ODD = ["a", "\0", "\u0301\u0301", "שלום עולם", "👩‍👩‍👧", "<s
 
 @pytest.mark.parametrize("prompt", ["", "ab" * 2500, "\0", "שלום 👩‍👩‍👧 <script>alert(1)</script>"])
 def test_odd_prompts_are_gone_on_from(prompt):
-    app = opened("pages/sampling.py", runs=["recall-lstm", "python-docs-gru"], prompt=prompt)
+    names = ["recall-lstm", "python-docs-gru"]
+    app = opened("pages/sampling.py", runs=names, prompt=prompt, length=50)
     assert is_fine(app)
     assert app.session_state["prompt"] == prompt[: sampling.MAX_PROMPT]
     drawn = {element.key for element in app.get("bidi_component")}
@@ -231,7 +232,7 @@ def test_a_damaged_run_gives_one_sentence(tmp_path, monkeypatch):
 
 
 def test_sampling_keeps_its_settings_over_pages_and_in_the_address():
-    app = opened("pages/sampling.py", runs=["recall-lstm"])
+    app = opened("pages/sampling.py", runs=["recall-lstm"], length=50)
     app.sidebar.text_area(key="prompt").set_value("Dab").run()
     app.sidebar.number_input(key="seed").set_value(7).run()
     assert is_fine(app)
@@ -261,7 +262,7 @@ def test_sampling_takes_an_address_and_leaves_what_makes_no_sense():
 
 
 def test_the_suggested_prompt_follows_the_models_until_one_is_typed():
-    app = opened("pages/sampling.py")
+    app = opened("pages/sampling.py", length=50)
     assert app.session_state["prompt"] == builtin.PROMPTS["python-source"]
     app.sidebar.multiselect(key="runs").set_value(["recall-lstm"]).run()
     assert app.session_state["prompt"] == builtin.PROMPTS["recall"]

@@ -79,7 +79,7 @@ def test_a_drag_moves_the_texts_before_release_and_asks_nothing_of_the_server(se
     frames = []
     for event in ("framereceived", "framesent"):
         page.on("websocket", lambda socket, e=event: socket.on(e, lambda f: frames.append(f)))
-    open_page(page, f"{server.url}/sampling?prompt=def%20f({FOUR}")
+    open_page(page, f"{server.url}/sampling?prompt=def%20f(&length=100{FOUR}")
     unchanged(page, lambda: len(frames), milliseconds=1500)
     before, box, sent = texts(page), slider(page).bounding_box(), len(frames)
     assert len(before) == 4
@@ -96,7 +96,7 @@ def test_a_drag_moves_the_texts_before_release_and_asks_nothing_of_the_server(se
     assert 0.3 < temperature < 0.5
     assert len({tuple(each) for each in (before, *seen)}) == 5
     for text, kind in zip(texts(page), ("lstm", "gru", "rnn-tanh", "rnn-relu"), strict=True):
-        assert text == said(f"python-source-{kind}", "def f(", temperature)
+        assert text == said(f"python-source-{kind}", "def f(", temperature, 100)
     assert len(frames) == sent
     assert "temperature=1.0" in page.url
     page.mouse.up()
@@ -206,7 +206,8 @@ def test_an_empty_and_a_long_prompt_are_gone_on_from(server, page):
 
 
 def test_generate_txt_is_downloaded_with_how_it_was_made(server, page):
-    open_page(page, f"{server.url}/sampling?runs=python-docs-gru&prompt=The&seed=2&temperature=0.5")
+    query = "runs=python-docs-gru&prompt=The&seed=2&temperature=0.5&length=50"
+    open_page(page, f"{server.url}/sampling?{query}")
     page.get_by_text("Download").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="generate.txt").click()

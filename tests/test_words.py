@@ -23,7 +23,7 @@ def said(app) -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_each_word_of_the_field_on_a_page_is_explained_at_its_beginning(page):
-    app = opened(page)
+    app = opened(page, length=50)
     assert not app.exception  # Train may tell of a training that failed in another test
     words, explained = said(app), app.main.markdown[0].help
     for term in TERMS:
