@@ -319,7 +319,7 @@ def test_a_text_of_any_file_name_can_be_trained_on(place, name):
 
 
 def test_ctrl_c_leaves_a_run_and_resume_ends_as_an_uninterrupted_training(place):
-    steps = ("--steps", "1000", "--dropout", "0.2", "--seed", "4")
+    steps = ("--steps", "400", "--dropout", "0.2", "--seed", "4")
     command = [sys.executable, "-m", "rnnviz", "train", "--corpus", "notes.txt", *TINY, *steps]
     environment = os.environ | {
         "OMP_NUM_THREADS": "1",
@@ -339,7 +339,7 @@ def test_ctrl_c_leaves_a_run_and_resume_ends_as_an_uninterrupted_training(place)
     assert b"--resume" in rest
     assert b"Traceback" not in rest
     part = load_run("notes-lstm")
-    assert 0 < part.info.history[-1]["step"] < 1000
+    assert 0 < part.info.history[-1]["step"] < 400
     assert (part.info.path / "resume.safetensors").exists()
     torch.set_num_threads(1)
     assert train(*steps, "--resume") == 0
