@@ -16,11 +16,17 @@ from safetensors import safe_open
 from rnnviz import load_run
 from rnnviz.__main__ import main
 from rnnviz.runs import archive
+from tests import ranks
 from tests.conftest import free_port
 
 SIZES = ("--hidden-size", "16", "--batch-size", "6", "--sequence-length", "8", "--device", "cpu")
 SIZES += ("--dropout", "0")  # each process has noise of its own
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prepared_ranks() -> None:
+    ranks.prepare()
 
 
 @pytest.fixture(autouse=True)
@@ -61,19 +67,14 @@ def train_in_two(out: str, *arguments: str) -> subprocess.CompletedProcess:
 def run_as_two(*arguments: str) -> subprocess.CompletedProcess:
     """Two processes with the environment that torchrun would give them: what rank 0 said.
 
-    It spares torchrun's own start, a third of the work of a short training.
+    It spares torchrun's own start and the imports, most of the work of a short training.
     """
     team = {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     team |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    command = [sys.executable, "-m", "rnnviz", *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    both = [
-        subprocess.Popen(command, env=ENVIRONMENT | team | {"RANK": n, "LOCAL_RANK": n}, **pipes)
-        for n in ("0", "1")
-    ]
-    (out, error), (other_out, other_error) = (process.communicate(timeout=300) for process in both)
-    assert (other_out, both[1].returncode) == ("", both[0].returncode), other_error
-    return subprocess.CompletedProcess(command, both[0].returncode, out, error)
+    numbers = [{"RANK": n, "LOCAL_RANK": n} for n in ("0", "1")]
+    first, other = ranks.run_together([*arguments], [team | number for number in numbers])
+    assert (other.stdout, other.returncode) == ("", first.returncode), other.stderr
+    return first
 
 
 def train_as_two(out: str, *arguments: str) -> subprocess.CompletedProcess:
