@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnnviz.analysis.gradient_decay import GradientDecay, from_one, truncated
-from rnnviz.figures.style import BELOW, new_figure, plain, power_ticks
+from rnnviz.figures.style import BELOW, across, new_figure, plain, power_ticks
 from rnnviz.nn.cell_types import CELL_TYPES
 
 if TYPE_CHECKING:
@@ -76,17 +76,23 @@ def norm_lines(models: Sequence[ModelDecay], window: int, absolute: bool) -> lis
 
 def decay(lines: Sequence[Decay], title: str, y_title: str) -> Figure:
     """Norms against the distance t - s, on a log axis. Norms of exactly zero are not drawn."""
-    figure = new_figure([_line(line, len(line.log10)) for line in lines])
-    figure.update_xaxes(title_text="distance t − s, tokens back", showgrid=False)
     found = np.concatenate([np.zeros(0), *(line.log10[np.isfinite(line.log10)] for line in lines)])
-    figure.update_yaxes(title_text=y_title, **power_ticks(found))
-    figure.update_layout(
-        title_text=plain(title),
-        height=350,
-        margin={"l": 70, "r": 10, "t": 40, "b": 50},
-        legend=BELOW,
-    )
-    return figure
+    return _decay(lines, title, {"title": {"text": y_title}, **power_ticks(found)})
+
+
+def _decay(lines: Sequence[Decay], title: str, y_axis: dict[str, Any], **layout: Any) -> Figure:
+    """`decay` with a y axis and more of the layout, as dicts."""
+    data = [_line(line, len(line.log10)) for line in lines]
+    x_axis = {"title": {"text": "distance t − s, tokens back"}, "showgrid": False}
+    layout |= {
+        "title": {"text": plain(title)},
+        "height": 350,
+        "margin": {"l": 70, "r": 10, "t": 40, "b": 50},
+        "legend": BELOW,
+        "xaxis": x_axis,
+        "yaxis": y_axis,
+    }
+    return new_figure(data, layout)
 
 
 def _line(line: Decay, most: int) -> dict[str, Any]:
@@ -108,14 +114,20 @@ def _line(line: Decay, most: int) -> dict[str, Any]:
 
 def laboratory(lines: Sequence[Decay]) -> Figure:
     """Shares of the gradient at the last token, on an axis that no setting moves."""
-    figure = decay(lines, "∥∂L/∂h∥ of the last token's loss, untrained", "share of ∥∂L/∂h∥ (log)")
     ends = [-LAB_DECADES, LAB_DECADES]
-    figure.update_yaxes(range=ends, **power_ticks(np.array(ends)))
+    y_title = {"title": {"text": "share of ∥∂L/∂h∥ (log)"}}
+    y_axis = {**y_title, "range": ends, **power_ticks(np.array(ends))}
     words = {"xref": "paper", "x": 0.01, "showarrow": False, "xanchor": "left", "opacity": 0.65}
-    for y, text in ((0.9, "explodes"), (-0.9, "vanishes")):
-        figure.add_annotation(y=y * LAB_DECADES, text=text, **words)
-    figure.add_hline(y=0, line={"color": "#888888", "width": 1, "dash": "dot"})
-    return figure
+    return _decay(
+        lines,
+        "∥∂L/∂h∥ of the last token's loss, untrained",
+        y_axis,
+        annotations=[
+            {"y": y * LAB_DECADES, "text": text, **words}
+            for y, text in ((0.9, "explodes"), (-0.9, "vanishes"))
+        ],
+        shapes=[across(0)],
+    )
 
 
 def carriers(models: Sequence[ModelDecay]) -> Figure:

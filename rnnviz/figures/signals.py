@@ -55,7 +55,6 @@ def signals(
     `text` (T,): the hover label of each token. `ranges`: y ranges by signal name; the other
     signals fit their row.
     """
-    # Built as one dict: changing plotly's own subplots axis by axis takes six times as long.
     rows = len(lines)
     layout: dict[str, Any] = {
         "title": {"text": plain(title)},
@@ -140,32 +139,34 @@ def saturation(gate: str, runs: Sequence[tuple[str, str, str, Saturation]]) -> F
     """For one gate of each run (label, colour, dash, saturation): the share of time above 0.9
     against the share below 0.1, one point per unit (Karpathy et al. 2015). The marker is the
     dash's."""
-    figure = new_figure()
+    data: list[dict[str, Any]] = []
     for label, color, dash, found in runs:
         below, above = found.shares[gate]
-        figure.add_scatter(
-            x=below.astype(np.float32),
-            y=above.astype(np.float32),
-            mode="markers",
-            name=plain(label),
-            showlegend=len(runs) > 1,
-            marker={"color": color, "symbol": MARKERS[dash], "size": 6, "opacity": 0.55},
-            text=[f"unit {unit}" for unit in range(len(below))],
-            hovertemplate="%{text}: below 0.1 %{x:.3p} of the time, above 0.9 %{y:.3p}",
+        data.append(
+            {
+                "type": "scatter",
+                "x": below.astype(np.float32),
+                "y": above.astype(np.float32),
+                "mode": "markers",
+                "name": plain(label),
+                "showlegend": len(runs) > 1,
+                "marker": {"color": color, "symbol": MARKERS[dash], "size": 6, "opacity": 0.55},
+                "text": [f"unit {unit}" for unit in range(len(below))],
+                "hovertemplate": "%{text}: below 0.1 %{x:.3p} of the time, above 0.9 %{y:.3p}",
+            }
         )
     edge = {"color": "#888888", "width": 1, "dash": "dot"}  # the two shares add up to at most 1
-    figure.add_scatter(
-        x=[0, 1], y=[1, 0], mode="lines", line=edge, hoverinfo="skip", showlegend=False
-    )
-    figure.update_xaxes(title_text="share of time below 0.1", range=[-0.03, 1.03])
-    figure.update_yaxes(title_text="share above 0.9", range=[-0.03, 1.03])
-    figure.update_layout(
-        title_text=f"{SYMBOLS[gate].capitalize()} {gate}",
-        height=300,
-        margin={"l": 60, "r": 10, "t": 40, "b": 50},
-        legend=BELOW,
-    )
-    return figure
+    line = {"mode": "lines", "line": edge, "hoverinfo": "skip", "showlegend": False}
+    data.append({"type": "scatter", "x": [0, 1], "y": [1, 0], **line})
+    layout = {
+        "title": {"text": f"{SYMBOLS[gate].capitalize()} {gate}"},
+        "height": 300,
+        "margin": {"l": 60, "r": 10, "t": 40, "b": 50},
+        "legend": BELOW,
+        "xaxis": {"title": {"text": "share of time below 0.1"}, "range": [-0.03, 1.03]},
+        "yaxis": {"title": {"text": "share above 0.9"}, "range": [-0.03, 1.03]},
+    }
+    return new_figure(data, layout)
 
 
 def stretches(runs: Sequence[tuple[str, str, str, Held]], title: str) -> Figure:

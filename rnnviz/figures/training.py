@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnnviz.figures.style import BELOW, DIGITS, MARKERS, log_axis, log_range, new_figure, plain
+from rnnviz.figures.style import (
+    BELOW,
+    DIGITS,
+    MARKERS,
+    across,
+    log_axis,
+    log_range,
+    new_figure,
+    plain,
+)
 from rnnviz.nn.perplexity import MAX_NATS, perplexity_text
 
 if TYPE_CHECKING:
@@ -113,46 +122,55 @@ def _loss_range(runs: Sequence[Learning]) -> tuple[float, float, str]:
 def learning_rates(runs: Sequence[tuple], title: str) -> Figure:
     """The learning rate over training. A run: label, colour, steps (N,), rates (N,) and,
     optionally, a dash."""
-    figure = _over_training(runs, title)
-    figure.update_yaxes(title_text="learning rate", rangemode="tozero", tickformat="~g")
-    return figure
+    axis = {"title": {"text": "learning rate"}, "rangemode": "tozero", "tickformat": "~g"}
+    return _over_training(runs, title, axis)
 
 
 def training_norms(runs: Sequence[tuple], clip: float | None, title: str) -> Figure:
     """Gradient norms before clipping. A run: label, colour, steps (N,), norms (N,) and,
     optionally, a dash. `clip` is drawn as a dotted line."""
-    figure = _over_training(runs, title)
     found = np.concatenate([[] if clip is None else [clip], *(run[3] for run in runs)])
-    figure.update_yaxes(title_text="gradient norm (log)", **log_axis(*log_range(found), "~g"))
-    if clip is not None:
-        figure.add_hline(y=clip, line={"dash": "dot", "color": "#888888"})
-        # On a log axis an annotation's y is log10 of its value.
-        at = {"x": 1, "xref": "paper", "xanchor": "left", "y": np.log10(clip)}
-        figure.add_annotation(text="clip", showarrow=False, **at)
-        figure.update_layout(margin_r=36)
-    return figure
-
-
-def _over_training(runs: Sequence[tuple], title: str) -> Figure:
-    """Lines over training steps; `runs` as in `training_norms`."""
-    figure = new_figure()
-    for label, color, steps, values, *dash in runs:
-        figure.add_scatter(
-            x=steps,
-            y=values,
-            name=plain(label),
-            mode="lines" if len(steps) > 1 else "markers",
-            line={"color": color, "width": 1.5, "dash": dash[0] if dash else "solid"},
-            hovertemplate=f"step %{{x}}: %{{y:{DIGITS}}}",
-        )
-    figure.update_xaxes(title_text="training step")
-    figure.update_layout(
-        title_text=plain(title),
-        height=322,
-        margin={"l": 70, "r": 10, "t": 40, "b": 50},
-        legend=BELOW,
+    axis = {"title": {"text": "gradient norm (log)"}, **log_axis(*log_range(found), "~g")}
+    if clip is None:
+        return _over_training(runs, title, axis)
+    # On a log axis an annotation's y is log10 of its value.
+    at = {"x": 1, "xref": "paper", "xanchor": "left", "y": np.log10(clip)}
+    return _over_training(
+        runs,
+        title,
+        axis,
+        right=36,
+        shapes=[across(clip)],
+        annotations=[{"text": "clip", "showarrow": False, **at}],
     )
-    return figure
+
+
+def _over_training(
+    runs: Sequence[tuple], title: str, y_axis: dict[str, Any], right: int = 10, **layout: Any
+) -> Figure:
+    """Lines over training steps; `runs` as in `training_norms`. `right`: pixels beside the axes;
+    `layout`: more of it."""
+    data = [
+        {
+            "type": "scatter",
+            "x": steps,
+            "y": values,
+            "name": plain(label),
+            "mode": "lines" if len(steps) > 1 else "markers",
+            "line": {"color": color, "width": 1.5, "dash": dash[0] if dash else "solid"},
+            "hovertemplate": f"step %{{x}}: %{{y:{DIGITS}}}",
+        }
+        for label, color, steps, values, *dash in runs
+    ]
+    layout |= {
+        "title": {"text": plain(title)},
+        "height": 322,
+        "margin": {"l": 70, "r": right, "t": 40, "b": 50},
+        "legend": BELOW,
+        "xaxis": {"title": {"text": "training step"}},
+        "yaxis": y_axis,
+    }
+    return new_figure(data, layout)
 
 
 def learning_curves(lines: Sequence[Line], title: str, x_title: str) -> Figure:
