@@ -65,5 +65,5 @@ def test_a_place_that_lacks_a_cell_type_says_so_in_one_sentence(place, fifth):
 
 def test_what_follows_from_the_table_alone_needs_no_other_entry(fifth):
     assert cell_types.CELL_TYPES[fifth].orders_units == "u"
-    assert cells.gate_blocks(fifth, torch.zeros(8, 3)).shape == (2, 3, 4)
+    assert cells.gate_blocks(fifth, torch.zeros(8, 3)).shape == (2, 4, 3)
     assert TrainConfig(steps=1, lr=0.1).resolved(fifth).lr == 0.1

@@ -111,7 +111,7 @@ def _slopes(model: RNNModel, trace: LayerTrace, layer: int) -> tuple[Tensor, Ten
     from rnnviz.analysis.gradients import layer_derivatives
 
     at = layer_derivatives(model.rnn, trace, layer)
-    return at.derivatives.h[1:, 0], at.w_hh[0].T
+    return at.derivatives.h[1:, 0], at.w_hh[0]
 
 
 def singular_bound(

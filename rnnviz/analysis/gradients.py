@@ -62,7 +62,7 @@ class GradientFlow:
 @dataclass(frozen=True, eq=False)
 class LayerDerivatives:
     """What the scan needs of one layer: derivatives over T steps, and the weights in G blocks, w_ih
-    (G,D,H) and w_hh (G,H,H)."""
+    (G,H,D) and w_hh (G,H,H)."""
 
     kind: str
     derivatives: cells.GateDerivatives
@@ -103,19 +103,16 @@ def gradient_flow(
     steps, size = direct.shape
     target = operator.index(target) % steps
     first = 0 if truncate is None else truncate * (target // truncate)
-    has_c = CELL_TYPES[layers[0].kind].has_cell_state
-    shape = (len(layers), steps, size)
-    h, c = direct.new_zeros(shape), direct.new_zeros(shape)
-    scale = direct.new_zeros(shape[:2])
+    adjoints = direct.new_zeros(len(layers), steps, _states(layers, size))  # (L,T,S)
+    scale = direct.new_zeros(len(layers), steps)
     for step in _scan(layers, direct, [target], first):
-        parts = step.adjoint[0].split(size)  # (H,) each
-        for found, adjoint in zip((h, c), parts, strict=False):
-            found[step.layer, step.t] = adjoint
+        adjoints[step.layer, step.t] = step.adjoint[0]
         scale[step.layer, step.t] = step.log_scale[0]
-    h_log, c_log = (torch.linalg.vector_norm(found, dim=-1).log_() + scale for found in (h, c))
-    for found in (h, c):
-        found *= scale.exp()[..., None]
-    return GradientFlow(h, c if has_c else None, h_log, c_log if has_c else None, target)
+    parts = adjoints.split(size, -1)  # (L,T,H) each
+    logs = [torch.linalg.vector_norm(part, dim=-1).log_() + scale for part in parts]
+    adjoints *= scale.exp()[..., None]
+    c, c_log = (parts[1], logs[1]) if len(parts) > 1 else (None, None)
+    return GradientFlow(parts[0], c, logs[0], c_log, target)
 
 
 def influence(
@@ -236,13 +233,13 @@ def _scan(
     because layers may forget at very different rates.
     """
     size, active = direct.shape[1], 0
-    states = size * len(CELL_TYPES[layers[0].kind].feeds)  # h, and c where there is one
+    states = _states(layers, size)
     adjoints = direct.new_zeros(len(layers), len(targets), states)  # (L,R,S), from step t + 1
     adjoints[-1, :, :size] = direct[list(targets)]
     before = adjoints.clone()  # written while those of t are read, then swapped
     log_scale = direct.new_full(adjoints.shape[:2], -math.inf)
     log_scale[-1] = 0
-    through = direct.new_empty(size, states)
+    through = direct.new_empty(states, size)
     derivatives = [layer.derivatives.steps() for layer in layers]
     for t in range(targets[0], first - 1, -1):
         active += active < len(targets) and targets[active] == t
@@ -264,6 +261,11 @@ def _scan(
         adjoints, before = before, adjoints
         if t % RESCALE_EVERY == 0:
             _rescale(adjoints[:, :active], log_scale[:, :active])
+
+
+def _states(layers: list[LayerDerivatives], size: int) -> int:
+    """The numbers S of a layer's state: h, and c where there is one."""
+    return size * len(CELL_TYPES[layers[0].kind].feeds)
 
 
 def _into_x(layer: LayerDerivatives, step: _Step) -> Tensor:

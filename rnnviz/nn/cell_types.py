@@ -5,6 +5,7 @@ A new cell type is an entry here; `required` names the other places that must kn
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -39,6 +40,11 @@ class CellType:
     def feeds(self) -> tuple[tuple[str, ...], ...]:
         """The gates by the state they act on: those of h, then those of c if there is one."""
         return (self.feeds_h, self.feeds_c) if self.feeds_c else (self.feeds_h,)
+
+    @functools.cached_property
+    def fed(self) -> tuple[int, ...]:
+        """The state that each gate acts on: 0 for h, 1 for c."""
+        return tuple(int(gate in self.feeds_c) for gate in self.gates)
 
     @property
     def blocks(self) -> int:

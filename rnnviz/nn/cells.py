@@ -22,6 +22,7 @@ from rnnviz.nn.cell_types import CELL_TYPES, unknown
 
 HERE = "nn/cells"
 RNNS = ("RNN_TANH", "RNN_RELU")
+FEW_ROWS = 4  # of adjoints, for which a product with all blocks costs less than adding them up
 
 
 def kind_of(rnn: nn.RNNBase) -> str:
@@ -160,8 +161,8 @@ def _d_tanh(a: Tensor) -> Tensor:
 
 
 def gate_blocks(kind: str, w: Tensor) -> Tensor:
-    """W_ih or W_hh (G*H,D) as `carry_back` takes it: one transposed block a gate, (G,D,H)."""
-    return w.unflatten(0, (CELL_TYPES[kind].blocks, -1)).transpose(1, 2).contiguous()
+    """W_ih or W_hh (G*H,D) as `carry_back` takes it: one block a gate, (G,H,D), a view."""
+    return w.unflatten(0, (CELL_TYPES[kind].blocks, -1))
 
 
 def carry_back(
@@ -175,20 +176,26 @@ def carry_back(
     """dL/d(what a weight matrix reads) for R losses at once, (R,D).
 
     `derivatives` (G,H) of one step: `GateDerivatives.x` with the `gate_blocks` of W_ih, or
-    `GateDerivatives.h` with those of W_hh, (G,D,H). `adjoint` (R,S): dL/d(the state after the
-    step), [dh] or [dh, dc]. Derivatives and blocks are multiplied and added up first: that is one
-    product with (S,D) instead of G products with (H,D). `through` (D,S) is memory for the sum,
-    `out` for the answer; without them each step would ask for fresh memory, which is slower.
+    `GateDerivatives.h` with those of W_hh, (G,H,D). `adjoint` (R,S): dL/d(the state after the
+    step), [dh] or [dh, dc]. A few adjoints are multiplied by the derivatives, which gives those of
+    the gates. Of many, derivatives and blocks are multiplied and added up first: that is one
+    product with (S,D) instead of one with (G*H,D). `through` (S,D) is memory for the sum, `out`
+    for the answer; without them each step would ask for fresh memory, which is slower.
     """
-    through = w.new_empty(w.shape[1], adjoint.shape[-1]) if through is None else through
     cell = CELL_TYPES[kind]
-    weighted = dict(zip(cell.gates, zip(w, derivatives, strict=True), strict=True))
-    parts = through.chunk(len(cell.feeds), -1)  # (D,H) each
-    for part, (first, *others) in zip(parts, cell.feeds, strict=True):
-        torch.mul(*weighted[first], out=part)
-        for gate in others:
-            part.addcmul_(*weighted[gate])
-    return torch.mm(adjoint, through.T, out=out)
+    parts = adjoint.chunk(len(cell.feeds), -1)  # (R,H) each
+    if cell.blocks == len(parts) or len(adjoint) <= FEW_ROWS:
+        of_gates = torch.cat([parts[state] for state in cell.fed], -1)  # (R,G*H)
+        return torch.mm(of_gates.mul_(derivatives.flatten()), w.flatten(0, 1), out=out)
+    through = w.new_empty(adjoint.shape[-1], w.shape[-1]) if through is None else through
+    sums, empty = through.chunk(len(parts)), set(range(len(parts)))  # (H,D) each
+    for state, block, by in zip(cell.fed, w.unbind(), derivatives[..., None].unbind(), strict=True):
+        if state in empty:
+            torch.mul(block, by, out=sums[state])
+            empty.remove(state)
+        else:
+            sums[state].addcmul_(block, by)
+    return torch.mm(adjoint, through, out=out)
 
 
 def add_dh_to_dc(derivatives: GateDerivatives, adjoint: Tensor) -> None:
@@ -211,7 +218,7 @@ def step_back(
     `derivatives` of the step; `w_hh` (G,H,H) as `gate_blocks` gives it; `adjoint` (R,S): those
     after the step, dc with its part through h; `through` as in `carry_back`.
     """
-    read, size = w_hh.shape[1:]  # the sizes of h before the step (of its projection) and of c
+    size, read = w_hh.shape[1:]  # the sizes of c and of h before the step (of its projection)
     carry_back(kind, derivatives.h, w_hh, adjoint, through, out[:, :read])
     if derivatives.keep is None:
         return
