@@ -89,7 +89,7 @@ def untrained() -> None:
 decay()
 
 st.subheader("Which token mattered for which prediction")
-matrices = [caches.influence(view.info, choice.text, choice.layer) for view in shown]
+matrices = caches.influences([view.info for view in shown], choice.text, choice.layer)
 message = heatmap_views.influence_message(shown, matrices, dark)
 components.heatmaps(message, shown, state.INFLUENCE, rows="loss", place_detail=state.DECAY)
 st.caption(

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -174,6 +175,12 @@ def _influence(path: str, changed: int, text: str, layer: int) -> np.ndarray:
 
 def influence(info: RunInfo, text: str, layer: int) -> np.ndarray:
     return _influence(*key(info, text, layer))
+
+
+def influences(infos: Sequence[RunInfo], text: str, layer: int) -> list[np.ndarray]:
+    """`influence` of each run, several at once where cores are free: each takes one."""
+    with ThreadPoolExecutor(len(infos)) as pool:
+        return list(pool.map(lambda info: influence(info, text, layer), infos))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -39,7 +39,7 @@ def new_figure(data: Any = None, layout: dict[str, Any] | None = None) -> Figure
 def _axis(name: str, axis: dict[str, Any]) -> dict[str, Any]:
     """An axis of a layout, xaxis or yaxis2, with the words of `new_figure`."""
     title = {**axis.get("title", {}), "font": _FONT, "standoff": 6 if name[0] == "x" else 12}
-    return {**axis, "tickfont": _FONT, "title": title}
+    return {"tickfont": _FONT, "title": title} | {n: a for n, a in axis.items() if n != "title"}
 
 
 def across(y: float) -> dict[str, Any]:
