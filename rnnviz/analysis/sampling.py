@@ -68,13 +68,25 @@ def _tempered(logits: Tensor, temperature: float | Tensor) -> Tensor:
 
     The maximum is subtracted first so that a tiny T does not overflow.
     """
-    temperature = torch.as_tensor(temperature, dtype=logits.dtype, device=logits.device)
-    best, at = logits.max(-1, keepdim=True)  # (..., 1)
+    return _divided(logits, *_divisor(temperature, logits))
+
+
+def _divisor(temperature: float | Tensor, like: Tensor) -> tuple[Tensor, Tensor | None]:
+    """What `_divided` divides by: T, but 1 for 0; and where T is 0, or None for nowhere."""
+    temperature = torch.as_tensor(temperature, dtype=like.dtype, device=like.device)
     greedy = temperature == 0
     if not greedy.any():
-        return (logits - best) / temperature
-    weights = (logits - best) / torch.where(greedy, 1.0, temperature)
-    return weights.masked_fill_(greedy, -math.inf).scatter(-1, at, 0.0)
+        return temperature, None
+    return torch.where(greedy, 1.0, temperature), greedy
+
+
+def _divided(logits: Tensor, divisor: Tensor, greedy: Tensor | None) -> Tensor:
+    """See `_tempered`; `_divisor` is computed once for all steps of a walk."""
+    best, at = logits.max(-1, keepdim=True)  # (..., 1)
+    weights = (logits - best) / divisor
+    if greedy is None:
+        return weights
+    return weights.masked_fill_(greedy, -math.inf).scatter_(-1, at, 0.0)
 
 
 def _cut(weights: Tensor, top_k: int | None, top_p: float | None) -> Tensor:
@@ -232,7 +244,7 @@ def _walk(
     rng = torch.Generator().manual_seed(seed)
     for _ in range(skip):
         _gumbel(vocab_size, rng)
-    temperature = _column(temperatures)
+    divisor = _divisor(_column(temperatures), torch.empty(0, dtype=dtype))
     was_training = model.training
     model.eval()
     try:
@@ -241,7 +253,7 @@ def _walk(
             output, hidden = model.states(window, hidden)
             logits = model.projection(output[:, -1]).cpu().to(dtype).expand(rows, -1)  # (K,V)
             noise = _gumbel(vocab_size, rng)  # (V,), shared by all rows
-            weights = _cut(_tempered(logits, temperature), top_k, top_p)  # (K,V)
+            weights = _cut(_divided(logits, *divisor), top_k, top_p)  # (K,V)
             tokens = (weights + noise).argmax(-1)  # (K,)
             yield logits, tokens
             if n == 0:  # the rows shared the prompt and differ from here on
