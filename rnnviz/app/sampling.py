@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from rnnviz._process import one_core
+from rnnviz._process import compute_slot, one_core
 from rnnviz.analysis import sweeps
 from rnnviz.analysis.sweeps import RunSweep, SamplingOptions
 from rnnviz.app import caches, components, page, state, texts
@@ -110,41 +111,42 @@ def sweep_runs(
     busy: DeltaGenerator,
     fixed: Sequence[tuple[int, ...]] = (),
 ) -> list[RunSweep]:
-    """The sweep of each run; that of a large vocabulary shows its progress in the place `busy`.
+    """The sweep of each run; that of a large vocabulary shows its progress in the place `busy`,
+    all others are computed side by side, one a core.
 
     Texts that are shown stay meanwhile: they would go if what is drawn before them changed in
     number. `fixed`: in a fork, the tokens that each run is given after the prompt.
     """
     page.say_unknown({token for info in infos for token in info.vocab.unknown(prompt)})
-    found = []
+    todo = []
     for info, given in zip(infos, fixed or [()] * len(infos), strict=True):
-        key = (*caches.stamp(info), prompt, length, options, given)
+        asked = prompt, length, options, given
+        make = partial(sweeps.sweep_run, caches.run(info), *asked)
+        todo.append((info, (*caches.stamp(info), *asked), make))
+    with ThreadPoolExecutor() as pool:
+        begun = [
+            pool.submit(caches.sweep, key, partial(_on_a_free_core, make))
+            if len(info.vocab) <= sweeps.MANY_TOKENS
+            else None
+            for info, key, make in todo
+        ]
+        return [
+            future.result() if future else caches.sweep(key, partial(_in_view, info, make, busy))
+            for future, (info, key, make) in zip(begun, todo, strict=True)
+        ]
 
-        def make(info=info, given=given) -> RunSweep:
-            return _sweep(info, prompt, length, options, given, busy)
 
-        found.append(caches.sweep(key, make))
-    return found
+def _on_a_free_core(make: Callable[..., RunSweep]) -> RunSweep:
+    with compute_slot():
+        return make()
 
 
-def _sweep(
-    info: RunInfo,
-    prompt: str,
-    length: int,
-    options: SamplingOptions,
-    given: tuple[int, ...],
-    busy: DeltaGenerator,
-) -> RunSweep:
-    run = caches.run(info)
+def _in_view(info: RunInfo, make: Callable[..., RunSweep], busy: DeltaGenerator) -> RunSweep:
     one_core()
-    if len(run.vocab) <= sweeps.MANY_TOKENS:
-        return sweeps.sweep_run(run, prompt, length, options, given)
     text = f"{page.plain(info.name)} is writing at {len(sweeps.TEMPERATURES)} temperatures"
     bar = busy.progress(0.0, text)
     try:
-        return sweeps.sweep_run(
-            run, prompt, length, options, given, partial(bar.progress, text=text)
-        )
+        return make(on_progress=partial(bar.progress, text=text))
     finally:
         busy.empty()
 
