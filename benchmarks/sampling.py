@@ -1,15 +1,18 @@
 """Sampling: a sweep of 41 temperatures, and the live slider in the browser with four models.
 
 Input to paint: from the slider's input event to the first task after the frame it is painted in.
+Where the time of a move goes is processor time of the page's main thread, in the browser's trace.
 """
 
+import itertools
 import statistics
 import time
 from collections.abc import Iterator
 
 import torch
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks._browser_trace import CATEGORIES, main_thread
 from benchmarks.app import FOUR, received, started
 from rnnviz import RNNModel, temperature_sweep
 from rnnviz.analysis.sweeps import TEMPERATURES
@@ -19,7 +22,9 @@ ROUNDS = 9
 TOKENS = 400
 
 PAINTS = """() => {
+  const isHeard = Boolean(window.paints);
   window.paints = [];
+  if (isHeard) return;
   addEventListener('input', () => {
     const began = performance.now();
     requestAnimationFrame(() => {
@@ -28,6 +33,18 @@ PAINTS = """() => {
       port2.postMessage(0);
     });
   }, true);
+}"""
+# Counts the frames of a sixtieth of a second that did not come, until `stopped`
+FRAMES = """() => {
+  window.dropped = 0;
+  window.stopped = false;
+  let before = null;
+  const next = now => {
+    if (before !== null) window.dropped += Math.max(0, Math.round((now - before) * 0.06) - 1);
+    before = now;
+    if (!window.stopped) requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
 }"""
 # Resolves in the frame after the prompts of all texts end so
 SHOWN = """end => new Promise(done => {
@@ -66,6 +83,8 @@ def rows() -> Iterator[tuple[str, str, str]]:
         median = statistics.median(paints)
         yield f"slider, input to paint, median of {len(paints)}", f"{median:.1f} ms", ""
         yield "    95th percentile", f"{late:.1f} ms", "at most 16 ms"
+        yield from _shares(browser, page)
+        yield "    frames dropped in a drag of two seconds, of 120", f"{_dropped(page)}", ""
         browser.close()
 
 
@@ -107,6 +126,33 @@ def drag(page: Page) -> list[float]:
         page.wait_for_timeout(40)
     page.mouse.up()
     return page.evaluate("window.paints")
+
+
+def _shares(browser: Browser, page: Page) -> Iterator[tuple[str, str, str]]:
+    """Where the main thread's time of a move goes, a row a kind."""
+    browser.start_tracing(page=page, categories=CATEGORIES)
+    moves = len(drag(page))
+    spent = main_thread(browser.stop_tracing())
+    for kind in ("script", "style", "layout", "paint", "other"):
+        share = spent[kind] / sum(spent.values())
+        yield f"    {kind}, a move", f"{spent[kind] / moves:.2f} ms", f"{share:.0%} of the thread"
+
+
+def _dropped(page: Page) -> int:
+    """Frames that did not come while the slider was dragged to and fro for two seconds."""
+    box = page.locator(".st-key-temperature input").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 8, middle)
+    page.mouse.down()
+    page.evaluate(FRAMES)
+    end = time.perf_counter() + 2
+    steps = itertools.cycle((*range(41), *range(39, 0, -1)))
+    while time.perf_counter() < end:
+        page.mouse.move(box["x"] + 8 + (box["width"] - 16) * next(steps) / 40, middle)
+        page.wait_for_timeout(16)
+    dropped = page.evaluate("() => ((window.stopped = true), window.dropped)")
+    page.mouse.up()
+    return dropped
 
 
 def _s(times: list[float]) -> str:
