@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from rnnviz import generate, load_run
+from rnnviz import generate, load_run, next_token
 from rnnviz.analysis import sweeps
 from tests.test_browser import open_page
 
@@ -120,6 +120,29 @@ def test_the_keys_move_the_slider_and_presets_set_it(server, page):
     page.wait_for_url(re.compile(r"temperature=1\.8"))
     assert texts(page) == [said("recall-lstm", "Dab", 1.8)]
     page.keyboard.press("Home")
+
+
+def percent(share: float) -> str:
+    if share in (0, 1):
+        return f"{100 * share:.0f}"
+    return "\u22480" if share < 0.0005 else f"{100 * share:.{int(share < 0.1)}f}"
+
+
+def test_the_bars_follow_the_slider_there_and_back(server, page):
+    run = load_run("python-source-gru")
+    open_page(page, f"{server.url}/sampling?runs=python-source-gru&prompt=def%20f(")
+    bars = page.locator(".st-key-generated .bar-of")
+    for key, temperature in (("End", 2.0), ("Home", 0.0), ("End", 2.0), ("ArrowLeft", 1.95)):
+        slider(page).press(key)
+        p = next_token(run.model, run.ids("def f("), temperature)
+        likeliest = next_token(run.model, run.ids("def f(")).topk(12).indices
+        shares = [*p[likeliest].tolist(), max(0.0, 1 - p[likeliest].sum().item())]
+        wanted = [percent(share) for share in shares]
+        expect(bars.locator("span")).to_have_text([f"{wanted[0]}%", *wanted[1:]])
+        drawn = bars.locator("i").evaluate_all(
+            "all => all.map(e => e.getBoundingClientRect().height / e.offsetHeight)"
+        )
+        assert drawn == pytest.approx(shares, abs=1e-3)
 
 
 def test_hover_tells_the_likeliest_and_a_click_forks_until_dismissed(server, page):

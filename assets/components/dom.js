@@ -9,6 +9,12 @@ export function element(tag, className = "", text = "") {
   return made;
 }
 
+// Change what an element says. Its text node stays, and the same words lay out nothing.
+export function setText(made, words) {
+  const text = made.firstChild ?? made.appendChild(document.createTextNode(""));
+  if (text.data !== words) text.data = words;
+}
+
 export const hidden = (tag, className) => Object.assign(element(tag, className), { hidden: true });
 
 // The heading of a model: its colour, its label, what it is, and perhaps more

@@ -17,6 +17,7 @@ import {
   modelHeader,
   readHeader,
   renewSignal,
+  setText,
   speak,
   spokenLine,
   told,
@@ -139,9 +140,10 @@ function card(model, fork, m, shades) {
     for (const version of versions) version.show(row);
     bars.show(row);
     sums.show(row, temperature);
-    note.textContent = model.next_counts
+    const said = model.next_counts
       ? `next token: entropy ${digits(model.next_entropy[row])} nats`
       : "next token: random in this task, does not count";
+    setText(note, said);
   };
   return { block, versions, show };
 }

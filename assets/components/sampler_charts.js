@@ -1,7 +1,7 @@
 // What follows the temperature beside the texts: the bars of the next token, their arithmetic, and
 // the curves of the entropy. Each chart is its `block` and a `show` for a row of temperatures.
 
-import { digits, element } from "./dom.js";
+import { digits, element, setText } from "./dom.js";
 import { visible } from "./sampler_text.js";
 
 // In percent, as short as it can be, above a bar
@@ -39,7 +39,7 @@ export function barChart(model) {
     shares.push(Math.max(0, 1 - shares.reduce((a, b) => a + b, 0)));
     shares.forEach((share, n) => {
       bars[n].fill.style.transform = `scaleY(${share})`;
-      bars[n].number.textContent = percent(share) + (n ? "" : "%"); // the first says the unit
+      setText(bars[n].number, percent(share) + (n ? "" : "%")); // the first says the unit
     });
     const likeliest = `${names[0]} ${percent(shares[0])}%`;
     block.setAttribute("aria-label", `probability of the next token, likeliest ${likeliest}`);

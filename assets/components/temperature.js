@@ -11,7 +11,6 @@ export default function ({ data: [given], parentElement, setStateValue }) {
     input.value = value;
     output.value = Number(value).toFixed(2);
     input.setAttribute("aria-valuetext", `temperature ${output.value}`);
-    root.style.setProperty("--share", Number(value) / 2);
     tell("temperature", Number(value));
   };
   const send = () => {
