@@ -72,7 +72,7 @@ def test_an_untrained_gate_keeps_half_for_the_distance_and_no_smaller_bias_does(
     assert load_run(model_name(delay, "LSTM", usual_bias=False)).info.model["forget_bias"] is None
 
 
-@pytest.mark.parametrize("name", ["recall-5-rnn-relu", "recall-15-rnn-tanh"])
+@pytest.mark.parametrize("name", ["recall-5-rnn-relu", "recall-20-rnn-tanh"])
 def test_a_row_trained_again_comes_to_the_same_verdict(name, tmp_path):
     """The first learns, the second does not."""
     (row,) = (result for result in SHIPPED if result.model == name)
