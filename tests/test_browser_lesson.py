@@ -33,10 +33,9 @@ def shows(page: Page, number: int) -> None:
 @pytest.mark.parametrize("number", STOPS)
 def test_a_stop_with_all_its_words_is_one_screen_and_legible(server, page, number):
     open_stop(page, server.url, number)
-    replies = [len(answer.reply) for answer in texts.read(number).answers]
-    page.locator(".st-key-lesson_words label[data-baseweb], .st-key-lesson_words label").nth(
-        1 + replies.index(max(replies))
-    ).click()
+    longest = max(texts.read(number).answers, key=lambda answer: len(answer.reply))
+    page.locator(".st-key-lesson_words").get_by_text(longest.text, exact=True).click()
+    expect(page.locator(".st-key-lesson_words")).to_contain_text(longest.reply)
     page.get_by_role("button", name="Show the point").click()
     expect(page.locator(".st-key-lesson_point .katex").first).to_be_visible()
     for size in ONE_SCREEN:
