@@ -101,11 +101,13 @@ def test_the_next_figure_is_there_within_a_second_on_a_warm_server(server, page)
         assert time.monotonic() - start < 1
 
 
-def test_a_full_page_and_back(server, page):
-    numbers = sorted(STOPS)
-    open_stop(page, server.url, numbers[1])
-    page.get_by_role("button", name="More on the page").click()
-    back = page.get_by_role("link", name=f"Back to the lesson, stop {numbers[1]}")
+def test_a_full_page_shows_what_was_moved_and_leads_back(server, page):
+    """The laboratory is far down on its page."""
+    open_stop(page, server.url, 4)
+    page.get_by_role("button", name="More on the page Gradients").click()
+    expect(page.locator("h1")).to_have_text("Gradients through time")
+    expect(page.locator(".st-key-laboratory")).to_be_in_viewport()
+    back = page.get_by_role("link", name="Back to the lesson, stop 4")
     back.click()
-    shows(page, numbers[1])
+    shows(page, 4)
     expect(back).to_have_count(0)
