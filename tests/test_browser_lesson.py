@@ -104,7 +104,7 @@ def test_the_next_figure_is_there_within_a_second_on_a_warm_server(server, page)
 def test_a_full_page_shows_what_was_moved_and_leads_back(server, page):
     """The laboratory is far down on its page."""
     open_stop(page, server.url, 4)
-    page.get_by_role("button", name="More on the page Gradients").click()
+    page.get_by_role("button", name="More: Gradients").click()
     expect(page.locator("h1")).to_have_text("Gradients through time")
     expect(page.locator(".st-key-laboratory")).to_be_in_viewport()
     back = page.get_by_role("link", name="Back to the lesson, stop 4")
