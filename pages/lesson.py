@@ -7,8 +7,8 @@ from rnnviz.app import page, state
 from rnnviz.app.lesson import frame
 
 frame.leave_or_return()
+st.html(f"<style>{component('lesson.css')}</style>")
 top = st.container(key=state.LESSON_TOP, horizontal=True, vertical_alignment="center")
 with top:
     page.start_page("Lesson")
-st.html(f"<style>{component('lesson.css')}</style>")
 frame.show(frame.pick_stop(), top)

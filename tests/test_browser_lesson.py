@@ -33,10 +33,9 @@ def shows(page: Page, number: int) -> None:
 @pytest.mark.parametrize("number", STOPS)
 def test_a_stop_with_all_its_words_is_one_screen_and_legible(server, page, number):
     open_stop(page, server.url, number)
-    replies = [len(answer.reply) for answer in texts.read(number).answers]
-    page.locator(".st-key-lesson_words label[data-baseweb], .st-key-lesson_words label").nth(
-        1 + replies.index(max(replies))
-    ).click()
+    longest = max(texts.read(number).answers, key=lambda answer: len(answer.reply))
+    page.locator(".st-key-lesson_words").get_by_text(longest.text, exact=True).click()
+    expect(page.locator(".st-key-lesson_words")).to_contain_text(longest.reply)
     page.get_by_role("button", name="Show the point").click()
     expect(page.locator(".st-key-lesson_point .katex").first).to_be_visible()
     for size in ONE_SCREEN:
@@ -102,11 +101,13 @@ def test_the_next_figure_is_there_within_a_second_on_a_warm_server(server, page)
         assert time.monotonic() - start < 1
 
 
-def test_a_full_page_and_back(server, page):
-    numbers = sorted(STOPS)
-    open_stop(page, server.url, numbers[1])
-    page.get_by_role("button", name="More on the page").click()
-    back = page.get_by_role("link", name=f"Back to the lesson, stop {numbers[1]}")
+def test_a_full_page_shows_what_was_moved_and_leads_back(server, page):
+    """The laboratory is far down on its page."""
+    open_stop(page, server.url, 4)
+    page.get_by_role("button", name="More: Gradients").click()
+    expect(page.locator("h1")).to_have_text("Gradients through time")
+    expect(page.locator(".st-key-laboratory")).to_be_in_viewport()
+    back = page.get_by_role("link", name="Back to the lesson, stop 4")
     back.click()
-    shows(page, numbers[1])
+    shows(page, 4)
     expect(back).to_have_count(0)

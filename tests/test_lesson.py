@@ -34,6 +34,7 @@ from rnnviz.app.lesson.stops import STOPS
 from rnnviz.app.terms import TERMS
 from rnnviz.runs.recall_group import SHORT, model_name
 from rnnviz.runs.run import Run
+from tests.conftest import ROOT
 from tests.test_app import is_fine, opened
 from tests.test_links import linked
 from tests.test_words import FORMS, said
@@ -259,6 +260,17 @@ def test_texts_are_complete_and_short(number):
 
 def test_each_text_is_of_a_stop():
     assert {int(path.stem) for path in _paths.LESSON.glob("*.md")} == STOPS.keys()
+
+
+def test_the_table_of_statements_names_the_stops_that_there_are():
+    """A stop in brackets is one that is not there yet."""
+    table = (ROOT / "docs" / "lecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \|(.*?)\|(.*?)\|", table, re.MULTILINE)
+    assert [int(number) for number, _, _ in rows] == list(range(1, 36))
+    for _, _, cell in rows:
+        for bracket, number in re.findall(r"(\(?)(\d+)", cell):
+            assert (int(number) in STOPS) != bool(bracket)
+    assert {int(n) for _, _, cell in rows for n in re.findall(r"\d+", cell)} == set(range(1, 11))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import lazy_loader
 import pytest
 from playwright.sync_api import expect
 
-from rnnviz._paths import ASSETS, SHIPPED_RUNS
+from rnnviz._paths import ASSETS, LESSON, SHIPPED_RUNS
 from tests.conftest import ROOT, free_port, serving
 from tests.test_browser import open_page
 
@@ -64,7 +64,8 @@ def test_the_wheel_from_the_sdist_is_that_of_the_checkout(wheel, tmp_path):
         assert one.read(record) == other.read(record)  # names and hashes of all files
         assert not [name for name in one.namelist() if "__pycache__" in name]
         pages = {f"rnnviz/_bundle/pages/{path.name}" for path in ROOT.glob("pages/*.py")}
-        assert pages < set(one.namelist())
+        lesson = {f"rnnviz/_bundle/assets/lesson/en/{path.name}" for path in LESSON.glob("*.md")}
+        assert pages | lesson < set(one.namelist())
 
 
 def test_the_first_example_of_the_readme_runs_in_an_empty_folder(site, outside):

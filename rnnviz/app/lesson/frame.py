@@ -165,7 +165,7 @@ def _leave(number: int, stop: Stop, target: navigation.Page) -> None:
         stop.leave()
         session[state.LEFT_AT], session[state.LEAVING] = number, target.file
 
-    label = f"More on the page {target.title}"
+    label = f"More: {target.title}"
     st.button(label, key=state.LEAVE, icon=target.icon, type="tertiary", on_click=left)
 
 

@@ -24,11 +24,10 @@ FIELDS = (Field("h", state.LESSON_SIZE, number(int, 8, MOST), START),)
 
 
 def draw(dark: bool) -> tuple[LayerSize, ...]:
-    picture = st.container()
-    h = st.slider("Units of the layer, h", 8, MOST, step=8, key=state.LESSON_SIZE, **KEEP)
+    h = st.session_state[state.LESSON_SIZE]
     found = tuple(caches.layer_size(kind, h) for kind in KINDS)
-    with picture:
-        page.chart(layer_sizes.squares(found, MOST, START, dark), state.LESSON_CHART)
+    page.chart(layer_sizes.squares(found, MOST, START, dark), state.LESSON_CHART)
+    st.slider("Units of the layer, h", 8, MOST, step=8, key=state.LESSON_SIZE, **KEEP)
     return found
 
 

@@ -33,12 +33,10 @@ class Seen:
 
 
 def draw(dark: bool) -> Seen:
-    picture = st.container()
-    left, right = st.columns(2)
-    gain, bias = laboratory.pick_gain_and_bias(left, right)
+    gain, bias = st.session_state[state.GAIN], st.session_state[state.FORGET_BIAS]
     lines = laboratory.decays(gain, bias, SIZE, STEPS, False, dark)
-    with picture:
-        page.chart(gradients.laboratory(lines), state.LESSON_CHART)
+    page.chart(gradients.laboratory(lines), state.LESSON_CHART)
+    laboratory.pick_gain_and_bias(*st.columns(2))
     ends = tuple((kind, float(line.log10[0])) for kind, line in zip(RNN_TYPES, lines, strict=True))
     return Seen(gain, bias, ends)
 
