@@ -179,14 +179,14 @@ function update(parts) {
 }
 
 function showCard(parts, each, depth) {
-  const { model, text, answer } = each;
+  const { text, answer } = each;
   const { t, isHeld, series } = here(parts, each);
   each.next.show(t, answer, isHeld, text.tokens[t + 1] ?? null);
   if (depth === "layer") {
     each.layerStrips.show(t);
     return;
   }
-  each.unit.show(t, series, isHeld ? model.series : null, text.tokens[t]);
+  each.unit.show(t, text.tokens[t], series, isHeld ? new Map(answer.pairs) : null);
   each.lines.show(t);
   each.hold.show();
 }

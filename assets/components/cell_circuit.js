@@ -9,60 +9,64 @@
 //   valves    where a gate lets a share of a pipe through
 //   boxes     functions and matrices: the part, its middle, what is written in it
 //   sums      where pipes are added
-//   labels    names with their numbers: where they begin
+//   labels    names with their numbers: the part, the name, where they begin
+//   products  numbers without a name
 //   equations names and operators; names are replaced by numbers in a second version
 //   strips    a step of the whole layer from top to bottom: an operator and a name
 //   holds     what a person may hold
+//   hint      what a person might hold first
 //   says      a sentence for each part
 
 const LSTM = {
   box: [400, 300],
   thin: [
-    ["h_prev", "M0 270H250"],
+    ["h_prev", "M0 270H284"],
     ["x", "M36 300V270"],
     ["f", "M104 270V236M104 208V72"],
     ["i", "M150 270V236M150 208V140H180"],
     ["g", "M196 270V236"],
-    ["o", "M250 270V236M250 208V168H280"],
+    ["o", "M284 270V236M284 208V168H300"],
   ],
   pipes: [
     ["c_prev", "c_prev", "M0 56H104"],
     ["kept", "f", "M104 56H196"],
     ["g", "g", "M196 222V140"],
     ["written", "i", "M196 140V56"],
-    ["c", "c", "M196 56H392"],
-    ["c", "c", "M296 56V168"],
-    ["h", "h", "M296 168V222H392"],
+    ["c", "c", "M196 56H388"],
+    ["c", "c", "M310 56V168"],
+    ["h", "h", "M310 168V222H388"],
   ],
   arrows: [
-    ["c", 392, 56],
-    ["h", 392, 222],
+    ["c", 388, 56],
+    ["h", 388, 222],
   ],
   valves: [
     { of: "f", share: "f", from: "c_prev", at: [104, 56] },
     { of: "i", share: "i", from: "g", at: [196, 140], upright: true },
-    { of: "o", share: "o", from: "c", at: [296, 168], upright: true },
+    { of: "o", share: "o", from: "c", at: [310, 168], upright: true },
   ],
   boxes: [
     ["f", 104, 222, "σ"],
     ["i", 150, 222, "σ"],
     ["g", 196, 222, "tanh"],
-    ["o", 250, 222, "σ"],
-    ["h", 296, 112, "tanh"],
+    ["o", 284, 222, "σ"],
+    ["h", 310, 112, "tanh"],
   ],
   sums: [["c", 196, 56]],
   labels: [
-    ["c_prev", "c_prev", 2, 30],
-    ["f", "f", 112, 104],
-    ["f", "kept", 118, 30],
-    ["i", "i", 220, 145],
-    ["i", "written", 208, 104],
-    ["g", "g", 208, 190],
-    ["c", "c", 312, 30],
-    ["o", "o", 318, 173],
-    ["h", "tanh_c", 318, 142],
-    ["h", "h", 312, 254],
+    ["c_prev", "c_prev", 2, 32],
+    ["f", "f", 112, 108],
+    ["i", "i", 221, 145],
+    ["g", "g", 211, 190],
+    ["c", "c", 318, 32],
+    ["o", "o", 336, 173],
+    ["h", "h", 318, 256],
     ["h_prev", "h_prev", 2, 258],
+  ],
+  products: [
+    ["f", "kept", 130, 36],
+    ["i", "written", 210, 104],
+    ["h", "tanh_c", 325, 145],
   ],
   input: [46, 294],
   derived: {
@@ -88,6 +92,7 @@ const LSTM = {
     ["=", "h"],
   ],
   holds: ["f", "i", "g", "o", "c", "h"],
+  hint: "Try f at 1 and i at 0: from there on c can no longer change.",
   says: {
     x: "The token, as the layer reads it. All gates read it.",
     h_prev: "What all units of the layer said at the token before. All gates read it.",
@@ -102,49 +107,52 @@ const LSTM = {
 };
 
 const GRU = {
-  box: [400, 322],
+  box: [400, 300],
   thin: [
-    ["h_prev", "M24 56V296H262M24 222H66"],
-    ["x", "M72 322V296"],
-    ["r", "M130 296V282M130 254V238"],
-    ["z", "M190 296V156M190 128V72M190 142H246"],
-    ["n", "M262 296V238"],
+    ["h_prev", "M24 56V278H262M24 206H66"],
+    ["x", "M72 300V278"],
+    ["r", "M130 278V264M130 236V222"],
+    ["z", "M190 278V148M190 120V72M190 134H246"],
+    ["n", "M262 278V222"],
   ],
   pipes: [
     ["h_prev", "h_prev", "M0 56H190"],
     ["kept", "z", "M190 56H262"],
-    ["h_n", "n", "M66 222H130"],
-    ["read", "r", "M130 222H262"],
-    ["n", "n", "M262 222V142"],
-    ["written", "z", "M262 142V56"],
-    ["h", "h", "M262 56H392"],
+    ["h_n", "n", "M66 206H130"],
+    ["read", "r", "M130 206H262"],
+    ["n", "n", "M262 206V134"],
+    ["written", "z", "M262 134V56"],
+    ["h", "h", "M262 56H388"],
   ],
-  arrows: [["h", 392, 56]],
+  arrows: [["h", 388, 56]],
   valves: [
     { of: "z", share: "z", from: "h_prev", at: [190, 56] },
-    { of: "z", share: "not_z", from: "n", at: [262, 142], upright: true },
-    { of: "r", share: "r", from: "h_n", at: [130, 222] },
+    { of: "z", share: "not_z", from: "n", at: [262, 134], upright: true },
+    { of: "r", share: "r", from: "h_n", at: [130, 206] },
   ],
   boxes: [
-    ["n", 66, 222, "U"],
-    ["r", 130, 268, "σ"],
-    ["z", 190, 142, "σ"],
-    ["z", 224, 142, "1−"],
-    ["n", 262, 222, "tanh"],
+    ["n", 66, 206, "U"],
+    ["r", 130, 250, "σ"],
+    ["z", 190, 134, "σ"],
+    ["z", 224, 134, "1−"],
+    ["n", 262, 206, "tanh"],
   ],
   sums: [["h", 262, 56]],
   labels: [
-    ["h_prev", "h_prev", 2, 30],
-    ["z", "z", 116, 104],
-    ["z", "kept", 176, 30],
-    ["z", "not_z", 286, 147],
-    ["z", "written", 274, 104],
-    ["n", "n", 274, 190],
-    ["n", "h_n", 36, 196],
-    ["r", "r", 148, 274],
-    ["h", "h", 312, 30],
+    ["h_prev", "h_prev", 2, 32],
+    ["z", "z", 118, 106],
+    ["z", "not_z", 287, 139],
+    ["n", "n", 276, 178],
+    ["n", "h_n", 34, 180],
+    ["r", "r", 148, 256],
+    ["h", "h", 318, 32],
   ],
-  input: [82, 316],
+  products: [
+    ["z", "kept", 206, 36],
+    ["z", "written", 276, 100],
+    ["r", "read", 158, 193],
+  ],
+  input: [82, 298],
   derived: {
     not_z: (v) => 1 - v.z,
     kept: (v) => v.z * v.h_prev,
@@ -166,6 +174,7 @@ const GRU = {
     ["", "r"],
   ],
   holds: ["r", "z", "n", "h"],
+  hint: "Try z at 1: from there on h can no longer change.",
   says: {
     x: "The token, as the layer reads it. Both gates and the candidate read it.",
     h_prev: "The hidden state so far. The gates and the candidate read that of all units.",
@@ -178,33 +187,34 @@ const GRU = {
 
 function rnn(name) {
   return {
-    box: [400, 190],
+    box: [400, 300],
     thin: [
-      ["h_prev", "M0 66H90"],
-      ["x", "M190 190V150"],
+      ["h_prev", "M0 110H90"],
+      ["x", "M190 290V220"],
     ],
     pipes: [
-      ["h_a", "h_prev", "M90 66H190"],
-      ["x_a", "x", "M190 142V66"],
-      ["a", "a", "M190 66H290"],
-      ["h", "h", "M290 66H392"],
+      ["h_a", "h_prev", "M90 110H190"],
+      ["x_a", "x", "M190 206V110"],
+      ["a", "a", "M190 110H290"],
+      ["h", "h", "M290 110H388"],
     ],
-    arrows: [["h", 392, 66]],
+    arrows: [["h", 388, 110]],
     valves: [],
     boxes: [
-      ["h_prev", 82, 66, "U"],
-      ["x", 190, 142, "W"],
-      ["h", 290, 66, name],
+      ["h_prev", 82, 110, "U"],
+      ["x", 190, 206, "W"],
+      ["h", 290, 110, name],
     ],
-    sums: [["a", 190, 66]],
+    sums: [["a", 190, 110]],
     labels: [
-      ["h_prev", "h_prev", 2, 40],
-      ["h_prev", "h_a", 100, 40],
-      ["x", "x_a", 206, 116],
-      ["a", "a", 208, 40],
-      ["h", "h", 316, 40],
+      ["h_prev", "h_prev", 2, 84],
+      ["h_prev", "h_a", 92, 84],
+      ["x", "x_a", 206, 164],
+      ["a", "a", 212, 84],
+      ["h", "h", 318, 84],
     ],
-    input: [204, 182],
+    products: [],
+    input: [202, 284],
     derived: {},
     equations: ["a = x_a + h_a", `h = ${name}( a )`],
     strips: [
@@ -213,6 +223,7 @@ function rnn(name) {
       [name, "h"],
     ],
     holds: ["a", "h"],
+    hint: "Try h at 1 or −1: nothing but a hold can keep it there.",
     says: {
       x: "The token, as the layer reads it, weighed by W.",
       h_prev:
@@ -230,16 +241,11 @@ const WRITTEN = {
   c_prev: ["c", "t−1"],
   h_prev: ["h", "t−1"],
   x: ["x", "t"],
-  kept: ["f", "t", " c", "t−1"],
-  written: ["i", "t", " g", "t"],
   not_z: ["1 − z", "t"],
-  tanh_c: ["tanh c", "t"],
 };
-const WRITTEN_GRU = { kept: ["z", "t", " h", "t−1"], written: ["(1 − z", "t", ") n", "t"] };
 
-export function written(kind, name) {
-  const own = (kind === "GRU" && WRITTEN_GRU[name]) || WRITTEN[name];
-  if (own) return own;
+export function written(name) {
+  if (WRITTEN[name]) return WRITTEN[name];
   const [side, gate] = name.split("_");
   if (!gate) return [name, "t"];
   const index = gate === "a" ? "" : gate;

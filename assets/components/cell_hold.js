@@ -22,7 +22,7 @@ export function holdPanel(model, ask, here) {
   const send = () => {
     const pairs = [...state.held].map(([of, row]) => [of, row.value()]);
     if (!pairs.length) state.start = null;
-    result.textContent = pairs.length ? "computing …" : "";
+    result.textContent = "computing …";
     ask({ start: state.start, pairs });
   };
   const add = (of, value) => {
@@ -67,6 +67,9 @@ export function holdPanel(model, ask, here) {
   const show = () => {
     refresh();
     if (state.answer) result.replaceChildren(...outcome(model, state.answer, here()));
+    else if (!state.held.size) {
+      result.replaceChildren(element("span", "muted", CIRCUITS[model.kind].hint));
+    }
   };
   return { block, toggle, take, show };
 }
@@ -76,7 +79,7 @@ function chips(model, onToggle) {
     const chip = button("", () => onToggle(of));
     Object.assign(chip, { className: "chip", ariaPressed: "false", ariaLabel: `hold ${of}` });
     chip.dataset.of = of;
-    chip.append(symbol(model.kind, of));
+    chip.append(symbol(of));
     return chip;
   });
 }
@@ -116,7 +119,7 @@ function holdRow(model, of, first, onRelease) {
   });
   set(first);
   const label = element("span", "name");
-  label.append(symbol(model.kind, of));
+  label.append(symbol(of));
   block.append(label, ...whole, slider, field);
   return { block, value: () => field.valueAsNumber };
 }
@@ -140,7 +143,7 @@ function outcome(model, answer, { t }) {
     own.dataset.moved = name;
     const before =
       start === 0 && answer.start < 0 ? " since the first token shown: " : " since the hold: ";
-    made.append(symbol(model.kind, name), before, own, ` (not held: ${moved(model.series)})`);
+    made.append(symbol(name), before, own, ` (not held: ${moved(model.series)}).`);
     lines.push(made);
   } else lines.push(element("span", "moved", "The cursor is before the hold."));
   const [now, then] = [meanLoss(answer, start), meanLoss(model, start)];

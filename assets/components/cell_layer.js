@@ -8,7 +8,7 @@ import { paintedCanvas, valueAt } from "./heatmaps_colors.js";
 // `codes`: of all models. `onChoose(unit)`: a click chose a unit.
 export function layerView(model, codes, tables, onChoose) {
   const block = element("div", "strips");
-  const rows = CIRCUITS[model.kind].strips.map(([sign, name]) => strip(model, sign, name));
+  const rows = CIRCUITS[model.kind].strips.map(([sign, name]) => strip(sign, name));
   const tip = hidden("div", "tip");
   const lines = ["over", "own"].map((name) => hidden("div", name));
   const wells = element("div", "marks");
@@ -26,10 +26,10 @@ export function layerView(model, codes, tables, onChoose) {
   return { block, tip, show };
 }
 
-function strip(model, sign, name) {
+function strip(sign, name) {
   const well = element("div", "strip");
   const label = element("span", "name");
-  label.append(symbol(model.kind, name));
+  label.append(symbol(name));
   return { name, well, cells: [element("span", "sign", sign), label, well] };
 }
 
@@ -84,10 +84,7 @@ function lines(parts, at) {
     const panel = panelAt(parts, name);
     const value = panel.offset === null ? 0 : valueAt(panel, parts.codes[panel.offset + at]);
     const line = element("div", "value");
-    line.append(
-      symbol(parts.model.kind, name),
-      ` = ${digits(name === "not_z" ? 1 - value : value)}`,
-    );
+    line.append(symbol(name), ` = ${digits(name === "not_z" ? 1 - value : value)}`);
     return line;
   });
 }

@@ -11,7 +11,7 @@ export function nextTokens(model) {
   const title = element("p", "title");
   const above = model.layer < model.layers ? " through the layers above" : "";
   const truly = element("span", "truly");
-  title.append(symbol(model.kind, "h"), ` →${above} the likeliest next tokens`, truly);
+  title.append(symbol("h"), ` →${above} the likeliest next tokens`, truly);
   const [held, truth] = [fiveBars(model, "held"), fiveBars(model, "not held")];
   block.append(title, held.block, truth.block);
   const show = (t, predicted, isHeld, following) => {
@@ -98,7 +98,7 @@ function stateLine(model, name, steps) {
   held.style.stroke = model.color;
   well.append(svg, from, here);
   const label = element("span", "name");
-  label.append(symbol(model.kind, name));
+  label.append(symbol(name));
   block.append(label, well, most);
   const hold = (answer) => {
     const all = answer ? [...model.series[name], ...answer.series[name]] : model.series[name];

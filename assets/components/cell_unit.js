@@ -2,7 +2,7 @@
 // one lights up in the other.
 
 import { CIRCUITS, valuesAt, written } from "./cell_circuit.js";
-import { digits, element, svgElement } from "./dom.js";
+import { digits, element, minus, svgElement } from "./dom.js";
 import { colorAt } from "./heatmaps_colors.js";
 
 const OTHER = { scale: "diverging", lo: -1, hi: 1, by_tanh: true }; // of numbers without a strip
@@ -10,7 +10,7 @@ const WIDE = 16; // of a pipe, and of a valve that is open
 
 export function unitView(model, tables) {
   const circuit = CIRCUITS[model.kind];
-  const parts = { model, circuit, tables, colours: [], numbers: [], valves: [] };
+  const parts = { model, circuit, tables, colours: [], numbers: [], valves: [], lines: [] };
   const svg = drawCircuit(parts);
   const equations = element("div", "equations");
   equations.append(...circuit.equations.map((line) => equation(parts, line)));
@@ -19,14 +19,14 @@ export function unitView(model, tables) {
   svg.light = light;
   for (const area of [svg, equations]) followParts(area, svg, light);
   light(null);
-  const show = (t, series, truth, token) => showNumbers(parts, svg, t, series, truth, token);
+  const show = (t, token, series, hold) => showNumbers(parts, svg, t, token, series, hold);
   return { svg, equations, says, show, parts: Object.keys(circuit.says) };
 }
 
 // The circuit
 
 function drawCircuit(parts) {
-  const { circuit, model } = parts;
+  const { circuit } = parts;
   const [width, height] = circuit.box;
   const svg = svgElement("svg", { viewBox: `0 0 ${width} ${height}`, class: "circuit" });
   const add = (kind, part, attributes, words = "") => {
@@ -52,10 +52,14 @@ function drawCircuit(parts) {
     add("path", part, { class: "sign", d: `M${x - 6} ${y}H${x + 6}M${x} ${y - 6}V${y + 6}` });
   }
   for (const [part, of, x, y] of circuit.labels) {
-    parts.numbers.push([of, labelled(model.kind, of, add("text", part, { class: "label", x, y }))]);
+    const label = add("text", part, { class: "label", x, y });
+    parts.numbers.push([of, labelled(of, label), short]);
+  }
+  for (const [part, of, x, y] of circuit.products) {
+    parts.numbers.push([of, add("text", part, { class: "label product", x, y }), short]);
   }
   const [x, y] = circuit.input;
-  parts.token = labelled(model.kind, "x", add("text", "x", { class: "label", x, y }));
+  parts.token = labelled("x", add("text", "x", { class: "label", x, y }));
   return svg;
 }
 
@@ -89,7 +93,7 @@ function setValve({ opening, jaws: [upper, lower] }, value) {
 }
 
 // Write a name in an SVG text, its indices below the line; the place of its number
-function labelled(kind, name, label) {
+function labelled(name, label) {
   let below = 0;
   const span = (className, text, shift, more = {}) => {
     const made = svgElement("tspan", { class: className, dy: shift - below, ...more });
@@ -98,7 +102,7 @@ function labelled(kind, name, label) {
     label.append(made);
     return made;
   };
-  written(kind, name).forEach((text, n) => {
+  written(name).forEach((text, n) => {
     if (text) span(n % 2 ? "index" : "letter", text, n % 2 ? 3 : 0);
   });
   return span("number", "", 0, { dx: 5 });
@@ -106,9 +110,9 @@ function labelled(kind, name, label) {
 
 // The equations
 
-export function symbol(kind, name) {
+export function symbol(name) {
   const made = element("em");
-  made.append(...written(kind, name).map((text, n) => (n % 2 ? element("sub", "", text) : text)));
+  made.append(...written(name).map((text, n) => (n % 2 ? element("sub", "", text) : text)));
   return made;
 }
 
@@ -117,29 +121,59 @@ function equation(parts, line) {
   const block = element("div", "equation");
   const [left, , ...right] = line.split(" ");
   block.dataset.defines = left;
+  block.classList.toggle("long", right.length > 6);
   const names = element("span", "names");
-  const numbers = element("span", "numbers");
-  names.append(term(parts, left), " = ");
-  numbers.append("= ");
-  for (const word of right) {
-    if (/^[a-z](_\w+)?$/.test(word)) {
-      names.append(term(parts, word));
-      const number = element("span", "term");
-      number.dataset.part = partOf(word);
-      parts.numbers.push([word, number, true]);
-      numbers.append(number);
-    } else {
-      const spaced = /[+·−]/.test(word) ? ` ${word} ` : word;
-      names.append(spaced);
-      numbers.append(spaced);
-    }
-  }
-  const result = element("b", "term");
-  result.dataset.part = left;
-  parts.numbers.push([left, result]);
+  names.append(
+    nameOf(left),
+    " = ",
+    ...right.map((word) => (isName(word) ? nameOf(word) : spaced(word))),
+  );
+  const result = touchable("b", left);
+  parts.numbers.push([left, result, digits]);
+  const numbers = element("span", "numbers", "= ");
+  right.forEach((word, n) => {
+    const after = right[n - 1] ?? "(";
+    if (isName(word)) numbers.append(numberOf(parts, word, after));
+    else if (word !== "+") numbers.append(spaced(word));
+  });
   numbers.append(" = ", result);
-  block.append(names, numbers);
+  const held = element("span", "numbers held");
+  block.append(names, numbers, held);
+  parts.lines.push([left, block, held]);
   return block;
+}
+
+const isName = (word) => /^[a-z](_\w+)?$/.test(word);
+
+// Of numbers a plus is written with the one after it, which may turn it into a minus
+function spaced(word) {
+  return /[+·−]/.test(word) ? ` ${word} ` : word;
+}
+
+function numberOf(parts, name, before) {
+  const number = touchable("span", name);
+  const write = { "+": added, "·": factor, "−": factor }[before] ?? digits;
+  parts.numbers.push([name, number, write]);
+  return number;
+}
+
+const added = (value) => (value < 0 ? ` − ${digits(-value)}` : ` + ${digits(value)}`);
+
+// A negative number after an operator is in parentheses
+function factor(value) {
+  return value < 0 ? `(${digits(value)})` : digits(value);
+}
+
+function nameOf(name) {
+  const made = touchable("span", name);
+  made.append(symbol(name));
+  return made;
+}
+
+function touchable(tag, name) {
+  const made = element(tag, "term");
+  made.dataset.part = partOf(name);
+  return made;
 }
 
 // What a name in an equation is touched as: its sums stand for what they read
@@ -147,13 +181,6 @@ function partOf(name) {
   const [side, gate] = name.split("_");
   if (!gate || gate === "prev") return name;
   return side === "x" ? "x" : "h_prev";
-}
-
-function term({ model }, name) {
-  const made = element("span", "term");
-  made.dataset.part = partOf(name);
-  made.append(symbol(model.kind, name));
-  return made;
 }
 
 // Light
@@ -169,7 +196,7 @@ function followParts(area, svg, light) {
   };
 }
 
-function lightUp({ circuit, model }, svg, equations, says, part) {
+function lightUp({ circuit }, svg, equations, says, part) {
   svg.lit = part;
   svg.classList.toggle("dimmed", part !== null);
   for (const each of [
@@ -188,17 +215,23 @@ function lightUp({ circuit, model }, svg, equations, says, part) {
   if (part === null) {
     const touch = "Touch a part of the circuit, or of an equation, to see both light up.";
     says.append(element("span", "muted", touch));
-  } else says.append(symbol(model.kind, part), " ", circuit.says[part]);
+  } else says.append(symbol(part), " ", circuit.says[part]);
 }
 
 // The numbers
 
-const inParentheses = (text) => (text.startsWith("−") ? `(${text})` : text);
+// A number in the circuit, where there is little room
+function short(value) {
+  const text = Math.abs(value) < 99.95 ? value.toFixed(2) : value.toPrecision(3);
+  return text === "-0.00" ? "0.00" : minus(text);
+}
 
-function showNumbers(parts, svg, t, series, truth, token) {
+// `hold`: what is held at this token, name -> value, and null where nothing is. Numbers that differ
+// from those without it stand out.
+function showNumbers(parts, svg, t, token, series, hold) {
   const { model, tables } = parts;
   const values = valuesAt(model, series, t);
-  const others = truth && valuesAt(model, truth, t);
+  const others = hold && valuesAt(model, model.series, t);
   for (const [of, attribute, shape] of parts.colours) {
     shape.style[attribute] = colourOf(model, of, values[of], tables);
   }
@@ -209,10 +242,14 @@ function showNumbers(parts, svg, t, series, truth, token) {
       jaw.style.fill = colourOf(model, valve.of, values[valve.share], tables);
     }
   }
-  for (const [of, place, factor] of parts.numbers) {
-    const text = digits(values[of]);
-    place.textContent = factor ? inParentheses(text) : text;
+  for (const [of, place, write] of parts.numbers) {
+    place.textContent = write(values[of]);
     place.classList.toggle("changed", Boolean(others) && values[of] !== others[of]);
+  }
+  for (const [name, line, words] of parts.lines) {
+    const isHeld = Boolean(hold?.has(name));
+    line.classList.toggle("is-held", isHeld);
+    words.textContent = isHeld ? `= ${digits(hold.get(name))}, held` : "";
   }
   parts.token.textContent = token;
   svg.setAttribute("aria-label", spoken(parts, values, token));
