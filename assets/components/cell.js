@@ -26,7 +26,7 @@ import {
   spokenLine,
   told,
 } from "./dom.js";
-import { colorTables } from "./heatmaps_colors.js";
+import { colorTables, css } from "./heatmaps_colors.js";
 import { markToken, textBlock, tokenAt } from "./tokens.js";
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -41,7 +41,7 @@ export default function ({ data, parentElement, setStateValue }) {
 function decode(message) {
   const { buffer } = message.slice(); // a copy, because the message may be unaligned
   const [view, end] = readHeader(buffer);
-  const numbers = new Float32Array(buffer, end, view.codes);
+  const numbers = new Float32Array(buffer, end, view.numbers);
   view.codes = new Uint16Array(buffer, end + numbers.byteLength);
   for (const model of view.models) {
     const steps = view.texts[model.text].tokens.length;
@@ -61,11 +61,11 @@ function build(root, view, send) {
   const written = JSON.stringify(view.texts.map(({ tokens }) => tokens));
   if (root.written !== written) Object.assign(root, { written, place: tellingPlace(view) });
   root.depth ??= "unit";
-  const parts = { root, view, elsewhere: null };
+  const parts = { root, view, tables, elsewhere: null };
   parts.texts = view.texts.map((text, k) =>
     textBlock(text, k, tables[text.scale], "left and right move over the tokens"),
   );
-  parts.cards = view.models.map((model, m) => card(parts, model, m, tables, send));
+  parts.cards = view.models.map((model, m) => card(parts, model, m, send));
   layOut(parts);
   followText(parts);
   followKeys(parts);
@@ -98,6 +98,23 @@ function layOut(parts) {
   setDepth(parts, root.depth);
 }
 
+const LEGEND = [
+  ["sequential", "gate", "0", "1"],
+  ["diverging", "state, candidate", "−1", "1"],
+];
+
+function legend(tables) {
+  const block = element("div", "legend");
+  for (const [scale, name, lo, hi] of LEGEND) {
+    const entry = element("span", "colours", `${name} ${lo}`);
+    const bar = element("i", "bar");
+    bar.style.backgroundImage = `linear-gradient(to right, ${tables[scale].map(css)})`;
+    entry.append(bar, hi);
+    block.append(entry);
+  }
+  return block;
+}
+
 function toolbar(parts) {
   const bar = element("div", "toolbar");
   const depths = element("div", "depths");
@@ -116,7 +133,7 @@ function toolbar(parts) {
   back.ariaLabel = "the token before";
   on.ariaLabel = "the next token";
   steps.append(back, parts.where, on);
-  bar.append(depths, steps);
+  bar.append(depths, legend(parts.tables), steps);
   return bar;
 }
 
@@ -127,7 +144,7 @@ function setDepth(parts, depth) {
   update(parts);
 }
 
-function card(parts, model, m, tables, send) {
+function card(parts, model, m, send) {
   const { view } = parts;
   const text = view.texts[model.text];
   const block = element("section", "card");

@@ -14,6 +14,7 @@
 //   equations names and operators; names are replaced by numbers in a second version
 //   strips    a step of the whole layer from top to bottom: an operator and a name
 //   holds     what a person may hold
+//   reads     what to see in the strips
 //   hint      what a person might hold first
 //   says      a sentence for each part
 
@@ -92,6 +93,7 @@ const LSTM = {
     ["=", "h"],
   ],
   holds: ["f", "i", "g", "o", "c", "h"],
+  reads: "Where f is bright, c stays as it was; where i is bright, g is written into it.",
   hint: "Try f at 1 and i at 0: from there on c can no longer change.",
   says: {
     x: "The token, as the layer reads it. All gates read it.",
@@ -174,6 +176,7 @@ const GRU = {
     ["", "r"],
   ],
   holds: ["r", "z", "n", "h"],
+  reads: "Where z is bright, h stays as it was; where it is dark, h becomes n.",
   hint: "Try z at 1: from there on h can no longer change.",
   says: {
     x: "The token, as the layer reads it. Both gates and the candidate read it.",
@@ -187,42 +190,43 @@ const GRU = {
 
 function rnn(name) {
   return {
-    box: [400, 300],
+    box: [400, 240],
     thin: [
-      ["h_prev", "M0 110H90"],
-      ["x", "M190 290V220"],
+      ["h_prev", "M0 66H90"],
+      ["x", "M190 230V160"],
     ],
     pipes: [
-      ["h_a", "h_prev", "M90 110H190"],
-      ["x_a", "x", "M190 206V110"],
-      ["a", "a", "M190 110H290"],
-      ["h", "h", "M290 110H388"],
+      ["h_a", "h_prev", "M90 66H190"],
+      ["x_a", "x", "M190 152V66"],
+      ["a", "a", "M190 66H290"],
+      ["h", "h", "M290 66H388"],
     ],
-    arrows: [["h", 388, 110]],
+    arrows: [["h", 388, 66]],
     valves: [],
     boxes: [
-      ["h_prev", 82, 110, "U"],
-      ["x", 190, 206, "W"],
-      ["h", 290, 110, name],
+      ["h_prev", 82, 66, "U"],
+      ["x", 190, 152, "W"],
+      ["h", 290, 66, name],
     ],
-    sums: [["a", 190, 110]],
+    sums: [["a", 190, 66]],
     labels: [
-      ["h_prev", "h_prev", 2, 84],
-      ["h_prev", "h_a", 92, 84],
-      ["x", "x_a", 206, 164],
-      ["a", "a", 212, 84],
-      ["h", "h", 318, 84],
+      ["h_prev", "h_prev", 2, 40],
+      ["h_prev", "h_a", 92, 40],
+      ["x", "x_a", 206, 116],
+      ["a", "a", 212, 40],
+      ["h", "h", 318, 40],
     ],
     products: [],
-    input: [202, 284],
+    input: [202, 224],
     derived: {},
     equations: ["a = x_a + h_a", `h = ${name}( a )`],
     strips: [
       ["", "h_prev"],
-      ["U, + W x", "a"],
+      ["U, + Wx", "a"],
       [name, "h"],
     ],
     holds: ["a", "h"],
+    reads: "No strip says what stays: each unit of h is made anew from all of them, and from x.",
     hint: "Try h at 1 or −1: nothing but a hold can keep it there.",
     says: {
       x: "The token, as the layer reads it, weighed by W.",

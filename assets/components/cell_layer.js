@@ -13,10 +13,17 @@ export function layerView(model, codes, tables, onChoose) {
   const lines = ["over", "own"].map((name) => hidden("div", name));
   const wells = element("div", "marks");
   wells.append(...lines);
-  block.append(...rows.flatMap((row) => row.cells), wells, tip);
-  wells.style.gridRow = `1 / span ${rows.length}`;
-  const [over, own] = lines;
-  markUnit(own, model.units.indexOf(model.unit), model.units.length);
+  rows.forEach(({ cells }, n) => {
+    cells.forEach((cell, k) => {
+      cell.style.gridArea = `${n + 1} / ${k + 1}`;
+    });
+  });
+  wells.style.gridArea = `1 / 3 / span ${rows.length}`;
+  const own = `Each column is a unit; dashed: unit ${model.unit}. `;
+  const reads = element("p", "reads", own + CIRCUITS[model.kind].reads);
+  block.append(...rows.flatMap(({ cells }) => cells), wells, tip, reads);
+  const [over, chosen] = lines;
+  markUnit(chosen, model.units.indexOf(model.unit), model.units.length);
   const parts = { model, codes, tables, rows, wells, over, tip, t: 0 };
   followUnits(parts, onChoose);
   const show = (t) => {

@@ -47,7 +47,7 @@ def hold_all(
     start: int = 0,
     layer: int = -1,
 ) -> tuple[Trace, Tensor]:
-    """As `hold`, of several gates and states of the unit at once: name -> value."""
+    """As `hold`, of several gates and states of the unit at once, or of none: name -> value."""
     seen = trace_model(model, ids)
     rnn: nn.RNNBase = eval_copy(model.rnn)
     steps, _, units = seen.layers[0].h_out.shape
@@ -55,6 +55,7 @@ def hold_all(
     unit = _among("unit", unit, 0, units - 1)
     start = _among("start", start, 0, steps)
     values = _checked(held, model)
+    start = start if values else steps
     with torch.no_grad(), full_float32(), torch.autocast(model.device.type, enabled=False):
         changed = _held_layer(rnn.all_weights[n], seen.layers[n], unit, values, start)
         layers, residual = (*seen.layers[:n], changed), seen.residual

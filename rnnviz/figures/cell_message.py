@@ -61,7 +61,7 @@ def pack(cells: Sequence[Cell], order: str, first: int, layer: int, dark: bool) 
         "models": models,
         "scales": {name: style.scale(name) for name in SCALES},
         "names": style.SYMBOLS,
-        "codes": len(numbers.content),
+        "numbers": numbers.size,
     }
     encoded = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     encoded += b" " * (-len(encoded) % 4)  # typed arrays must begin at a multiple of four bytes
@@ -99,9 +99,13 @@ class _Block:
         self.dtype = np.dtype(dtype)
         self.content = bytearray()
 
+    @property
+    def size(self) -> int:
+        return len(self.content) // self.dtype.itemsize
+
     def put(self, values: np.ndarray) -> int:
         """Append an array; the number of values before it."""
-        before = len(self.content) // self.dtype.itemsize
+        before = self.size
         self.content += np.ascontiguousarray(values, self.dtype).tobytes()
         return before
 
