@@ -50,13 +50,15 @@ def unit_of(card: Locator) -> int:
 
 @pytest.mark.parametrize("name", ["recall-lstm", "python-source-gru", "recall-rnn-tanh"])
 def test_steps_by_keyboard_show_the_numbers_of_the_run(server, page, name):
+    sent = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     card = open_circuits(page, server.url, name).first
+    assert sent
     run = load_run(SHIPPED_RUNS / name)
     layer, unit = trace_model(run.model, run.ids(TEXT)).layers[0], unit_of(card)
     arrays = layer.gates | layer.states_out
     lines = [line.get_attribute("data-defines") for line in card.locator(".equation").all()]
-    sent = []
-    page.on("websocket", sent.append)
+    sent.clear()
     for token in (1, 4, 11):
         go_to(page, card, token)
         wanted = [arrays[line][token - 1, 0, unit].item() for line in lines]

@@ -50,8 +50,8 @@ def test_predictions_are_those_of_the_model_and_of_a_held_unit():
     ):
         best = wanted.exp().sort(descending=True)
         np.testing.assert_allclose(found.probs, best.values[:, :5].detach(), atol=1e-6)
-        following = torch.tensor([wanted[t, ids[t + 1]] for t in range(len(ids) - 1)])
-        np.testing.assert_allclose(found.next_log_p[:-1], following, atol=1e-5)
+        following = torch.stack([wanted[t, ids[t + 1]] for t in range(len(ids) - 1)])
+        np.testing.assert_allclose(found.next_log_p[:-1], following.detach(), atol=1e-5)
         assert np.isnan(found.next_log_p[-1])
     assert np.array_equal(held.probs[:4], steps.probs[:4])
     assert not np.allclose(held.probs[4:], steps.probs[4:])

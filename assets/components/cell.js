@@ -3,30 +3,29 @@
 // for nothing; holding a gate does.
 // Tokens are other people's text: they reach the page through textContent alone.
 
-import { CIRCUITS, valuesAt } from "./cell_circuit.js";
+import { valuesAt } from "./cell_circuit.js";
 import { holdPanel } from "./cell_hold.js";
+import { followKeys } from "./cell_keys.js";
 import { layerView } from "./cell_layer.js";
 import { nextTokens, stateLines } from "./cell_next.js";
+import { toolbar } from "./cell_toolbar.js";
 import { unitView } from "./cell_unit.js";
 import {
   announce,
-  button,
   clamp,
   cleanUp,
   element,
   freePlace,
-  hasModifier,
   hideOnScroll,
   listen,
   makeFocusable,
   modelHeader,
   readHeader,
   renewSignal,
-  speak,
   spokenLine,
   told,
 } from "./dom.js";
-import { colorTables, css } from "./heatmaps_colors.js";
+import { colorTables } from "./heatmaps_colors.js";
 import { markToken, textBlock, tokenAt } from "./tokens.js";
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -68,7 +67,7 @@ function build(root, view, send) {
   parts.cards = view.models.map((model, m) => card(parts, model, m, send));
   layOut(parts);
   followText(parts);
-  followKeys(parts);
+  followKeys(parts, (by, text) => step(parts, by, text));
   followPage(parts, signal);
   takeAnswers(parts, told("held") ?? []);
 }
@@ -93,48 +92,13 @@ function layOut(parts) {
   grid.classList.toggle("alone", cards.length === 1);
   grid.append(...cards.map(({ block }) => block));
   parts.spoken = spokenLine();
-  body.append(toolbar(parts), ...texts, grid);
+  const bar = toolbar(parts, {
+    setDepth: (depth) => setDepth(parts, depth),
+    step: (by) => step(parts, by),
+  });
+  body.append(bar, ...texts, grid);
   root.replaceChildren(body, parts.spoken);
   setDepth(parts, root.depth);
-}
-
-const LEGEND = [
-  ["sequential", "gate", "0", "1"],
-  ["diverging", "state, candidate", "−1", "1"],
-];
-
-function legend(tables) {
-  const block = element("div", "legend");
-  for (const [scale, name, lo, hi] of LEGEND) {
-    const entry = element("span", "colours", `${name} ${lo}`);
-    const bar = element("i", "bar");
-    bar.style.backgroundImage = `linear-gradient(to right, ${tables[scale].map(css)})`;
-    entry.append(bar, hi);
-    block.append(entry);
-  }
-  return block;
-}
-
-function toolbar(parts) {
-  const bar = element("div", "toolbar");
-  const depths = element("div", "depths");
-  depths.setAttribute("role", "group");
-  parts.depths = ["unit", "layer"].map((depth) => {
-    const name = depth === "unit" ? "One unit" : "Whole layer";
-    return Object.assign(
-      button(name, () => setDepth(parts, depth)),
-      { depth },
-    );
-  });
-  depths.append(...parts.depths);
-  const steps = element("div", "steps");
-  parts.where = element("span", "where");
-  const [back, on] = [button("‹", () => step(parts, -1)), button("›", () => step(parts, 1))];
-  back.ariaLabel = "the token before";
-  on.ariaLabel = "the next token";
-  steps.append(back, parts.where, on);
-  bar.append(depths, legend(parts.tables), steps);
-  return bar;
 }
 
 function setDepth(parts, depth) {
@@ -145,7 +109,7 @@ function setDepth(parts, depth) {
 }
 
 function card(parts, model, m, send) {
-  const { view } = parts;
+  const { view, tables } = parts;
   const text = view.texts[model.text];
   const block = element("section", "card");
   const layer = model.layers > 1 ? `, layer ${model.layer} of ${model.layers}` : "";
@@ -221,7 +185,7 @@ function step(parts, by, text = parts.view.texts[0]) {
   moveTo(parts, text.starts[clamp(t + by, text.tokens.length)]);
 }
 
-// Pointer and keyboard
+// The pointer
 
 function followText(parts) {
   parts.texts.forEach((block, k) => {
@@ -230,46 +194,6 @@ function followText(parts) {
       if (index !== undefined) moveTo(parts, parts.view.texts[k].starts[index]);
     };
   });
-}
-
-function followKeys(parts) {
-  const { root, texts, cards, view } = parts;
-  root.onkeydown = (event) => {
-    const card = cards.find(({ unit }) => unit.svg === event.target);
-    const text = card?.text ?? view.texts[texts.indexOf(event.target)];
-    if (!text || hasModifier(event)) return;
-    const moves = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
-    if (event.key in moves) {
-      step(parts, moves[event.key], text);
-      speakStep(parts, card);
-    } else if (!card || !onPart(parts, card, event.key)) return;
-    event.preventDefault();
-  };
-}
-
-// A key on a circuit that is not about tokens; whether it was one
-function onPart(parts, { unit, model, hold }, key) {
-  const by = { ArrowUp: -1, ArrowDown: 1 }[key];
-  const { svg } = unit;
-  const names = unit.parts;
-  if (by) {
-    const at = names.indexOf(svg.chosen);
-    svg.chosen = names[at < 0 ? 0 : clamp(at + by, names.length)];
-  } else if (key === "Escape") svg.chosen = null;
-  else if (key === "Enter" && CIRCUITS[model.kind].holds.includes(svg.chosen)) {
-    hold.toggle(svg.chosen);
-    return true;
-  } else return false;
-  svg.light(svg.chosen);
-  speak(parts.spoken, [unit.says]);
-  return true;
-}
-
-function speakStep(parts, card) {
-  const told = card
-    ? [parts.where, ...card.unit.equations.querySelectorAll(".lit")]
-    : [parts.where];
-  speak(parts.spoken, told);
 }
 
 // The rest of the page

@@ -2,7 +2,7 @@
 // when a control is released.
 
 import { CIRCUITS } from "./cell_circuit.js";
-import { symbol } from "./cell_unit.js";
+import { symbol } from "./cell_equations.js";
 import { button, digits, element } from "./dom.js";
 
 const WIDEST = 4; // of a slider of a number without bounds; the field beside it takes any number

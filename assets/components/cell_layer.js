@@ -1,7 +1,7 @@
 // A step of a whole layer: each wire of the circuit is a strip with a colour for each unit.
 
 import { CIRCUITS } from "./cell_circuit.js";
-import { symbol } from "./cell_unit.js";
+import { symbol } from "./cell_equations.js";
 import { clamp, digits, element, floatBeside, hidden } from "./dom.js";
 import { paintedCanvas, valueAt } from "./heatmaps_colors.js";
 

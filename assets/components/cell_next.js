@@ -1,7 +1,7 @@
 // What leaves a cell: the likeliest next tokens, and the unit's states along the text. While a unit
 // is held, what would be without that stands beside it.
 
-import { symbol } from "./cell_unit.js";
+import { symbol } from "./cell_equations.js";
 import { clamp, element, hidden, minus, svgElement } from "./dom.js";
 
 // The likeliest next tokens
