@@ -74,7 +74,7 @@ def test_a_cell_with_open_forget_gate_and_closed_input_gate_keeps_its_state(serv
     card.get_by_label("f = 1", exact=True).click()
     card.get_by_label("hold i").click()
     card.get_by_label("i = 0", exact=True).click()
-    expect(card.locator(".is-held .held")).to_have_text(["= 0, held", "= 1, held"])
+    expect(card.locator(".is-held .held")).to_have_text(["= 1.00, held", "= 0, held"])
     moved = card.locator(".moved b")
     run = load_run(SHIPPED_RUNS / "recall-lstm")
     ids = run.ids(TEXT)

@@ -38,6 +38,11 @@ class UnitSteps:
     next_log_p: np.ndarray
 
     @property
+    def is_finite(self) -> bool:
+        """Whether all numbers are finite: a state that is held at a large value may overflow."""
+        return all(bool(np.isfinite(a).all()) for a in (*self.series.values(), self.probs))
+
+    @property
     def series(self) -> dict[str, np.ndarray]:
         """All numbers of the unit by name: gates, "x_" and "h_" before a gate's name for its sums,
         and states."""

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from rnnviz.analysis.text_view import View
+from rnnviz.analysis.unit_steps import UnitSteps
 from rnnviz.app import caches, components, cursor, page, state
+from rnnviz.app.caches import Pairs
 from rnnviz.app.state import Choice
 from rnnviz.figures import cell_message
 from rnnviz.figures.cell_message import Cell
@@ -38,9 +40,17 @@ def _cell(view: View, choice: Choice, unit: int) -> Cell:
     steps, held = caches.unit_steps_of(view, choice, unit), None
     if pairs and start < len(view.tokens):
         with page.sentences():
-            held = caches.unit_steps_of(view, choice, unit, pairs, start)
+            held = _held(view, choice, unit, pairs, start)
     page.show_sentence()
     return Cell(view, unit, steps, key, start, pairs, held)
+
+
+def _held(view: View, choice: Choice, unit: int, pairs: Pairs, start: int) -> UnitSteps:
+    """What a held unit does. Raises ValueError for values that the model cannot take."""
+    found = caches.unit_steps_of(view, choice, unit, pairs, start)
+    if not found.is_finite:
+        raise ValueError("Held at this value, the states are no longer finite numbers")
+    return found
 
 
 def _hold(key: str, start: int, pairs: list[tuple[str, float]]) -> None:
