@@ -22,8 +22,9 @@ from rnnviz.figures.heatmap_message import SCALES, encode
 from rnnviz.figures.heatmap_views import color_limits, color_scale, windows
 from rnnviz.nn.cell_types import CELL_TYPES
 
-HEIGHTS = {"LSTM": 1010, "GRU": 900, "RNN_TANH": 660, "RNN_RELU": 660}  # of a card, as drawn
-ABOVE = 170  # what stands above the cards
+# Pixels, as cell.css has it on a wide page: what stands above the cards; a card alone; one beside
+# another, and what each gate of it adds
+ABOVE, ALONE, CARD, GATE = 160, 490, 545, 95
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,9 @@ def held(cells: Sequence[Cell], first: int) -> list[dict[str, Any]]:
 
 def height(cells: Sequence[Cell]) -> int:
     """About the height of what the message shows on a wide page, so that its place is kept."""
-    cards = [HEIGHTS[cell.view.info.rnn_type] for cell in cells]
+    if len(cells) == 1:
+        return ABOVE + ALONE
+    cards = [CARD + GATE * CELL_TYPES[cell.view.info.rnn_type].blocks for cell in cells]
     return ABOVE + sum(max(cards[n : n + 2]) for n in range(0, len(cards), 2))
 
 
