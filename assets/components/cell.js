@@ -217,6 +217,7 @@ function takeAnswers(parts, answers) {
 }
 
 function takeAnswer(parts, each, answer) {
+  if (!each.hold.wants(answer)) return;
   each.answer = answer;
   each.lines.hold(answer);
   each.hold.take(answer);

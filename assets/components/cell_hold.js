@@ -22,6 +22,7 @@ export function holdPanel(model, ask, here) {
   const send = () => {
     const pairs = [...state.held].map(([of, row]) => [of, row.value()]);
     if (!pairs.length) state.start = null;
+    state.asked = JSON.stringify(pairs.length ? [state.start, pairs] : null);
     result.textContent = "computing …";
     ask({ start: state.start, pairs });
   };
@@ -71,7 +72,11 @@ export function holdPanel(model, ask, here) {
       result.replaceChildren(element("span", "muted", CIRCUITS[model.kind].hint));
     }
   };
-  return { block, toggle, take, show };
+  // Whether an answer is to what was asked last; one that comes late is not
+  const wants = (answer) =>
+    state.asked === undefined ||
+    state.asked === JSON.stringify(answer && [answer.start, answer.pairs]);
+  return { block, toggle, take, show, wants };
 }
 
 function chips(model, onToggle) {
