@@ -3,7 +3,7 @@
 import streamlit as st
 
 from rnnviz.analysis import stretches, text_view
-from rnnviz.app import address, caches, components, cursor, page, sidebar, state, terms
+from rnnviz.app import address, caches, cell, components, cursor, page, sidebar, state, terms
 from rnnviz.figures import equations, heatmap_views, signals, style
 from rnnviz.figures.comparison import styles
 
@@ -49,6 +49,7 @@ def states() -> None:
             "lasts. Many units change at once where the text does, as at the end of a quote. The "
             "colour of c is tanh(c), as h reads it; hover to read c itself."
         )
+    cell.one_cell(shown, choice, order, first, dark)
 
 
 def one_unit() -> None:

@@ -7,6 +7,7 @@ from .analysis.gradients import (
     memory_half_life,
     recurrent_jacobian,
 )
+from .analysis.holding import hold
 from .analysis.recording import Untraced, record
 from .analysis.sampling import Sweep, generate, next_token, temperature_sweep
 from .analysis.traces import LayerTrace, Trace
@@ -48,6 +49,7 @@ __all__ = [
     "fit_half_life",
     "generate",
     "gradient_flow",
+    "hold",
     "influence",
     "list_runs",
     "load_corpus",

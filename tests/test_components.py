@@ -5,6 +5,7 @@ import re
 import pytest
 
 from rnnviz._paths import COMPONENTS, component
+from rnnviz.nn.cell_types import RNN_TYPES
 
 SOURCES = {file.name: file.read_text(encoding="utf-8") for file in COMPONENTS.glob("*.js")}
 IMPORT = re.compile(r'\bimport\s*\{([^}]*)\}\s*from\s*"\./([^"]*)"')
@@ -40,3 +41,8 @@ def test_a_component_is_one_module_without_imports(name):
 @pytest.mark.parametrize("name", ["heatmaps.css", "temperature.html"])
 def test_other_files_come_as_they_are(name):
     assert component(name) == (COMPONENTS / name).read_text(encoding="utf-8")
+
+
+def test_every_cell_type_has_a_circuit():
+    table = re.search(r"export const CIRCUITS = \{(.*?)\};", SOURCES["cell_circuit.js"])[1]
+    assert set(re.findall(r"\b[A-Z][A-Z_]+\b", table)) == set(RNN_TYPES)

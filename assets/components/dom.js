@@ -17,6 +17,18 @@ export function setText(made, words) {
 
 export const hidden = (tag, className) => Object.assign(element(tag, className), { hidden: true });
 
+export function button(words, onclick = null) {
+  return Object.assign(element("button", "", words), { type: "button", onclick });
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function svgElement(kind, attributes) {
+  const made = document.createElementNS(SVG, kind);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
 // The heading of a model: its colour, its label, what it is, and perhaps more
 export function modelHeader({ color, label, title }, ...more) {
   const header = element("header");

@@ -13,8 +13,9 @@ import {
   renewSignal,
   told,
 } from "./dom.js";
-import { cursorOf, mark, NO_CELL, NOWHERE, tokenAt } from "./heatmaps_cursor.js";
+import { cursorOf, mark, NO_CELL, NOWHERE } from "./heatmaps_cursor.js";
 import { layOut } from "./heatmaps_layout.js";
+import { tokenAt } from "./tokens.js";
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");

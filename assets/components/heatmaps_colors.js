@@ -51,6 +51,9 @@ function levelOf({ scale, by_tanh: byTanh }, value) {
   return byTanh ? Math.tanh(value) : value;
 }
 
+// The colour of a value of a panel
+export const colorAt = (panel, value, table) => css(colorOf(levelOf(panel, value), panel, table));
+
 // Colour a token by its level on a scale, its letters white or black, whichever is easier to read
 export function tint(token, ends, level, table) {
   const rgb = colorOf(level, ends, table);

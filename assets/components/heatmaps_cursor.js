@@ -3,6 +3,7 @@
 
 import { announce, digits, element, floatBeside, speak } from "./dom.js";
 import { tintByLoss, valueAt, ZERO } from "./heatmaps_colors.js";
+import { markToken, tokenAt } from "./tokens.js";
 
 export const NO_CELL = { model: null, row: null, panel: null };
 export const NOWHERE = { place: null, ...NO_CELL };
@@ -66,33 +67,6 @@ export function mark(line, n, count, across = false) {
   if (line.hidden) return;
   line.style[across ? "left" : "top"] = `${(100 * n) / count}%`;
   line.style[across ? "width" : "height"] = `${100 / count}%`;
-}
-
-function markToken(block, text, place, pinned) {
-  block.marked?.classList.remove("marked");
-  block.held?.classList.remove("pinned");
-  block.marked = block.tokens[tokenAt(text, place)];
-  block.held = block.tokens[tokenAt(text, pinned)];
-  block.held?.classList.add("pinned");
-  block.marked?.classList.add("marked");
-  if (!block.marked) return;
-  const [top, height] = [block.marked.offsetTop, block.clientHeight];
-  if (top < block.scrollTop || top + block.marked.offsetHeight > block.scrollTop + height) {
-    block.scrollTop = top - height / 2; // inside the block, never the page
-  }
-}
-
-// The token at a place, or the last one before it in a gap; null outside the text
-export function tokenAt({ starts, ends }, place) {
-  let [low, high] = [0, starts.length - 1];
-  if (place === null || high < 0) return null;
-  if (place < starts[0] || place > Math.max(starts[high], ends[high] - 1)) return null;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (starts[middle] <= place) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }
 
 // The tip beside the pointer or the keyboard's cursor

@@ -2,13 +2,15 @@
 // model its panels.
 
 import { element, hidden, makeFocusable, minus, modelHeader, spokenLine } from "./dom.js";
-import { colorTables, css, paintedCanvas, tint } from "./heatmaps_colors.js";
+import { colorTables, css, paintedCanvas } from "./heatmaps_colors.js";
+import { textBlock } from "./tokens.js";
 
 // Draws everything into `root` and returns the parts that the cursor moves on
 export function layOut(root, view) {
   const tables = colorTables(view.scales, root);
   const legend = legendOf(view);
-  const texts = view.texts.map((text, k) => textBlock(text, k, tables[text.scale]));
+  const keys = "arrow keys move the cursor, Enter pins it, Escape clears";
+  const texts = view.texts.map((text, k) => textBlock(text, k, tables[text.scale], keys));
   const models = view.models.map((model, m) => modelBlock(model, m, view, tables, legend));
   const sections = element("div", "models");
   sections.append(...models.map((model) => model.block));
@@ -65,28 +67,6 @@ function byName(symbols) {
   const found = new Map();
   for (const [symbol, name] of symbols) found.set(name, [...(found.get(name) ?? []), symbol]);
   return found;
-}
-
-// The texts
-
-function textBlock(text, k, table) {
-  const block = element("div", "text");
-  const words = text.starts.some((start, i) => text.ends[i] - start > 1);
-  block.classList.toggle("words", words);
-  const keys = "arrow keys move the cursor, Enter pins it, Escape clears";
-  makeFocusable(block, `text, ${text.tokens.length} tokens; ${keys}`);
-  block.tokens = text.tokens.map((token, i) => {
-    const span = element("span", "token", token);
-    Object.assign(span, { text: k, index: i }); // what the pointer is over: see `hit`
-    const value = text.values?.[i] ?? null;
-    if (value !== null) tint(span, text, value, table);
-    else span.classList.toggle("pale", text.values !== null);
-    block.append(span);
-    if (token.endsWith("⏎")) block.append(element("br"));
-    else if (token.endsWith("␣")) block.append(element("wbr"));
-    return span;
-  });
-  return block;
 }
 
 // The models. Each takes the share of a row that its panels take; what is left of the row is divided.

@@ -4,6 +4,7 @@
 // Tokens are other people's text: they reach the page through textContent alone.
 
 import {
+  button,
   clamp,
   cleanUp,
   digits,
@@ -162,10 +163,6 @@ function forkLine(root) {
   dismiss.className = "dismiss";
   line.append(element("b", "", "Forked: every model goes on from the token you chose."), dismiss);
   return line;
-}
-
-function button(words, onclick) {
-  return Object.assign(element("button", "", words), { type: "button", onclick });
 }
 
 // The cursor and the tip beside it

@@ -1,7 +1,7 @@
 // What follows the temperature beside the texts: the bars of the next token, their arithmetic, and
 // the curves of the entropy. Each chart is its `block` and a `show` for a row of temperatures.
 
-import { digits, element, setText } from "./dom.js";
+import { digits, element, setText, svgElement } from "./dom.js";
 import { visible } from "./sampler_text.js";
 
 // In percent, as short as it can be, above a bar
@@ -111,14 +111,6 @@ function softmaxSteps(model, n, row, temperature) {
 }
 
 // Entropy against temperature, one curve a model
-
-const SVG = "http://www.w3.org/2000/svg";
-
-function svgElement(kind, attributes) {
-  const made = document.createElementNS(SVG, kind);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
-}
 
 export function entropyChart(view) {
   const block = element("section", "entropy");

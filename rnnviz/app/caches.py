@@ -37,6 +37,7 @@ from rnnviz.analysis.stretches import Held
 from rnnviz.analysis.sweeps import RunSweep
 from rnnviz.analysis.text_view import Saturation, View
 from rnnviz.analysis.time_lapse import Moment, Sample
+from rnnviz.analysis.unit_steps import UnitSteps, unit_steps
 from rnnviz.app.state import Choice
 from rnnviz.data import builtin
 from rnnviz.data.source import CorpusError
@@ -48,6 +49,7 @@ from rnnviz.runs.names import runs_folder
 if TYPE_CHECKING:
     from rnnviz.runs.run import Run
 
+Pairs = tuple[tuple[str, float], ...]  # what of a unit is held, and at which values
 MAX_SWEEPS = 12  # that are kept, some megabytes each
 
 
@@ -118,6 +120,22 @@ def pre_activation(view: View, choice: Choice, unit: int, t: int) -> PreActivati
     path, changed, text, layer = key(view.info, choice.text, choice.layer)
     below = _view(path, changed, text, layer - 1) if layer else None
     return preactivation.pre_activation(_run(path, changed), text, layer, view, below, unit, t)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _unit_steps(
+    path: str, changed: int, text: str, layer: int, unit: int, held: Pairs, start: int
+) -> UnitSteps:
+    with compute_slot():
+        return unit_steps(_run(path, changed), text, layer, unit, dict(held), start)
+
+
+def unit_steps_of(
+    view: View, choice: Choice, unit: int, held: Pairs = (), start: int = 0
+) -> UnitSteps:
+    """What a unit of a view does at each token, or does when it is held."""
+    path, changed, text, layer = key(view.info, choice.text, choice.layer)
+    return _unit_steps(path, changed, text[: view.spans[-1, 1]], layer, unit, held, start)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

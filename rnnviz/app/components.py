@@ -41,6 +41,12 @@ _temperature = st.components.v2.component(
     css=component("temperature.css"),
     js=component("temperature.js"),
 )
+_cell = st.components.v2.component(
+    "rnnviz_cell",
+    html='<div class="root"></div>',
+    css=f"{component('heatmaps.css')}\n{component('cell.css')}",
+    js=component("cell.js"),
+)
 _sampler = st.components.v2.component(
     "rnnviz_sampler",
     html='<div class="root"></div>',
@@ -89,6 +95,34 @@ def heatmaps(
         on_token_change=token,
     )
     show_revealed()
+
+
+def cell(
+    message: bytes,
+    answers: list[dict],
+    height: int,
+    on_hold: Callable[[str, int, list[tuple[str, float]]], None],
+    on_unit: Callable[[int, int], None],
+) -> None:
+    """Draw a message of `cell_message.pack`, and what `cell_message.held` says of held units.
+
+    `on_hold(key, start, pairs)`: of the cell with this key, these gates and states are to be held
+    from a token (from 0) on; none for no pairs. `on_unit(model, unit)`: a unit was chosen.
+    """
+    session, key = st.session_state, state.CELL
+
+    def held() -> None:
+        asked = session[key]["held"]
+        on_hold(asked["key"], asked["start"], [(of, value) for of, value in asked["pairs"]])
+
+    _cell(
+        key=key,
+        data=message,
+        height=height,
+        on_held_change=held,
+        on_unit_change=lambda: on_unit(*session[key]["unit"]),
+    )
+    tell("held", answers)
 
 
 def reveal(key: str) -> None:

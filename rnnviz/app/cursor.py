@@ -51,6 +51,18 @@ def unit_of(shown: Sequence[View]) -> tuple[View, int]:
     return view, unit
 
 
+def units_of(shown: Sequence[View]) -> list[int]:
+    """The unit of each model, once `unit_of` has said which one is looked at."""
+    return [_unit(view) for view in shown]
+
+
+def choose_unit(view: View, unit: int) -> None:
+    """A click chose a unit of a model."""
+    session = st.session_state
+    session[state.UNIT_RUN] = view.info.name
+    session.setdefault(state.UNITS, {})[view.info.name] = unit
+
+
 def pick_unit(
     shown: Sequence[View], left: DeltaGenerator, right: DeltaGenerator
 ) -> tuple[View, int]:

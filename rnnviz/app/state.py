@@ -125,6 +125,8 @@ STEP = "step"
 ORDER = "order"
 HOW_WE_KNOW = "how_we_know"
 UNIT_LINES = "unit_lines"
+CELL = "cell"
+HELD = "held"  # by a cell's key, from which token on its unit is held, and what of it
 HALF_LIVES = "half_lives"
 STRETCHES = "stretches"
 

@@ -42,13 +42,10 @@ def _message(
     The window shown begins at token `first` of the run with the most tokens; every run shows the
     tokens it has at the same place in the text. Units are ordered by their memory gate.
     """
-    longest = max(views, key=lambda view: len(view.tokens))
-    window = longest.spans[first : first + WINDOW]
-    limits = _limits(views, arrays)
+    limits = color_limits(views, arrays)
     texts: dict[tuple[str, ...], Text] = {}
     models = []
-    for view, named in zip(views, arrays, strict=True):
-        inside = (view.spans[:, 1] > window[0, 0]) & (view.spans[:, 0] < window[-1, 1])  # (T,)
+    for view, named, inside in zip(views, arrays, windows(views, first), strict=True):
         tokens = tuple(np.array(view.tokens, object)[inside])
         texts.setdefault(tokens, Text(tokens, view.spans[inside]))
         ordering = view.gates[CELL_TYPES[view.info.rnn_type].orders_units]
@@ -60,7 +57,9 @@ def _message(
                 text=list(texts).index(tokens),
                 units=unit_order(ordering, order),
                 panels=[
-                    Panel(name, values[inside], *_scale(view, name, limits), by_tanh=name == "c")
+                    Panel(
+                        name, values[inside], *color_scale(view, name, limits), by_tanh=name == "c"
+                    )
                     for name, values in named.items()
                 ],
             )
@@ -68,7 +67,15 @@ def _message(
     return pack(list(texts.values()), models, columns)
 
 
-def _scale(view: View, name: str, limits: Mapping[str, float]) -> tuple[str, float, float]:
+def windows(views: Sequence[View], first: int) -> list[np.ndarray]:
+    """Of each run, whether a token is in the window that is shown (T,): it begins at token `first`
+    of the run with the most tokens."""
+    longest = max(views, key=lambda view: len(view.tokens))
+    window = longest.spans[first : first + WINDOW]
+    return [(v.spans[:, 1] > window[0, 0]) & (v.spans[:, 0] < window[-1, 1]) for v in views]
+
+
+def color_scale(view: View, name: str, limits: Mapping[str, float]) -> tuple[str, float, float]:
     """Scale and limits of an array: gates 0..1, candidates, tanh(c) and bounded states -1..1, what
     has no bound -limit..limit."""
     if name in SIGMOIDS:
@@ -77,7 +84,9 @@ def _scale(view: View, name: str, limits: Mapping[str, float]) -> tuple[str, flo
     return "diverging", -limit, limit
 
 
-def _limits(views: Sequence[View], arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, float]:
+def color_limits(
+    views: Sequence[View], arrays: Sequence[Mapping[str, np.ndarray]]
+) -> dict[str, float]:
     """By name, the limit of colours of the arrays without a bound, shared by all runs.
 
     99% of each array's values are within it: a few units grow very large.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,6 +93,7 @@ def plain(text: str) -> str:
     return html.escape(text, quote=False)
 
 
+@cache
 def scale(name: str, stops: int = 33) -> list[list[int]]:
     """RGB stops of a colour scale: sequential (0..1), diverging (around 0), diverging_dark, log."""
     colors = {

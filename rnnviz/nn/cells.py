@@ -12,6 +12,7 @@ RNN (Elman 1990): a = W x + U h + b,  h' = tanh(a) or relu(a)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise, repeat
 from typing import NamedTuple
 
@@ -30,24 +31,36 @@ def kind_of(rnn: nn.RNNBase) -> str:
     return rnn.mode
 
 
-def gates(kind: str, from_x: Tensor, from_h: Tensor | None) -> dict[str, Tensor]:
+def unchanged(name: str, value: Tensor) -> Tensor:
+    """A gate as it was computed: what `gates` does with each if nothing else is asked."""
+    return value
+
+
+def gates(
+    kind: str,
+    from_x: Tensor,
+    from_h: Tensor | None,
+    change: Callable[[str, Tensor], Tensor] = unchanged,
+) -> dict[str, Tensor]:
     """Gates after their nonlinearity (the RNN's `a` before it), each (..., H).
 
     `from_x` = W_ih x + b_ih and `from_h` = W_hh h_prev + b_hh, (..., G*H): both biases count.
-    LSTM and RNN need only their sum, which may come as `from_x` with `from_h` None. Raises
-    ValueError for a cell type that has no equations here.
+    LSTM and RNN need only their sum, which may come as `from_x` with `from_h` None. `change`: given
+    a gate's name and value, what takes its place, before another gate reads it. Raises ValueError
+    for a cell type that has no equations here.
     """
     if kind == "LSTM":
         i, f, g, o = (from_x if from_h is None else from_x + from_h).chunk(4, -1)
-        return {"i": i.sigmoid(), "f": f.sigmoid(), "g": g.tanh(), "o": o.sigmoid()}
+        found = {"i": i.sigmoid(), "f": f.sigmoid(), "g": g.tanh(), "o": o.sigmoid()}
+        return {name: change(name, gate) for name, gate in found.items()}
     if kind == "GRU":
         assert from_h is not None
         x_r, x_z, x_n = from_x.chunk(3, -1)
         h_r, h_z, h_n = from_h.chunk(3, -1)
-        r, z = (x_r + h_r).sigmoid(), (x_z + h_z).sigmoid()
-        return {"r": r, "z": z, "n": (x_n + r * h_n).tanh()}
+        r, z = change("r", (x_r + h_r).sigmoid()), change("z", (x_z + h_z).sigmoid())
+        return {"r": r, "z": z, "n": change("n", (x_n + r * h_n).tanh())}
     if kind in RNNS:
-        return {"a": from_x if from_h is None else from_x + from_h}
+        return {"a": change("a", from_x if from_h is None else from_x + from_h)}
     raise unknown(kind, HERE)
 
 
@@ -68,8 +81,9 @@ def cell_states(gates: dict[str, Tensor], c0: Tensor) -> Tensor:
     Then the true initial c of each block is added, times the block's forget gates so far.
     """
     steps, added = len(gates["f"]), gates["i"] * gates["g"]
-    whole = (0, 0, 0, 0, 0, -steps % 16)  # pads with steps of zeros to whole blocks
-    f, c = (nn.functional.pad(a, whole).unflatten(0, (-1, 16)) for a in (gates["f"], added))
+    size = max(1, min(steps, 16))
+    whole = (0, 0, 0, 0, 0, -steps % size)  # pads with steps of zeros to whole blocks
+    f, c = (nn.functional.pad(a, whole).unflatten(0, (-1, size)) for a in (gates["f"], added))
     # f and c: (T/16,16,B,H), both copies that `pad` made; a step of them: (T/16,B,H)
     for (f_prev, c_prev), (f_k, c_k) in pairwise(zip(f.unbind(1), c.unbind(1), strict=True)):
         c_k.addcmul_(f_k, c_prev)

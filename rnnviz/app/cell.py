@@ -1,0 +1,75 @@
+"""One cell as a circuit: the section of the Cell state page, and what is held in it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import streamlit as st
+
+from rnnviz.analysis.text_view import View
+from rnnviz.analysis.unit_steps import UnitSteps
+from rnnviz.app import caches, components, cursor, page, state
+from rnnviz.app.caches import Pairs
+from rnnviz.app.state import Choice
+from rnnviz.figures import cell_message
+from rnnviz.figures.cell_message import Cell
+
+
+def one_cell(shown: Sequence[View], choice: Choice, order: str, first: int, dark: bool) -> None:
+    """The section, below what else shows the units of a layer."""
+    st.subheader("One cell")
+    cells = [
+        _cell(view, choice, unit) for view, unit in zip(shown, cursor.units_of(shown), strict=True)
+    ]
+    _caption(shown)
+    components.cell(
+        cell_message.pack(cells, order, first, choice.layer, dark),
+        cell_message.held(cells, first),
+        cell_message.height(cells),
+        _hold,
+        lambda model, unit: cursor.choose_unit(shown[model], unit),
+    )
+
+
+def _cell(view: View, choice: Choice, unit: int) -> Cell:
+    """A run as the component takes it, held if that was asked for."""
+    path, changed, text, layer = caches.key(view.info, choice.text, choice.layer)
+    key = f"{path} {changed} {layer} {unit} {zlib.crc32(text.encode())}"
+    start, pairs = st.session_state.get(state.HELD, {}).get(key, (0, ()))
+    steps, held = caches.unit_steps_of(view, choice, unit), None
+    if pairs and start < len(view.tokens):
+        with page.sentences():
+            held = _held(view, choice, unit, pairs, start)
+    page.show_sentence()
+    return Cell(view, unit, steps, key, start, pairs, held)
+
+
+def _held(view: View, choice: Choice, unit: int, pairs: Pairs, start: int) -> UnitSteps:
+    """What a held unit does. Raises ValueError for values that the model cannot take."""
+    found = caches.unit_steps_of(view, choice, unit, pairs, start)
+    if not found.is_finite:
+        raise ValueError("Held at this value, the states are no longer finite numbers")
+    return found
+
+
+def _hold(key: str, start: int, pairs: list[tuple[str, float]]) -> None:
+    held = st.session_state.setdefault(state.HELD, {})
+    held[key] = (start, tuple((of, float(value)) for of, value in pairs))
+
+
+def _caption(shown: Sequence[View]) -> None:
+    gated = any("c" in view.states for view in shown)
+    kinds = {view.info.rnn_type for view in shown}
+    first = (
+        "First step through the text with the arrow keys and watch a valve open or close."
+        if kinds & {"LSTM", "GRU"}
+        else "First step through the text with the arrow keys: no valve keeps what is old."
+    )
+    lstm = " Then hold f at 1 and i at 0: c stays as it is for ever." if gated else ""
+    gru = " In the GRU, z near 1 keeps the old h (PyTorch's form)." if "GRU" in kinds else ""
+    st.caption(
+        f"{first}{lstm} A thick wire carries one number of this unit, red positive and blue "
+        "negative; thin wires carry all units. A gate is a valve as wide as its value. Each sum "
+        f"W x and U h includes its bias.{gru}"
+    )
