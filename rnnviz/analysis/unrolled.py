@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rnnviz.nn.model import RNNModel
     from rnnviz.runs.run import Run
 
-STEPS = 128  # of a text: as many as are computed anew in a moment when the past is forgotten
+STEPS = 96  # of a text: as many as are computed anew in a moment when the past is forgotten
 COPIES = 16  # that are shown at once
 REACH = COPIES + 1  # distances from a loss: those within the copies, and one step before them
 
@@ -120,9 +120,7 @@ def _log10_norms(layers: list[LayerDerivatives], direct: Tensor) -> dict[str, np
         from_above: Tensor | None = None
         for k in range(len(layers) - 1, -1, -1):
             layer, adjoint = layers[k], adjoints[k]  # row r: the loss of step r + distance, at r
-            here = cells.GateDerivatives(
-                *(None if part is None else part[: len(adjoint)] for part in layer.derivatives)
-            )
+            here = layer.derivatives.first(len(adjoint))
             if from_above is not None:
                 adjoint[:, :size] += from_above
             cells.add_dh_to_dc(here, adjoint)

@@ -107,6 +107,11 @@ class GateDerivatives(NamedTuple):
     keep: Tensor | None = None
     h_by_c: Tensor | None = None
 
+    def first(self, count: int) -> GateDerivatives:
+        """Those of the first steps, of derivatives (T,...)."""
+        keep, h_by_c = (None if part is None else part[:count] for part in self[2:])
+        return GateDerivatives(self.x[:count], self.h[:count], keep, h_by_c)
+
     def steps(self) -> list[GateDerivatives]:
         """Those of each step, of derivatives (T,...)."""
         parts = (repeat(None) if part is None else part.unbind() for part in self)
