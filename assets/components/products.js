@@ -23,6 +23,7 @@ export default function ({ data, parentElement }) {
   root.ranks ??= {};
   const most = Math.max(...view.models.map(({ steps }) => steps));
   const slider = rangeOf("Distance", 1, most, Math.min(root.distance, most));
+  slider.block.classList.add("products-distance");
   const grid = element("div", "models");
   const range = rangeOfLogs(view);
   const cards = view.models.map((model) => card(model, view, range, most, root));

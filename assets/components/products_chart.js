@@ -8,7 +8,7 @@ const LEFT = 68;
 const RIGHT = 10;
 const BARS = { top: 10, height: 110 };
 const LINE = { top: 142, height: 130 };
-export const HEIGHT = 312;
+const HEIGHT = 312;
 
 function svg(kind, attributes, text = "") {
   const made = document.createElementNS(SVG, kind);

@@ -10,7 +10,7 @@ import { drawNet, geometry, paintStrips, widthOf } from "./unrolled_draw.js";
 import { layOutCopies } from "./unrolled_layout.js";
 import { forgetText, say } from "./unrolled_words.js";
 
-const NARROWEST = 50; // pixels a copy
+const NARROWEST = 44; // pixels a copy
 const GUTTER = { one: 46, many: 68 }; // pixels for the names of rows
 
 export default function ({ data, parentElement, setStateValue }) {

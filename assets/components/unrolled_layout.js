@@ -13,7 +13,7 @@ export function svg(kind, attributes = {}, text = "") {
 }
 
 // A row of the stage: its name, and a cell for each copy
-export function stageRow(name, label) {
+function stageRow(name, label) {
   const row = element("div", `row ${name}`);
   row.append(element("span", "of-row", label));
   return row;
@@ -56,7 +56,7 @@ function widthsKey(widthOf) {
     element("span", "", "Width: the gradient's norm as a share of that at the loss (log)"),
   );
   for (const share of [1, 0.1, 0.01, 0.001]) {
-    const [entry, line] = [element("span", "entry", String(share)), element("i")];
+    const [entry, line] = [element("span", "entry", String(share)), element("i", "sample")];
     line.style.height = `${widthOf(share)}px`;
     entry.prepend(line);
     key.append(entry);
@@ -70,8 +70,10 @@ function coloursKey(view, table) {
   const bar = element("i", "bar");
   bar.style.backgroundImage = `linear-gradient(to right, ${table.join(",")})`;
   const ends = view.bounded ? ["−1", "1"] : ["−", "+"];
+  const entry = element("span", "entry");
+  entry.append(ends[0], bar, ends[1]);
   const what = `the ${view.rows} units of ${hasC ? "h and tanh c" : "h"} that vary most`;
-  key.append(element("span", "", `Colour: ${what}`), ends[0], bar, ends[1]);
+  key.append(element("span", "", `Colour: ${what}`), entry);
   return key;
 }
 

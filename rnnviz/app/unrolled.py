@@ -49,13 +49,14 @@ def _pick_model(shown: Sequence[View], names: Sequence[str]) -> View:
     session, runs = st.session_state, [view.info.name for view in shown]
     if session.get(state.UNROLLED_RUN) not in runs:
         session[state.UNROLLED_RUN] = runs[0]
+    labels = dict(zip(runs, names, strict=True))
     if len(runs) > 1:
         st.segmented_control(
             "Model",
             runs,
             key=state.UNROLLED_RUN,
             required=True,
-            format_func=dict(zip(runs, names, strict=True)).get,
+            format_func=lambda run: labels[run],
         )
     return shown[runs.index(session[state.UNROLLED_RUN])]
 
