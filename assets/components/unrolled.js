@@ -8,7 +8,7 @@ import { drawRows } from "./unrolled_copies.js";
 import { decodeCopies } from "./unrolled_data.js";
 import { drawNet, geometry, paintStrips, widthOf } from "./unrolled_draw.js";
 import { layOutCopies } from "./unrolled_layout.js";
-import { forgetText, say } from "./unrolled_words.js";
+import { say } from "./unrolled_words.js";
 
 const NARROWEST = 44; // pixels a copy
 const GUTTER = { one: 46, many: 68 }; // pixels for the names of rows
@@ -42,10 +42,10 @@ function build(root, view, send) {
 function kept(root, view) {
   const written = JSON.stringify(view.tokens);
   if (root.written !== written) {
-    root.choice = { target: view.target, first: null, window: 0, lit: null };
+    root.choice = { target: view.target, first: null, window: 0 };
     root.written = written;
   }
-  root.choice.lit = null;
+  Object.assign(root.choice, { lit: null, forgetting: null });
   return root.choice;
 }
 
@@ -103,7 +103,7 @@ function choose(parts, t) {
 // The sliders. While they move nothing is sent.
 
 function followSliders(parts) {
-  const { view, choice, forget, first, window, remember, send } = parts;
+  const { choice, forget, first, window, remember, send } = parts;
   const moved = (change) => {
     parts.picture.classList.remove("runs");
     Object.assign(choice, change);
@@ -116,9 +116,7 @@ function followSliders(parts) {
   };
   const placeOf = () =>
     Number(forget.input.value) ? choice.first + Number(forget.input.value) : 0;
-  forget.input.oninput = () => {
-    forget.value.value = forgetText(view, placeOf());
-  };
+  forget.input.oninput = () => moved({ forgetting: placeOf() });
   forget.input.onchange = () => send("forget", placeOf());
   remember.onclick = () => send("forget", 0);
 }

@@ -83,7 +83,7 @@ export function drawNet(picture, view, place, choice) {
   picture.setAttribute("viewBox", `0 0 ${place.width} ${place.height}`);
   picture.setAttribute("width", place.width);
   picture.setAttribute("height", place.height);
-  const drawn = [...borders(view, place, first, window), ...laneNames(view, place)];
+  const drawn = [...borders(view, place, choice), ...laneNames(view, place)];
   for (let i = 0; i < place.count; i++) {
     const copy = { view, place, i, s: first + i, target, window, first };
     drawn.push(...upward(copy), ...along(copy), ...shares(copy));
@@ -101,7 +101,7 @@ function laneNames(view, { lanes, strip }) {
 }
 
 // Where the window of truncated BPTT ends, and where the past is forgotten
-function borders(view, place, first, window) {
+function borders(view, place, { first, window, forgetting }) {
   const found = [];
   for (let i = 0; i < place.count; i++) {
     const s = first + i;
@@ -109,6 +109,7 @@ function borders(view, place, first, window) {
     const line = (name) => svg("path", { class: name, d: `M${x} 0V${place.height}` });
     if (s && window && windowStart(s, window) === s) found.push(line("border"));
     if (s && view.forgotten === s) found.push(line("forgotten"));
+    else if (s && forgetting === s) found.push(line("forgotten aim"));
   }
   return found;
 }

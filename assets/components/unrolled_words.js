@@ -4,15 +4,16 @@ import { clamp } from "./dom.js";
 import { logNorm, nats, shareAt, short, windowStart } from "./unrolled_data.js";
 
 const named = (view, t) => `token ${t + 1} “${view.tokens[t]}”`;
-export const forgetText = (view, step) => (step ? named(view, step) : "nothing yet: drag");
+const forgetText = (view, step) => (step ? named(view, step) : "nothing yet: drag");
 
 export function say(parts) {
   const { view, choice, place, forget, first, window, remember, told, change } = parts;
   const last = choice.first + place.count - 1;
   first.value.value = `${choice.first + 1} to ${last + 1} of ${view.steps}`;
   window.value.value = choice.window ? `${choice.window} tokens` : "none: whole text";
-  forget.input.value = view.forgotten ? clamp(view.forgotten - choice.first, place.count) : 0;
-  forget.value.value = forgetText(view, view.forgotten);
+  const step = choice.forgetting ?? view.forgotten; // while the slider moves, where it points
+  forget.input.value = step ? clamp(step - choice.first, place.count) : 0;
+  forget.value.value = forgetText(view, step);
   for (const { input, value } of [forget, first, window])
     input.setAttribute("aria-valuetext", value.value);
   remember.hidden = !view.forgotten;

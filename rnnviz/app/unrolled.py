@@ -32,7 +32,7 @@ def copies(shown: Sequence[View], names: Sequence[str], choice: Choice, dark: bo
         view.counts[: steps + 1],
         now=caches.unrolled(view.info, choice.text, forgotten),
         whole=caches.unrolled(view.info, choice.text),
-        target=_target(view),
+        target=_usual(view),
         forgotten=forgotten,
     )
 
@@ -40,7 +40,7 @@ def copies(shown: Sequence[View], names: Sequence[str], choice: Choice, dark: bo
         session[state.FORGOTTEN] = (choice.text, step)
 
     def loss(step: int) -> None:
-        session[state.UNROLLED_PLACE] = int(view.spans[step, 0])
+        session[state.UNROLLED_LOSS] = (view.tokens, step)
 
     components.unrolled(unrolled_message.pack(drawn, dark), forget, loss)
 
@@ -65,13 +65,21 @@ def _steps(view: View) -> int:
     return min(STEPS, len(view.tokens) - 1)
 
 
-def _target(view: View) -> int:
-    """The step whose loss was clicked, at first the last one that counts."""
+def _usual(view: View) -> int:
+    """The step whose loss is looked at first: the last one that counts."""
     steps = _steps(view)
-    place = st.session_state.get(state.UNROLLED_PLACE)
     last = last_target(view.counts[: steps + 1])
-    step = (steps - 1 if last is None else last) if place is None else view.token_at(place)
-    return min(step, steps - 1)
+    return steps - 1 if last is None else last
+
+
+def _target(view: View) -> int:
+    """The step whose loss was clicked. Other tokens, as those of a model with another vocabulary,
+    begin anew."""
+    tokens, step = st.session_state.get(state.UNROLLED_LOSS, ((), 0))
+    if tokens != view.tokens:
+        st.session_state[state.UNROLLED_LOSS] = (view.tokens, _usual(view))
+        return _usual(view)
+    return step
 
 
 def products(shown: Sequence[View], names: Sequence[str], choice: Choice, dark: bool) -> None:
