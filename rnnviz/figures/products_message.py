@@ -67,4 +67,4 @@ def height(message: bytes) -> int:
     products.css."""
     (size,) = struct.unpack_from("<I", message)
     models = json.loads(message[4 : 4 + size])["models"]
-    return 60 + 430 * math.ceil(len(models) / 2)
+    return 50 + 536 * math.ceil(len(models) / 2)

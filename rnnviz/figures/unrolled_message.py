@@ -129,4 +129,4 @@ def height(message: bytes) -> int:
     header = json.loads(message[4 : 4 + size])
     lanes, layers = len(header["lanes"]), len(header["inputs"])
     strips = layers * (19 + 96) if lanes == layers else layers * (2 * (19 + 64) + 4)
-    return 400 + strips + 34 * (layers + 1)
+    return 390 + strips + 34 * (layers + 1)
