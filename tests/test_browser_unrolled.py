@@ -105,7 +105,7 @@ def test_forgetting_changes_the_losses_after_the_place_and_none_before_it(server
 
 def test_nothing_is_sent_while_sliders_move(server, page):
     sent: list[object] = []
-    page.on("websocket", lambda socket: socket.on("framesent", sent.append))
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     open_unrolled(page, server.url)
     page.wait_for_timeout(500)
     count = len(sent)
