@@ -13,6 +13,7 @@ from rnnviz.app import (
     sidebar,
     state,
     terms,
+    unrolled,
 )
 from rnnviz.figures import heatmap_views
 from rnnviz.figures.gradients import carriers, norm_lines
@@ -86,7 +87,37 @@ def untrained() -> None:
         )
 
 
+@address.fragment(FIELDS)
+def in_time() -> None:
+    st.subheader("Unrolled")
+    st.markdown(
+        "One network, copied for each token: each copy has the same matrices, and the loss of one "
+        "copy sends its gradient back through all copies before it."
+    )
+    unrolled.copies(shown, names, choice, dark)
+    st.caption(
+        "Click a loss: the gradient runs back along the coloured arrows, and above each state "
+        "stands the share of it that arrives, on the way through all layers. Hover a grey arrow "
+        "or a matrix: it is lit in every copy. Shorten the window of truncated BPTT: the state "
+        "still passes its border, the gradient does not. Forget the past before a token: only "
+        "losses after it change. A gradient that vanishes keeps a network from learning across a "
+        "gap, not from remembering across it."
+    )
+    st.subheader("Two products")
+    st.markdown(
+        "On its way back a gradient is multiplied at each step: in a plain RNN by a matrix, along "
+        "the cell state of an LSTM by one number a unit."
+    )
+    unrolled.products(shown, names, choice, dark)
+    st.caption(
+        "Drag the distance. Bars: the factor of each step back from the loss clicked above. Line: "
+        f"their product so far, through the memory of layer {choice.layer + 1} alone. An LSTM has "
+        "units that keep and units that let go: the slider under it goes through all of them."
+    )
+
+
 decay()
+in_time()
 
 st.subheader("Which token mattered for which prediction")
 matrices = caches.influences([view.info for view in shown], choice.text, choice.layer)

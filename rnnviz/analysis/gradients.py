@@ -162,10 +162,18 @@ def _recorded(
 ) -> tuple[list[LayerDerivatives], Tensor]:
     """Derivatives of each layer along ids (T+1,), and dL_t/dh_t (T,H) of the projection alone."""
     ids = checked_ids(ids, model.embedding.num_embeddings, least=2).to(model.device)
-    trace = trace_model(model, ids[:-1])
+    return loss_derivatives(model, trace_model(model, ids[:-1]), ids[1:])
+
+
+def loss_derivatives(
+    model: RNNModel, trace: Trace, following: Tensor
+) -> tuple[list[LayerDerivatives], Tensor]:
+    """Derivatives of each layer along a trace, and dL_t/dh_t (T,H) of the projection alone, where
+    L_t is the loss of predicting `following` (T,). Raises ValueError for states or a loss that are
+    not finite."""
     if not all(layer.h.isfinite().all() for layer in trace.layers):
         raise ValueError("the states are no longer finite on this text: no gradient is defined")
-    direct = _direct(model, trace.layers[-1].h_out[:, 0], ids[1:])
+    direct = _direct(model, trace.layers[-1].h_out[:, 0], following)
     if not direct.isfinite().all():
         raise ValueError("the loss is not finite on this text: no gradient is defined")
     return [layer_derivatives(model.rnn, layer, k) for k, layer in enumerate(trace.layers)], direct

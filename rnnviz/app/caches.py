@@ -28,6 +28,7 @@ from rnnviz.analysis import (
     time_lapse,
     token_scores,
 )
+from rnnviz.analysis import unrolled as unrolled_in_time
 from rnnviz.analysis.flattening import NextToken
 from rnnviz.analysis.gradient_decay import GradientDecay
 from rnnviz.analysis.laboratory import untrained_decay
@@ -38,6 +39,7 @@ from rnnviz.analysis.sweeps import RunSweep
 from rnnviz.analysis.text_view import Saturation, View
 from rnnviz.analysis.time_lapse import Moment, Sample
 from rnnviz.analysis.unit_steps import UnitSteps, unit_steps
+from rnnviz.analysis.unrolled import Unrolled
 from rnnviz.app.state import Choice
 from rnnviz.data import builtin
 from rnnviz.data.source import CorpusError
@@ -224,6 +226,25 @@ def written(info: RunInfo, prompt: str, temperature: float, n_tokens: int, seed:
 @st.cache_data(max_entries=512, show_spinner=False)
 def layer_size(rnn_type: str, h: int) -> LayerSize:
     return layer_sizes.layer_size(rnn_type, h)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _unrolled(path: str, changed: int, text: str) -> Unrolled:
+    with compute_slot():
+        return unrolled_in_time.unrolled(_run(path, changed), text)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _forgetting(path: str, changed: int, text: str, step: int) -> Unrolled:
+    whole = _unrolled(path, changed, text)
+    with compute_slot():
+        return unrolled_in_time.forgetting(_run(path, changed), text, whole, step)
+
+
+def unrolled(info: RunInfo, text: str, forgotten: int = 0) -> Unrolled:
+    """The steps of a text; where `forgotten` is not 0, with zero states before that step."""
+    found = stamp(info)
+    return _forgetting(*found, text, forgotten) if forgotten else _unrolled(*found, text)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -13,7 +13,7 @@ import streamlit as st
 from rnnviz._paths import component
 from rnnviz.analysis.text_view import View
 from rnnviz.app import state
-from rnnviz.figures import heatmap_height
+from rnnviz.figures import heatmap_height, products_message, unrolled_message
 
 UNSEEN = 1  # pixels: of a component that draws nothing, which would first take 40
 # The colours of the 32 shades of surprise in sampler_text.js
@@ -46,6 +46,18 @@ _cell = st.components.v2.component(
     html='<div class="root"></div>',
     css=f"{component('heatmaps.css')}\n{component('cell.css')}",
     js=component("cell.js"),
+)
+_unrolled = st.components.v2.component(
+    "rnnviz_unrolled",
+    html='<div class="root"></div>',
+    css=component("unrolled.css"),
+    js=component("unrolled.js"),
+)
+_products = st.components.v2.component(
+    "rnnviz_products",
+    html='<div class="root"></div>',
+    css=component("products.css"),
+    js=component("products.js"),
 )
 _sampler = st.components.v2.component(
     "rnnviz_sampler",
@@ -183,3 +195,26 @@ def sampler(
         on_ask_change=lambda: on_ask(session[key]["ask"]),
         on_dismiss_change=on_dismiss,
     )
+
+
+def unrolled(
+    message: bytes, on_forget: Callable[[int], None], on_loss: Callable[[int], None]
+) -> None:
+    """A network unrolled in time; a message of `unrolled_message.pack`.
+
+    `on_forget(step)`: states are to be zero before a step, 0 for none; it is called when the slider
+    is released. `on_loss(step)`: the loss after a step was chosen.
+    """
+    session, key = st.session_state, state.UNROLLED
+    _unrolled(
+        key=key,
+        data=message,
+        height=unrolled_message.height(message),
+        on_forget_change=lambda: on_forget(int(session[key]["forget"])),
+        on_loss_change=lambda: on_loss(int(session[key]["loss"])),
+    )
+
+
+def products(message: bytes) -> None:
+    """The products of factors over a distance; a message of `products_message.pack`."""
+    _products(key=state.PRODUCTS, data=message, height=products_message.height(message))

@@ -122,6 +122,11 @@ class GateDerivatives(NamedTuple):
     keep: Tensor | None = None
     h_by_c: Tensor | None = None
 
+    def first(self, count: int) -> GateDerivatives:
+        """Those of the first steps, of derivatives (T,...)."""
+        keep, h_by_c = (None if part is None else part[:count] for part in self[2:])
+        return GateDerivatives(self.x[:count], self.h[:count], keep, h_by_c)
+
     def steps(self) -> list[GateDerivatives]:
         """Those of each step, of derivatives (T,...)."""
         parts = (repeat(None) if part is None else part.unbind() for part in self)
@@ -240,6 +245,29 @@ def step_back(
         out.addcmul_(adjoint, derivatives.keep)
     else:  # c does
         torch.mul(adjoint[:, size:], derivatives.keep, out=out[:, read:])
+
+
+def carry_rows_back(kind: str, derivatives: Tensor, w: Tensor, adjoint: Tensor) -> Tensor:
+    """As `carry_back`, with each of the R losses at a step of its own: `derivatives` (R,G,H)."""
+    cell = CELL_TYPES[kind]
+    found = adjoint.new_zeros(len(adjoint), w.shape[1])  # (R,D)
+    for part, gates in zip(adjoint.chunk(len(cell.feeds), -1), cell.feeds, strict=True):
+        for block in map(cell.gates.index, gates):
+            found.addmm_(part * derivatives[:, block], w[block].T)
+    return found
+
+
+def step_rows_back(
+    kind: str, derivatives: GateDerivatives, w_hh: Tensor, adjoint: Tensor
+) -> Tensor:
+    """As `step_back`, with each of the R losses at a step of its own: `derivatives` (R,...).
+    The adjoints before those steps (R,S)."""
+    before = carry_rows_back(kind, derivatives.h, w_hh, adjoint)  # (R,H)
+    if derivatives.keep is None:
+        return before
+    if derivatives.h_by_c is None:  # h keeps a part of itself
+        return before.addcmul_(adjoint, derivatives.keep)
+    return torch.cat([before, adjoint[:, before.shape[1] :] * derivatives.keep], -1)
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -1,0 +1,124 @@
+// What stands on the page for a network unrolled in time: the matrices, the copies, and the sliders.
+
+import { element, hidden, modelHeader, spokenLine } from "./dom.js";
+import { weightName } from "./unrolled_data.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function svg(kind, attributes = {}, text = "") {
+  const made = document.createElementNS(SVG, kind);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text) made.textContent = text;
+  return made;
+}
+
+// A row of the stage: its name, and a cell for each copy
+function stageRow(name, label) {
+  const row = element("div", `row ${name}`);
+  row.append(element("span", "of-row", label));
+  return row;
+}
+
+function slider(name, label) {
+  const block = element("label", `slider ${name}`);
+  const [words, value, input] = [element("span", "", label), element("output"), element("input")];
+  Object.assign(input, { type: "range", min: 0, step: 1 });
+  block.append(words, value, input);
+  return { block, value, input };
+}
+
+// A button for each matrix of a copy
+function weightButtons(view) {
+  const bar = element("div", "weights");
+  bar.append(element("span", "muted", "The same in every copy:"));
+  const buttons = view.weights.map((weight, n) => {
+    const button = element("button", "weight");
+    button.type = "button";
+    const name = element("em", "", "W");
+    name.append(element("sub", "", weight.name));
+    const where = weightName(weight, view.layers);
+    button.append(
+      name,
+      element("span", "", [where, weight.shape.join(" × ")].filter(Boolean).join(", ")),
+    );
+    button.setAttribute("aria-pressed", "false");
+    button.weight = n;
+    return button;
+  });
+  bar.append(...buttons);
+  return { bar, buttons };
+}
+
+// How wide an arrow is for a share
+function widthsKey(widthOf) {
+  const key = element("div", "key");
+  key.append(
+    element("span", "", "Width: the gradient's norm as a share of that at the loss (log)"),
+  );
+  for (const share of [1, 0.1, 0.01, 0.001]) {
+    const [entry, line] = [element("span", "entry", String(share)), element("i", "sample")];
+    line.style.height = `${widthOf(share)}px`;
+    entry.prepend(line);
+    key.append(entry);
+  }
+  return key;
+}
+
+function coloursKey(view, table) {
+  const key = element("div", "key");
+  const hasC = view.lanes.some(({ symbol }) => symbol === "c");
+  const bar = element("i", "bar");
+  bar.style.backgroundImage = `linear-gradient(to right, ${table.join(",")})`;
+  const ends = view.bounded ? ["−1", "1"] : ["−", "+"];
+  const entry = element("span", "entry");
+  entry.append(ends[0], bar, ends[1]);
+  const what = `the ${view.rows} units of ${hasC ? "h and tanh c" : "h"} that vary most`;
+  key.append(element("span", "", `Colour: ${what}`), entry);
+  return key;
+}
+
+// Draw into `root` all that does not change with the choice, and return its parts
+export function layOutCopies(root, view, table, widthOf) {
+  const { bar, buttons } = weightButtons(view);
+  const stage = element("div", "stage");
+  const rows = {
+    loss: stageRow("losses", "loss"),
+    guess: stageRow("guesses", "guess"),
+    token: stageRow("tokens", "token"),
+  };
+  rows.loss.setAttribute("role", "group");
+  rows.loss.setAttribute("aria-label", "losses; arrow keys move, Enter sends the gradient back");
+  const net = element("div", "net");
+  const [canvas, picture] = [element("canvas"), svg("svg", { "aria-hidden": "true" })];
+  net.append(canvas, picture);
+  const forget = slider("forget", "Forget the past before");
+  const first = slider("first", "Copies shown");
+  const window = slider("window", "Window of truncated BPTT");
+  const remember = Object.assign(hidden("button", "remember"), { type: "button" });
+  remember.textContent = "Remember again";
+  stage.append(rows.loss, rows.guess, net, rows.token, forget.block);
+  const sliders = element("div", "sliders");
+  sliders.append(window.block, first.block);
+  const [told, change] = [element("p", "told"), element("p", "change")];
+  const says = element("div", "says");
+  says.append(told, change, remember);
+  const keys = element("div", "keys");
+  keys.append(widthsKey(widthOf), coloursKey(view, table));
+  const spoken = spokenLine();
+  root.replaceChildren(modelHeader(view), bar, stage, says, sliders, keys, spoken);
+  return {
+    stage,
+    rows,
+    net,
+    canvas,
+    picture,
+    forget,
+    first,
+    window,
+    remember,
+    buttons,
+    told,
+    change,
+    spoken,
+  };
+}
