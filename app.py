@@ -8,10 +8,8 @@ from rnnviz.app.navigation import HOME, PAGES
 _process.serve_many()
 st.set_page_config(page_title="rnnviz", page_icon=str(_paths.ASSETS / "icon.svg"), layout="wide")
 
-pages = [
-    st.Page(
-        page.file, title=page.title, icon=page.icon, url_path=page.url_path, default=page is HOME
-    )
+pages = [  # without icons: with them, the last page would not fit beside the sidebar at 1440 px
+    st.Page(page.file, title=page.title, url_path=page.url_path, default=page is HOME)
     for page in PAGES
 ]
 st.navigation(pages, position="top").run()

@@ -90,8 +90,13 @@ def test_the_verdict_is_made_of_the_records(place, monkeypatch):
 def test_over_one_letter_all_four_learn_it(place, monkeypatch):
     monkeypatch.setattr(race, "STEPS", 300)
     one = ended(Jobs().add(Race(1, 0.0)))
-    assert all(race.learned_at(progress) for progress in one.progress)
     assert race.verdict(one, NAMES).endswith("learned it.")
+    for progress in one.progress:
+        first = race.learned_at(progress)
+        last = [record.loss for record in progress.records[-race.SURE_AFTER :]]
+        assert max(last) <= race.LEARNED  # it has finished
+        assert first.step <= progress.records[-race.SURE_AFTER].step
+    assert race.share_done(one) == 1
 
 
 def test_the_lines_of_the_figure_are_losses_of_guessing_and_of_being_right():

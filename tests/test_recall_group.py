@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from playwright.sync_api import expect
 
 from rnnviz import RNN_TYPES, list_runs, load_corpus, load_run
 from rnnviz._paths import RECALL_RUNS, ROOT, SHIPPED_RUNS
@@ -22,7 +22,10 @@ from rnnviz.runs.recall_group import (
     read_results,
 )
 from rnnviz.training.batches import score_part
-from tests.test_app import button, is_fine, opened
+from tests.conftest import label_of
+from tests.test_app import is_fine, opened
+from tests.test_browser import open_page
+from tests.test_links import linked
 
 SHIPPED = [result for result in read_results() if result.seed == 0]
 BOTH = [model_name(delay, kind, usual) for delay in DELAYS for kind in ("LSTM", "GRU")
@@ -97,25 +100,40 @@ def test_a_link_opens_a_model_of_the_group_and_the_list_has_no_other():
     assert is_fine(app)
     assert not app.warning
     assert app.session_state["runs"] == ["recall-60-lstm", "recall-lstm"]
-    assert app.session_state["text"] == ""  # TODO
+    assert len(app.session_state["text"]) == 63  # its own distance
     listed = app.sidebar.multiselect(key="runs").options
     assert sum("recall" in option for option in listed) == 3
     app.sidebar.multiselect(key="runs").set_value(["recall-lstm"]).run()
     assert is_fine(app)
+    app.run()  # what is no longer chosen leaves the list with the next run
+    listed = app.sidebar.multiselect(key="runs").options
     assert sum("recall" in option for option in listed) == 2
 
 
 def test_a_link_cannot_leave_the_folder_of_the_group():
-    app = opened("pages/gates.py", runs=["../runs/recall-lstm", "recall-lstm"])
-    assert app.session_state["runs"] == ["recall-lstm"]
-    assert len(app.warning) == 1
-
-
-def test_four_of_one_distance_are_shown_from_the_models_page():
-    app: AppTest = opened("pages/models.py")
-    table = app.dataframe[1].value
-    assert set(table["Model"]) == NAMES
-    app.selectbox(key="recall_delays").set_value("60").run()
-    button(app, "Show the four cell types").click().run()
+    app = linked("pages/gates.py", runs=["../runs/recall-lstm", "recall-lstm"])
     assert is_fine(app)
-    assert app.session_state["runs"] == [model_name(60, kind) for kind in RNN_TYPES]
+    assert app.session_state["runs"] == ["recall-lstm"]
+    assert "is not among the models here" in app.warning[0].value
+
+
+def test_the_models_page_tables_what_every_model_reached():
+    app = opened("pages/models.py")
+    assert is_fine(app)
+    table = app.dataframe[1].value.set_index("Model")
+    assert set(table.index) == NAMES
+    for result in SHIPPED:
+        assert table["Own"][result.model] == result.accuracy
+        assert table["At 100"][result.model] == result.at[100]
+    seeds = [row.has_learned for row in read_results() if row.model == "recall-5-lstm"]
+    assert table["Seeds that learned"]["recall-5-lstm"] == f"{sum(seeds)} of {len(seeds)}"
+
+
+def test_four_of_one_distance_are_shown_from_the_models_page(server, page):
+    open_page(page, f"{server.url}/models")
+    page.get_by_text("Recall: models that each learned over one distance").click()
+    page.get_by_role("button", name="Show the four cell types").click()
+    expect(page.locator("h1")).to_have_text("Gates")
+    tags = page.locator("[data-testid=stSidebar] [data-tag]")
+    expect(tags).to_have_count(4)
+    assert all("recall-1-10" in label_of(text).replace("\n", "") for text in tags.all_inner_texts())

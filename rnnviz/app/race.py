@@ -76,8 +76,8 @@ def _show(now: Race) -> None:
     dark = page.is_dark()
     page.chart(figures.race(lanes, race.GUESSING, race.LEARNED, dark), state.RACE_FIGURE)
     if now.active:
-        done = sum(p.records[-1].progress for p in now.progress if p.records) / len(now.plans)
-        st.progress(done, f"{done:.0%} of {race.STEPS} steps each")
+        done = race.share_done(now)
+        st.progress(done, f"{done:.0%} of at most {race.STEPS} steps each")
         st.button("Stop the race", key=state.RACE_STOP, on_click=now.stop, disabled=now.stopping)
         return
     if now.message:

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 STEPS, LOG_EVERY = 600, 10
 LEARNED = -math.log(0.9)  # nats: the right letter has a probability of 0.9 in the mean
+SURE_AFTER = 5  # records in a row that are as good: the model has finished
 GUESSING = math.log(len(made.SYMBOLS))  # nats
 
 
 class Race(Job):
-    """Its four models take turns, so that at any time each has computed for as long as the others.
+    """Its four models take turns, so that at any time each has computed for as long as the others,
+    until it has learned the task or made its steps.
 
     The `seconds` of a record are those of its own model. `runs`: the models, once they began; they
     stay in memory until the server forgets the race.
@@ -63,16 +65,21 @@ class Race(Job):
         run, device = new_run(plan.name, corpus, plan.config, **plan.model), pick_device("auto")
         run.model.to(device)
         self.runs.append(run)
-        progress.run, progress.device = plan.name, str(device)
+        progress.run, progress.device, progress.active = plan.name, str(device), True
         seconds, begun = 0.0, time.perf_counter()
         try:
             for record in train(run.model, corpus, plan.config, stop=self.must_stop):
                 seconds += time.perf_counter() - begun
                 progress.records.append(replace(record, seconds=seconds))
                 yield progress.records[-1]
+                last = [one.loss for one in progress.records[-SURE_AFTER:]]
+                if len(last) == SURE_AFTER and max(last) <= LEARNED:
+                    break
                 begun = time.perf_counter()
         except TrainingError as error:
             progress.message = f"{progress.run}: {sentence(error)}"
+        finally:
+            progress.active = False
 
     def keep(self) -> None:
         """Save its models as runs. Raises RunError."""
@@ -111,6 +118,15 @@ def _plan(distance: int, forget_bias: float, rnn_type: str) -> Plan:
     )
     name = f"race-{run_name(task.name, rnn_type)}"
     return Plan(name, made.source(task), "char", 1, model, config, task.spec)
+
+
+def share_done(race: Race) -> float:
+    """Of all steps; a model that has learned it counts as done."""
+    shares = [
+        p.records[-1].progress if p.active and p.records else float(bool(p.records))
+        for p in race.progress
+    ]
+    return sum(shares) / len(shares)
 
 
 def learned_at(progress: Progress) -> StepRecord | None:

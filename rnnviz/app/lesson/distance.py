@@ -16,7 +16,7 @@ from rnnviz.figures import duel as figures
 from rnnviz.nn.cell_types import CELL_TYPES, RNN_TYPES
 from rnnviz.runs.recall_group import DELAYS
 
-START, FAR = DELAYS[2], DELAYS[-1]
+START, FAR = DELAYS[3], DELAYS[-1]
 FIELDS = (Field("distance", state.LESSON_DISTANCE, duel.nearest, START),)
 
 
