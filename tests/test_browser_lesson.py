@@ -11,7 +11,7 @@ from rnnviz.app.lesson.stops import STOPS
 from tests.test_looks import BACKGROUNDS, COLOURS, SMALL_LABELS, findings, settled, show_in
 
 ONE_SCREEN = {"width": 1440, "height": 900}, {"width": 1920, "height": 1080}
-FIGURE = ".st-key-lesson_figure .main-svg"
+FIGURE = ".st-key-lesson_figure :is(.main-svg, .net)"
 OVERFLOW = """() => {
   const main = document.querySelector("[data-testid=stMain]");
   return [main.scrollHeight - main.clientHeight, document.documentElement.scrollWidth - innerWidth];

@@ -42,7 +42,7 @@ function weightButtons(view) {
 
 // How wide an arrow is for a share
 function widthsKey(widthOf) {
-  const key = element("div", "key");
+  const key = element("div", "key widths");
   key.append(
     element("span", "", "Width: the gradient's norm as a share of that at the loss (log)"),
   );
@@ -97,6 +97,7 @@ export function layOutCopies(root, view, table, widthOf) {
   keys.append(widthsKey(widthOf), coloursKey(view, table));
   const spoken = spokenLine();
   root.replaceChildren(modelHeader(view), bar, stage, says, sliders, keys, spoken);
+  for (const part of view.without) root.querySelector(part).remove();
   return {
     stage,
     rows,
