@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from rnnviz.analysis import (
 )
 from rnnviz.app import navigation
 from rnnviz.app.lesson import (
+    again,
     backward,
     copies,
     distance,
@@ -48,6 +50,7 @@ PAGE = "pages/lesson.py"
 # value of the session where a component of its own is the control
 SOLUTIONS = {
     1: (("lesson_distance", 5), ("lesson_distance", 60), ("lesson_distance", 100)),
+    2: (("lesson_length", 4), ("lesson_length", copies.STEPS), ("lesson_forgotten", 7)),
     3: (("lesson_loss", 8), ("lesson_loss", copies.STEPS)),
     4: (("gain", 3.0), ("gain", 1.2), ("gain", 0.58), ("forget_bias", 0.0)),
     5: (("lesson_window", 16), ("lesson_window", 130)),
@@ -167,6 +170,7 @@ def test_next_back_and_jump_go_through_all_stops():
 def test_a_link_restores_the_controls_of_its_stop():
     found = {
         1: {"distance": "60"},
+        2: {"length": "12", "forget": "4"},
         3: {"loss": "9"},
         4: {"gain": "1.2", "forget_bias": "-1.0"},
         5: {"window": "33"},
@@ -200,6 +204,9 @@ def test_a_full_page_has_the_same_state_and_leads_back(number):
         assert state["duel_distance"] == 100
     elif number == 7:
         assert list(state["runs"]) == ["recall-1-10-rnn-tanh", "recall-1-10-lstm"]
+    elif number == 2:
+        assert list(state["runs"]) == [copies.RUN]
+        assert state["forgotten"] == (copies.TEXT, 7)
     elif number == 3:
         assert list(state["runs"]) == [copies.RUN]
         assert state["text"] == copies.TEXT
@@ -380,6 +387,41 @@ def test_a_loss_reaches_all_states_before_it_and_none_after_whatever_the_weights
         for t in range(copies.STEPS):
             np.testing.assert_allclose(norms[t, t::-1], drawn[t, : t + 1], rtol=1e-4)
             assert not norms[t, t + 1 :].any()
+
+
+def read_again(run: Run) -> list[again.Seen]:
+    """What the solution of stop 2 shows of a run."""
+    full = unrolled.unrolled(run, copies.TEXT)
+    shown = [
+        again.seen(run, full, unrolled.unrolled(run, copies.TEXT[: length + 1]))
+        for length in (8, 4, copies.STEPS)
+    ]
+    now = unrolled.forgetting(run, copies.TEXT, full, 7)
+    return [*shown, again.seen(run, full, full, now, 7)]
+
+
+def test_one_network_reads_any_length_whatever_the_weights():
+    run = load_run(copies.RUN)
+    for model in (run, with_random_weights(run, 0), with_random_weights(run, 1)):
+        shown = read_again(model)
+        assert again.goals(shown)[0].is_met
+        assert shown[-1].before == 0 < shown[-1].after
+        assert {one.parameters for one in shown} == {run.info.parameters}
+
+
+def test_what_does_not_hold_for_one_network_and_its_state_is_not_reached():
+    shown = read_again(load_run(copies.RUN))
+    assert all(goal.is_met for goal in again.goals(shown))
+    for wrong in ({"apart": 0.01}, {"parameters": 1}):
+        assert not again.goals([*shown, replace(shown[0], **wrong)])[0].is_met
+    for wrong in ({"before": 0.01}, {"after": 0.0}):
+        assert not again.goals([replace(shown[-1], **wrong)])[1].is_met
+
+
+def test_a_text_that_ends_before_the_forgotten_place_forgets_nothing():
+    app = linked(PAGE, stop="2", length="5", forget="5")
+    assert is_fine(app)
+    assert dict(app.query_params) == {"stop": "2", "length": "5", "forget": "0"}
 
 
 def test_a_gradient_after_its_loss_or_none_before_it_is_not_reached():

@@ -75,6 +75,8 @@ LESSON_WINDOW = "lesson_window"
 LESSON_SIZE = "lesson_size"
 LESSON_TEMPERATURE = "lesson_temperature"
 LESSON_LOSS = "lesson_loss"
+LESSON_LENGTH = "lesson_length"
+LESSON_FORGOTTEN = "lesson_forgotten"
 
 # Sidebar
 CLOSE_SIDEBAR = "close_sidebar"

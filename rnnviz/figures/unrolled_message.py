@@ -24,8 +24,8 @@ from rnnviz.runs.info import RunInfo
 ROWS = 32  # units of a strip: those that vary most
 MIN_LIMIT = 0.1  # of the colours of an unbounded state
 SCALES = ("diverging", "diverging_dark")
-# Parts of the component that can be left out, by selector, and their heights in pixels
-PARTS = {"header": 29, ".weights": 44, ".forget": 54, ".says": 56, ".window": 56, ".keys": 34}
+# Parts of the component that can be left out, by selector, and the pixels that this saves
+PARTS = {"header": 29, ".weights": 44, ".forget": 54, ".window": 44, ".told": 0, ".widths": 0}
 
 
 @dataclass(frozen=True, eq=False)

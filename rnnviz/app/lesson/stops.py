@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rnnviz.app.lesson import (
+    again,
     backward,
     distance,
     products,
@@ -17,6 +18,7 @@ from rnnviz.app.lesson.stop import Stop
 
 STOPS: Mapping[int, Stop] = {
     1: distance.STOP,
+    2: again.STOP,
     3: backward.STOP,
     4: vanishing.STOP,
     5: truncation.STOP,
