@@ -6,7 +6,7 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from rnnviz.app.lesson import texts
+from rnnviz.app.lesson import backward, texts
 from rnnviz.app.lesson.stops import STOPS
 from tests.test_looks import BACKGROUNDS, COLOURS, SMALL_LABELS, findings, settled, show_in
 
@@ -116,6 +116,8 @@ def test_a_full_page_shows_what_was_moved_and_leads_back(server, page):
 def test_a_loss_that_is_clicked_and_a_past_that_is_forgotten_reach_the_check(server, page):
     open_stop(page, server.url, 3)
     goals = page.locator(".st-key-lesson_check")
+    for part in backward.WITHOUT:
+        expect(page.locator(f".st-key-copies3 {part}")).to_have_count(0)
     page.locator(".loss").nth(7).click()
     expect(goals).to_contain_text("Loss 8: at the 7 states after it the gradient is exactly 0")
     page.wait_for_url(re.compile("loss=8"))

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from rnnviz.analysis.unrolled import Unrolled
-from rnnviz.app import caches, state
+from rnnviz.app import caches, components, state
 from rnnviz.app.address import Field, number
 from rnnviz.app.lesson import copies
 from rnnviz.app.lesson.copies import RUN, STEPS, TEXT
@@ -109,6 +109,7 @@ def _listed(lengths: Sequence[int]) -> str:
 def leave() -> None:
     copies.leave()
     st.session_state[state.FORGOTTEN] = (TEXT, st.session_state[state.LESSON_FORGOTTEN])
+    components.reveal(state.UNROLLED)
 
 
 STOP = Stop(draw, goals, FIELDS, leave, (RUN,))
