@@ -6,12 +6,12 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from rnnviz.app.lesson import texts
+from rnnviz.app.lesson import backward, texts
 from rnnviz.app.lesson.stops import STOPS
 from tests.test_looks import BACKGROUNDS, COLOURS, SMALL_LABELS, findings, settled, show_in
 
 ONE_SCREEN = {"width": 1440, "height": 900}, {"width": 1920, "height": 1080}
-FIGURE = ".st-key-lesson_figure .main-svg"
+FIGURE = ".st-key-lesson_figure :is(.main-svg, .net)"
 OVERFLOW = """() => {
   const main = document.querySelector("[data-testid=stMain]");
   return [main.scrollHeight - main.clientHeight, document.documentElement.scrollWidth - innerWidth];
@@ -111,3 +111,22 @@ def test_a_full_page_shows_what_was_moved_and_leads_back(server, page):
     back.click()
     shows(page, 4)
     expect(back).to_have_count(0)
+
+
+def test_a_loss_that_is_clicked_and_a_past_that_is_forgotten_reach_the_check(server, page):
+    open_stop(page, server.url, 3)
+    goals = page.locator(".st-key-lesson_check")
+    for part in backward.WITHOUT:
+        expect(page.locator(f".st-key-copies3 {part}")).to_have_count(0)
+    page.locator(".loss").nth(7).click()
+    expect(goals).to_contain_text("Loss 8: at the 7 states after it the gradient is exactly 0")
+    page.wait_for_url(re.compile("loss=8"))
+    page.locator(".loss").last.click()
+    expect(page.locator(".st-key-lesson_point")).to_be_visible()
+    page.keyboard.press("PageUp")
+    shows(page, 2)
+    expect(page.locator(".loss[aria-pressed=true]")).to_have_count(0)  # not that of stop 3
+    page.locator(".forget input").focus()
+    page.keyboard.press("ArrowRight")
+    expect(goals).to_contain_text("Before token 2: earlier losses change by 0 nats")
+    page.wait_for_url(re.compile("forget=1"))

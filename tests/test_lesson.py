@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,10 +17,15 @@ from rnnviz.analysis import (
     gradient_decay,
     layer_sizes,
     lost_gradient,
+    reach,
     two_products,
+    unrolled,
 )
 from rnnviz.app import navigation
 from rnnviz.app.lesson import (
+    again,
+    backward,
+    copies,
     distance,
     frame,
     products,
@@ -40,9 +46,12 @@ from tests.test_links import linked
 from tests.test_words import FORMS, said
 
 PAGE = "pages/lesson.py"
-# What a person does at a stop to reach all its goals: the control, and its values in turn
+# What a person does at a stop to reach all its goals: the control, and its values in turn; a
+# value of the session where a component of its own is the control
 SOLUTIONS = {
     1: (("lesson_distance", 5), ("lesson_distance", 60), ("lesson_distance", 100)),
+    2: (("lesson_length", 4), ("lesson_length", copies.STEPS), ("lesson_forgotten", 7)),
+    3: (("lesson_loss", 8), ("lesson_loss", copies.STEPS)),
     4: (("gain", 3.0), ("gain", 1.2), ("gain", 0.58), ("forget_bias", 0.0)),
     5: (("lesson_window", 16), ("lesson_window", 130)),
     7: (("lesson_back", 100),),
@@ -65,10 +74,19 @@ def shows_the_point(app: AppTest) -> bool:
 
 def solve(app: AppTest, number: int) -> AppTest:
     for key, value in SOLUTIONS[number]:
-        controls = [*app.slider, *app.select_slider]
-        next(control for control in controls if control.key == key).set_value(value).run()
+        controls = {control.key: control for control in [*app.slider, *app.select_slider]}
+        if key in controls:
+            controls[key].set_value(value)
+        else:
+            app.session_state[key] = value
+        app.run()
         assert is_fine(app)
     return app
+
+
+def has_a_figure(app: AppTest) -> bool:
+    drawn = {element.proto.component_name for element in app.get("bidi_component")}
+    return bool(app.get("plotly_chart")) or "rnnviz_unrolled" in drawn
 
 
 @pytest.mark.parametrize("number", STOPS)
@@ -79,7 +97,7 @@ def test_each_stop_opens_with_a_question_a_figure_and_nothing_reached(number):
     assert app.subheader[0].value == f"{number} · {text.title}"
     assert app.radio[0].options == [answer.text for answer in text.answers]
     assert app.radio[0].value is None
-    assert app.get("plotly_chart")
+    assert has_a_figure(app)
     assert frame.REACHED not in goals_of(app)
     assert not shows_the_point(app)
     assert app.query_params["stop"] == str(number)
@@ -152,6 +170,8 @@ def test_next_back_and_jump_go_through_all_stops():
 def test_a_link_restores_the_controls_of_its_stop():
     found = {
         1: {"distance": "60"},
+        2: {"length": "12", "forget": "4"},
+        3: {"loss": "9"},
         4: {"gain": "1.2", "forget_bias": "-1.0"},
         5: {"window": "33"},
         7: {"back": "33"},
@@ -184,6 +204,13 @@ def test_a_full_page_has_the_same_state_and_leads_back(number):
         assert state["duel_distance"] == 100
     elif number == 7:
         assert list(state["runs"]) == ["recall-1-10-rnn-tanh", "recall-1-10-lstm"]
+    elif number == 2:
+        assert list(state["runs"]) == [copies.RUN]
+        assert state["forgotten"] == (copies.TEXT, 7)
+    elif number == 3:
+        assert list(state["runs"]) == [copies.RUN]
+        assert state["text"] == copies.TEXT
+        assert app.number_input(key="token").value == copies.STEPS
     elif number == 4:
         assert (app.slider(key="gain").value, app.slider(key="forget_bias").value) == (0.58, 0.0)
     elif number == 5:
@@ -348,6 +375,62 @@ def test_a_check_holds_for_the_shipped_model_and_not_for_random_weights():
 @pytest.mark.parametrize("number", STOPS)
 def test_a_stop_says_why_its_statement_holds_for_any_weights_or_is_tried_with_random_ones(number):
     assert bool(texts.read(number).any_weights) != (number in OF_MODELS)
+
+
+def test_a_loss_reaches_all_states_before_it_and_none_after_whatever_the_weights():
+    run = load_run(copies.RUN)
+    for model in (run, with_random_weights(run, 0), with_random_weights(run, 1)):
+        norms = reach.loss_reach(model, copies.TEXT)
+        shown = [backward.seen(norms, loss) for _, loss in SOLUTIONS[3]]
+        assert all(goal.is_met for goal in backward.goals(shown))
+        drawn = 10 ** unrolled.unrolled(model, copies.TEXT).norms["h"][0]  # by distance
+        for t in range(copies.STEPS):
+            np.testing.assert_allclose(norms[t, t::-1], drawn[t, : t + 1], rtol=1e-4)
+            assert not norms[t, t + 1 :].any()
+
+
+def read_again(run: Run) -> list[again.Seen]:
+    """What the solution of stop 2 shows of a run."""
+    full = unrolled.unrolled(run, copies.TEXT)
+    shown = [
+        again.seen(run, full, unrolled.unrolled(run, copies.TEXT[: length + 1]))
+        for length in (8, 4, copies.STEPS)
+    ]
+    now = unrolled.forgetting(run, copies.TEXT, full, 7)
+    return [*shown, again.seen(run, full, full, now, 7)]
+
+
+def test_one_network_reads_any_length_whatever_the_weights():
+    run = load_run(copies.RUN)
+    for model in (run, with_random_weights(run, 0), with_random_weights(run, 1)):
+        shown = read_again(model)
+        assert again.goals(shown)[0].is_met
+        assert shown[-1].before == 0 < shown[-1].after
+        assert {one.parameters for one in shown} == {run.info.parameters}
+
+
+def test_what_does_not_hold_for_one_network_and_its_state_is_not_reached():
+    shown = read_again(load_run(copies.RUN))
+    assert all(goal.is_met for goal in again.goals(shown))
+    for wrong in ({"apart": 0.01}, {"parameters": 1}):
+        assert not again.goals([*shown, replace(shown[0], **wrong)])[0].is_met
+    for wrong in ({"before": 0.01}, {"after": 0.0}):
+        assert not again.goals([replace(shown[-1], **wrong)])[1].is_met
+
+
+def test_a_text_that_ends_before_the_forgotten_place_forgets_nothing():
+    app = linked(PAGE, stop="2", length="5", forget="5")
+    assert is_fine(app)
+    assert dict(app.query_params) == {"stop": "2", "length": "5", "forget": "0"}
+
+
+def test_a_gradient_after_its_loss_or_none_before_it_is_not_reached():
+    norms = np.tri(copies.STEPS)
+    shown = [backward.seen(norms, loss) for _, loss in SOLUTIONS[3]]
+    assert all(goal.is_met for goal in backward.goals(shown))
+    for wrong in (norms.T, np.eye(copies.STEPS), np.ones_like(norms)):
+        shown = [backward.seen(wrong, loss) for _, loss in SOLUTIONS[3]]
+        assert not all(goal.is_met for goal in backward.goals(shown))
 
 
 def test_the_temperatures_limit_is_that_of_any_weights():

@@ -109,3 +109,11 @@ def test_nan_is_refused():
     given.now.norms["h"][0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         pack(given, dark=False)
+
+
+def test_what_is_left_out_takes_no_place():
+    given = copies("GRU")
+    whole, short = (pack(replace(given, without=w), dark=False) for w in ((), (".weights",)))
+    assert unpack(short)[0]["without"] == [".weights"]
+    saved = unrolled_message.height(whole) - unrolled_message.height(short)
+    assert saved == unrolled_message.PARTS[".weights"] > 0

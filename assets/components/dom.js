@@ -23,9 +23,10 @@ export function button(words, onclick = null) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-export function svgElement(kind, attributes) {
+export function svgElement(kind, attributes, text = "") {
   const made = document.createElementNS(SVG, kind);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text) made.textContent = text;
   return made;
 }
 

@@ -1,21 +1,13 @@
 // The chart of one model: a bar for the factor of each step back, and below the bars the running
 // product as a line on a logarithmic axis.
 
-import { element, minus } from "./dom.js";
+import { element, minus, svgElement } from "./dom.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const LEFT = 68;
 const RIGHT = 10;
 const BARS = { top: 10, height: 110 };
 const LINE = { top: 142, height: 130 };
 const HEIGHT = 312;
-
-function svg(kind, attributes, text = "") {
-  const made = document.createElementNS(SVG, kind);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text) made.textContent = text;
-  return made;
-}
 
 // log10 of the running products (D+1,), from 1
 export function runningLogs(factors) {
@@ -29,7 +21,7 @@ const power = (n) => (Math.abs(n) < 3 ? String(10 ** n) : minus(`1e${n}`));
 // `show(factors, distance)` draws the first `distance` factors in colour, the others pale
 export function productChart(label, range) {
   const block = element("div", "chart");
-  const picture = svg("svg", { height: HEIGHT, role: "img" });
+  const picture = svgElement("svg", { height: HEIGHT, role: "img" });
   block.append(picture);
   const show = (factors, distance, steps) => {
     const width = block.clientWidth || 460;
@@ -39,7 +31,7 @@ export function productChart(label, range) {
       `${label}: factors of ${distance} steps back and their product`,
     );
     const x = (step) => LEFT + (step / steps) * (width - LEFT - RIGHT);
-    const clip = svg("svg", {
+    const clip = svgElement("svg", {
       class: "clip",
       x: 0,
       y: LINE.top - 4,
@@ -68,17 +60,17 @@ function barAxis(width, factors) {
   for (let value = 0; value <= most; value += step) {
     const y = barY(value, most);
     found.push(
-      svg("path", {
+      svgElement("path", {
         class: value === 1 ? "grid one" : "grid",
         d: `M${LEFT} ${y}H${width - RIGHT}`,
       }),
     );
     found.push(
-      svg("text", { class: "y", x: LEFT - 8, y: y + 5 }, String(Number(value.toFixed(1)))),
+      svgElement("text", { class: "y", x: LEFT - 8, y: y + 5 }, String(Number(value.toFixed(1)))),
     );
   }
   found.push(
-    svg(
+    svgElement(
       "text",
       { class: "axis", transform: `translate(10 ${BARS.top + BARS.height / 2}) rotate(-90)` },
       "factor",
@@ -93,8 +85,8 @@ function bars(factors, distance, x) {
   return Array.from(factors, (factor, n) => {
     const y = barY(factor, most);
     const attributes = { x: x(n + 0.5) - wide / 2, y, width: wide, height: barY(0, most) - y };
-    const bar = svg("rect", { class: n < distance ? "of" : "of later", ...attributes });
-    bar.append(svg("title", {}, `step ${n + 1} back: times ${factor.toPrecision(3)}`));
+    const bar = svgElement("rect", { class: n < distance ? "of" : "of later", ...attributes });
+    bar.append(svgElement("title", {}, `step ${n + 1} back: times ${factor.toPrecision(3)}`));
     return bar;
   });
 }
@@ -107,12 +99,12 @@ function logAxis(width, range) {
   for (let n = Math.ceil(range.low / every) * every; n <= range.high; n += every) {
     const y = lineY(n, range);
     found.push(
-      svg("path", { class: n ? "grid" : "grid one", d: `M${LEFT} ${y}H${width - RIGHT}` }),
+      svgElement("path", { class: n ? "grid" : "grid one", d: `M${LEFT} ${y}H${width - RIGHT}` }),
     );
-    found.push(svg("text", { class: "y", x: LEFT - 8, y: y + 5 }, power(n)));
+    found.push(svgElement("text", { class: "y", x: LEFT - 8, y: y + 5 }, power(n)));
   }
   found.push(
-    svg(
+    svgElement(
       "text",
       { class: "axis", transform: `translate(10 ${LINE.top + LINE.height / 2}) rotate(-90)` },
       "product",
@@ -127,21 +119,23 @@ function line(factors, distance, x, range) {
   const point = (n) => `${x(n)} ${lineY(Math.max(logs[n], -999), range) - shift}`;
   const path = (from, to, name) => {
     const points = logs.slice(from, to + 1).map((_, k) => point(from + k));
-    return svg("path", { class: name, d: `M${points.join("L")}` });
+    return svgElement("path", { class: name, d: `M${points.join("L")}` });
   };
   const [cx, cy] = point(distance).split(" ");
   const found = [path(distance, factors.length, "product later"), path(0, distance, "product")];
-  return [...found, svg("circle", { class: "end", cx, cy, r: 5 })];
+  return [...found, svgElement("circle", { class: "end", cx, cy, r: 5 })];
 }
 
 function stepAxis(width, steps, x) {
   const every = [1, 2, 5, 10, 20].find((size) => steps / size <= 7) ?? 50;
   const found = [];
   for (let n = 0; n <= steps; n += every)
-    found.push(svg("text", { class: "x", x: x(n), y: LINE.top + LINE.height + 18 }, String(n)));
+    found.push(
+      svgElement("text", { class: "x", x: x(n), y: LINE.top + LINE.height + 18 }, String(n)),
+    );
   const middle = (LEFT + width - RIGHT) / 2;
   return [
     ...found,
-    svg("text", { class: "x", x: middle, y: HEIGHT - 4 }, "steps back from the loss"),
+    svgElement("text", { class: "x", x: middle, y: HEIGHT - 4 }, "steps back from the loss"),
   ];
 }

@@ -1,8 +1,8 @@
 // The network between predictions and tokens: strips of states on a canvas, arrows over it. Grey
 // arrows carry states forward, coloured ones the gradient of the chosen loss back.
 
+import { svgElement } from "./dom.js";
 import { shareAt, short, windowStart } from "./unrolled_data.js";
-import { svg } from "./unrolled_layout.js";
 
 const LABEL = 19; // pixels above a strip, for its share
 const GAP = 34; // between layers, above the top one and below the lowest
@@ -65,7 +65,11 @@ function arrow(name, [x0, y0], [x1, y1], width) {
   ];
   const turn = x1 > x0 ? 0 : x1 < x0 ? 180 : y1 > y0 ? 90 : 270;
   const d = `M${points.map((point) => point.join(" ")).join("L")}Z`;
-  return svg("path", { class: name, d, transform: `translate(${x0} ${y0}) rotate(${turn})` });
+  return svgElement("path", {
+    class: name,
+    d,
+    transform: `translate(${x0} ${y0}) rotate(${turn})`,
+  });
 }
 
 const forward = (n, from, to) => {
@@ -94,8 +98,12 @@ export function drawNet(picture, view, place, choice) {
 function laneNames(view, { lanes, strip }) {
   return lanes.flatMap((lane) => {
     const y = lane.top + strip.height / 2;
-    const name = svg("text", { class: "lane", x: 0, y: y + 5 }, lane.symbol);
-    const layer = svg("text", { class: "small", x: 14, y: y + 5 }, `layer ${lane.layer + 1}`);
+    const name = svgElement("text", { class: "lane", x: 0, y: y + 5 }, lane.symbol);
+    const layer = svgElement(
+      "text",
+      { class: "small", x: 14, y: y + 5 },
+      `layer ${lane.layer + 1}`,
+    );
     return view.layers > 1 ? [name, layer] : [name];
   });
 }
@@ -106,7 +114,7 @@ function borders(view, place, { first, window, forgetting }) {
   for (let i = 0; i < place.count; i++) {
     const s = first + i;
     const x = place.gutter + i * place.column;
-    const line = (name) => svg("path", { class: name, d: `M${x} 0V${place.height}` });
+    const line = (name) => svgElement("path", { class: name, d: `M${x} 0V${place.height}` });
     if (s && window && windowStart(s, window) === s) found.push(line("border"));
     if (s && view.forgotten === s) found.push(line("forgotten"));
     else if (s && forgetting === s) found.push(line("forgotten aim"));
@@ -146,7 +154,7 @@ function along({ view, place, i, s, target, window }) {
     const left = i ? place.center(i - 1) + half : place.gutter;
     const right = place.center(i) - half;
     if (s && view.forgotten !== s) found.push(forward(before(lane), [left, ahead], [right, ahead]));
-    else found.push(svg("text", { class: "zero", x: right - 9, y: ahead + 5 }, "0"));
+    else found.push(svgElement("text", { class: "zero", x: right - 9, y: ahead + 5 }, "0"));
     const share = s > target ? 0 : shareAt(view, lane.at, target, s - 1, window);
     if (s > 0) found.push(...back([right, behind], [left, behind], share, target - s + 1));
     if (i === place.count - 1 && s + 1 < view.steps)
@@ -174,7 +182,7 @@ function shares({ view, place, i, s, target, window, first }) {
         x: place.center(i),
         y: lane.top - 5,
       };
-      const text = svg("text", attributes, short(share));
+      const text = svgElement("text", attributes, short(share));
       text.setAttribute("data-step", s);
       text.setAttribute("data-lane", `${lane.symbol}${lane.layer + 1}`);
       return text;

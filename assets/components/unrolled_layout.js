@@ -1,16 +1,7 @@
 // What stands on the page for a network unrolled in time: the matrices, the copies, and the sliders.
 
-import { element, hidden, modelHeader, spokenLine } from "./dom.js";
+import { element, hidden, modelHeader, spokenLine, svgElement } from "./dom.js";
 import { weightName } from "./unrolled_data.js";
-
-const SVG = "http://www.w3.org/2000/svg";
-
-export function svg(kind, attributes = {}, text = "") {
-  const made = document.createElementNS(SVG, kind);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text) made.textContent = text;
-  return made;
-}
 
 // A row of the stage: its name, and a cell for each copy
 function stageRow(name, label) {
@@ -51,7 +42,7 @@ function weightButtons(view) {
 
 // How wide an arrow is for a share
 function widthsKey(widthOf) {
-  const key = element("div", "key");
+  const key = element("div", "key widths");
   key.append(
     element("span", "", "Width: the gradient's norm as a share of that at the loss (log)"),
   );
@@ -89,7 +80,7 @@ export function layOutCopies(root, view, table, widthOf) {
   rows.loss.setAttribute("role", "group");
   rows.loss.setAttribute("aria-label", "losses; arrow keys move, Enter sends the gradient back");
   const net = element("div", "net");
-  const [canvas, picture] = [element("canvas"), svg("svg", { "aria-hidden": "true" })];
+  const [canvas, picture] = [element("canvas"), svgElement("svg", { "aria-hidden": "true" })];
   net.append(canvas, picture);
   const forget = slider("forget", "Forget the past before");
   const first = slider("first", "Copies shown");
@@ -106,6 +97,7 @@ export function layOutCopies(root, view, table, widthOf) {
   keys.append(widthsKey(widthOf), coloursKey(view, table));
   const spoken = spokenLine();
   root.replaceChildren(modelHeader(view), bar, stage, says, sliders, keys, spoken);
+  for (const part of view.without) root.querySelector(part).remove();
   return {
     stage,
     rows,

@@ -23,6 +23,7 @@ from rnnviz.analysis import (
     gradient_decay,
     layer_sizes,
     preactivation,
+    reach,
     stretches,
     text_view,
     time_lapse,
@@ -245,6 +246,16 @@ def unrolled(info: RunInfo, text: str, forgotten: int = 0) -> Unrolled:
     """The steps of a text; where `forgotten` is not 0, with zero states before that step."""
     found = stamp(info)
     return _forgetting(*found, text, forgotten) if forgotten else _unrolled(*found, text)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _loss_reach(path: str, changed: int, text: str) -> np.ndarray:
+    with compute_slot():
+        return reach.loss_reach(_run(path, changed), text)
+
+
+def loss_reach(info: RunInfo, text: str) -> np.ndarray:
+    return _loss_reach(*stamp(info), text)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

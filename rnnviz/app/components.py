@@ -198,14 +198,17 @@ def sampler(
 
 
 def unrolled(
-    message: bytes, on_forget: Callable[[int], None], on_loss: Callable[[int], None]
+    message: bytes,
+    on_forget: Callable[[int], None],
+    on_loss: Callable[[int], None],
+    key: str = state.UNROLLED,
 ) -> None:
     """A network unrolled in time; a message of `unrolled_message.pack`.
 
     `on_forget(step)`: states are to be zero before a step, 0 for none; it is called when the slider
     is released. `on_loss(step)`: the loss after a step was chosen.
     """
-    session, key = st.session_state, state.UNROLLED
+    session = st.session_state
     _unrolled(
         key=key,
         data=message,

@@ -74,6 +74,9 @@ LESSON_BACK = "lesson_back"
 LESSON_WINDOW = "lesson_window"
 LESSON_SIZE = "lesson_size"
 LESSON_TEMPERATURE = "lesson_temperature"
+LESSON_LOSS = "lesson_loss"
+LESSON_LENGTH = "lesson_length"
+LESSON_FORGOTTEN = "lesson_forgotten"
 
 # Sidebar
 CLOSE_SIDEBAR = "close_sidebar"
@@ -254,6 +257,11 @@ def prediction(stop: int) -> str:
 def point(stop: int) -> str:
     """The button that shows the point of a stop."""
     return f"point{stop}"
+
+
+def copies(stop: int) -> str:
+    """The network unrolled at a stop."""
+    return f"copies{stop}"
 
 
 def of_run(part: str, run: RunInfo) -> str:

@@ -24,6 +24,8 @@ from rnnviz.runs.info import RunInfo
 ROWS = 32  # units of a strip: those that vary most
 MIN_LIMIT = 0.1  # of the colours of an unbounded state
 SCALES = ("diverging", "diverging_dark")
+# Parts of the component that can be left out, by selector, and the pixels that this saves
+PARTS = {"header": 29, ".weights": 44, ".forget": 54, ".window": 44, ".told": 0, ".widths": 0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,7 @@ class Copies:
     """What is drawn of T steps of a run. `tokens`, `counts` (T+1,): as in `View`, of what is read
     and of the last that is predicted. `now`: the steps; `whole`: as they are when nothing is
     forgotten. `target`: the step whose loss is looked at first. `forgotten`: the step before which
-    states are zero, 0 for none."""
+    states are zero, 0 for none. `without`: the parts of PARTS that are left out."""
 
     info: RunInfo
     tokens: Sequence[str]
@@ -40,6 +42,7 @@ class Copies:
     whole: Unrolled
     target: int
     forgotten: int = 0
+    without: tuple[str, ...] = ()
 
 
 def pack(copies: Copies, dark: bool) -> bytes:
@@ -80,6 +83,7 @@ def _described(copies: Copies, dark: bool) -> dict:
         "probability": _rounded(now.probability),
         "target": copies.target,
         "forgotten": copies.forgotten,
+        "without": copies.without,
         "bounded": CELL_TYPES[info.rnn_type].bounded,
         "copies": COPIES,
         "reach": REACH,
@@ -129,4 +133,5 @@ def height(message: bytes) -> int:
     header = json.loads(message[4 : 4 + size])
     lanes, layers = len(header["lanes"]), len(header["inputs"])
     strips = layers * (19 + 96) if lanes == layers else layers * (2 * (19 + 64) + 4)
-    return 390 + strips + 34 * (layers + 1)
+    left_out = sum(PARTS[part] for part in header["without"])
+    return 390 + strips + 34 * (layers + 1) - left_out

@@ -250,10 +250,10 @@ def step_back(
 def carry_rows_back(kind: str, derivatives: Tensor, w: Tensor, adjoint: Tensor) -> Tensor:
     """As `carry_back`, with each of the R losses at a step of its own: `derivatives` (R,G,H)."""
     cell = CELL_TYPES[kind]
-    found = adjoint.new_zeros(len(adjoint), w.shape[1])  # (R,D)
+    found = adjoint.new_zeros(len(adjoint), w.shape[-1])  # (R,D)
     for part, gates in zip(adjoint.chunk(len(cell.feeds), -1), cell.feeds, strict=True):
         for block in map(cell.gates.index, gates):
-            found.addmm_(part * derivatives[:, block], w[block].T)
+            found.addmm_(part * derivatives[:, block], w[block])
     return found
 
 

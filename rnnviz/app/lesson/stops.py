@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rnnviz.app.lesson import distance, products, sizes, temperature, truncation, vanishing
+from rnnviz.app.lesson import (
+    again,
+    backward,
+    distance,
+    products,
+    sizes,
+    temperature,
+    truncation,
+    vanishing,
+)
 from rnnviz.app.lesson.stop import Stop
 
 STOPS: Mapping[int, Stop] = {
     1: distance.STOP,
+    2: again.STOP,
+    3: backward.STOP,
     4: vanishing.STOP,
     5: truncation.STOP,
     7: products.STOP,
