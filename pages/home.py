@@ -29,10 +29,6 @@ body = st.container()
 choice = sidebar.sidebar(also=duel.FIELDS)
 with body:
     duel.show()
-    twist = "The twist: a tanh RNN that learned short distances"
-    with st.expander(twist, key=state.DUEL_TWIST, on_change="rerun"):
-        if st.session_state[state.DUEL_TWIST]:
-            duel.show_twist()
     with st.expander("The race: train all four here", key=state.DUEL_RACE, on_change="rerun"):
         if st.session_state[state.DUEL_RACE]:
             race.show()

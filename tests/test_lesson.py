@@ -251,28 +251,36 @@ def test_a_stop_whose_models_are_not_here_says_so(place):
     assert is_fine(app)
     assert " and ".join(truncation.RUNS) in app.info[0].value
     assert not app.get("plotly_chart")
-    app.button(key="next").click().run()
+    app.button_group(key="stepper").set_value(8).run()
     assert app.get("plotly_chart")
+
+
+@pytest.mark.parametrize("number", [1, 7])
+def test_a_stop_whose_group_is_not_here_says_so(place, number):
+    app = linked(PAGE, stop=str(number))
+    assert is_fine(app)
+    assert "recall-" in app.info[0].value
+    assert not app.get("plotly_chart")
 
 
 def test_a_new_stop_is_a_text_and_a_function(tmp_path, monkeypatch):
     for path in _paths.LESSON.glob("*.md"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "06.md").write_text(
+    (tmp_path / "11.md").write_text(
         (tmp_path / "08.md").read_text(encoding="utf-8").replace("How many", "A new"),
         encoding="utf-8",
     )
     monkeypatch.setattr(_paths, "LESSON", tmp_path)
     new = Stop(lambda dark: 1, lambda seen: [Goal(f"Seen {seen}.", True)], (), lambda: None)
-    monkeypatch.setattr(stops, "STOPS", dict(STOPS) | {6: new})
+    monkeypatch.setattr(stops, "STOPS", dict(STOPS) | {11: new})
     monkeypatch.setattr(frame, "STOPS", stops.STOPS)
     texts.read.cache_clear()
-    app = linked(PAGE, stop="6")
+    app = linked(PAGE, stop="11")
     assert is_fine(app)
-    assert app.subheader[0].value == "6 · A new parameters?"
+    assert app.subheader[0].value == "11 · A new parameters?"
     assert "Seen [1]" in goals_of(app)
-    app.button(key="next").click().run()
-    assert app.query_params["stop"] == "8"
+    app.button(key="back").click().run()
+    assert app.query_params["stop"] == "10"
     texts.read.cache_clear()
 
 

@@ -16,6 +16,7 @@ from rnnviz.data.made import CUE, FILLERS, SYMBOLS
 from rnnviz.figures import duel as figures
 from rnnviz.figures.style import cell_name
 from rnnviz.nn.cell_types import RNN_TYPES
+from rnnviz.runs.info import RunError
 from rnnviz.runs.recall_group import DELAYS, SHORT, forget_bias, half_life
 
 USUAL_LETTER, USUAL_DISTANCE = "C", 30
@@ -45,6 +46,20 @@ class Asked(NamedTuple):
 
 
 def show() -> None:
+    """The duel and its twist; one sentence where models of it are missing or damaged."""
+    try:
+        _show()
+        twist = "The twist: a tanh RNN that learned short distances"
+        with st.expander(twist, key=state.DUEL_TWIST, on_change="rerun"):
+            if st.session_state[state.DUEL_TWIST]:
+                _show_twist()
+    except FileNotFoundError as error:
+        st.error(f"{page.plain(str(error.filename))} is not there: it ships with rnnviz.")
+    except RunError as error:
+        st.error(f"{page.plain(str(error))}.")
+
+
+def _show() -> None:
     """Letter, distance and cue, the answers, and what was learned over which distance."""
     session = st.session_state
     if state.DUEL_ASKED not in session:
@@ -124,7 +139,7 @@ def _about_bias() -> str:
     )
 
 
-def show_twist() -> None:
+def _show_twist() -> None:
     """Models that learned over 1 to 10, asked at longer distances; and their gradient."""
     models = {kind: recall_caches.model(SHORT, kind) for kind in RNN_TYPES}
     right = {

@@ -14,7 +14,7 @@ from rnnviz.app.lesson.stop import Goal, Stop
 from rnnviz.app.state import KEEP
 from rnnviz.figures import duel as figures
 from rnnviz.nn.cell_types import CELL_TYPES, RNN_TYPES
-from rnnviz.runs.recall_group import DELAYS
+from rnnviz.runs.recall_group import DELAYS, model_name
 
 START, FAR = DELAYS[3], DELAYS[-1]
 FIELDS = (Field("distance", state.LESSON_DISTANCE, duel.nearest, START),)
@@ -76,4 +76,5 @@ def leave() -> None:
     session[state.DUEL_DISTANCE] = session[state.LESSON_DISTANCE]
 
 
-STOP = Stop(draw, goals, FIELDS, leave)
+RUNS = tuple(model_name(distance, kind) for distance in DELAYS for kind in RNN_TYPES)
+STOP = Stop(draw, goals, FIELDS, leave, RUNS)

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from rnnviz._paths import component
 from rnnviz.app import address, caches, navigation, page, state, terms
 from rnnviz.app.address import Field
 from rnnviz.app.lesson import texts
@@ -23,12 +24,22 @@ WRONG = ":orange[:material/cancel:] **Not quite.**"
 MOST_SEEN = 400  # settings of a stop that are remembered
 
 
-def leave_or_return() -> None:
+def _leave_or_return() -> None:
     """Go to the full page that was asked for; without one, a person is here, or back."""
     session = st.session_state
     if state.LEAVING in session:
         st.switch_page(session.pop(state.LEAVING))
     session.pop(state.LEFT_AT, None)
+
+
+def begin() -> DeltaGenerator:
+    """The page's title and look; the place beside the title, for the list of stops."""
+    _leave_or_return()
+    st.html(f"<style>{component('lesson.css')}</style>")
+    top = st.container(key=state.LESSON_TOP, horizontal=True, vertical_alignment="center")
+    with top:
+        page.start_page("Lesson")
+    return top
 
 
 def pick_stop() -> int:
@@ -68,7 +79,7 @@ def show(number: int, top: DeltaGenerator) -> None:
 def _figure(number: int, stop: Stop, text: StopText) -> list[Goal]:
     """The figure with its controls, and how far its goals are reached by now; without the models
     that it needs there are none."""
-    known = caches.run_list()
+    known = caches.run_list(stop.runs)
     if missing := [name for name in stop.runs if name not in known]:
         st.info(f"This figure needs {' and '.join(missing)}, which ships with rnnviz: not here.")
         return []

@@ -19,6 +19,7 @@ from rnnviz.runs.recall_group import SHORT, model_name
 
 MOST, START = 100, 10
 KINDS = ("RNN_TANH", "LSTM")
+RUNS = tuple(model_name(SHORT, kind) for kind in KINDS)
 LITTLE, MUCH = -6.0, 0.5  # log10 of what counts as vanished; a share that counts as kept
 FIELDS = (Field("back", state.LESSON_BACK, number(int, 1, MOST), START),)
 
@@ -73,12 +74,11 @@ def goals(shown: Sequence[Seen]) -> list[Goal]:
 
 def leave() -> None:
     session = st.session_state
-    names = [model_name(SHORT, kind) for kind in KINDS]
-    session[state.RUNS], session[state.MISSING] = names, []
+    session[state.RUNS], session[state.MISSING] = list(RUNS), []
     task = builtin.find("recall")
     assert task is not None
     assert task.example is not None
     session[state.TEXT], session[state.LAYER] = task.example[1], 1
 
 
-STOP = Stop(draw, goals, FIELDS, leave)
+STOP = Stop(draw, goals, FIELDS, leave, RUNS)
