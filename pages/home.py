@@ -32,6 +32,13 @@ with body:
     with st.expander("The race: train all four here", key=state.DUEL_RACE, on_change="rerun"):
         if st.session_state[state.DUEL_RACE]:
             race.show()
+    ways = (
+        (navigation.LESSON, "Why? The lesson, in stops of one screen"),
+        (navigation.GATES, "Your own text: every gate at every token"),
+        (navigation.TRAIN, "Your own model: train it, watch it learn"),
+    )
+    for column, (target, label) in zip(st.columns(3), ways, strict=True):
+        column.page_link(target.file, label=label, icon=target.icon, width="stretch")
 view = sidebar.shown(choice)[0]
 address.write(duel.FIELDS)
 unit = text_view.most_switching_unit(view)
