@@ -28,6 +28,8 @@ from rnnviz.app.lesson import (
     copies,
     distance,
     frame,
+    knobs,
+    lstm_cell,
     products,
     sizes,
     stops,
@@ -54,6 +56,7 @@ SOLUTIONS = {
     3: (("lesson_loss", 8), ("lesson_loss", copies.STEPS)),
     4: (("gain", 3.0), ("gain", 1.2), ("gain", 0.58), ("forget_bias", 0.0)),
     5: (("lesson_window", 16), ("lesson_window", 130)),
+    6: (("lesson_f", 1.0), ("lesson_i", 0.0), ("lesson_o", 0.0), ("lesson_f", 0.0)),
     7: (("lesson_back", 100),),
     8: (("lesson_size", 192),),
     10: (
@@ -135,7 +138,7 @@ def test_each_answer_has_its_reply_which_stays(number):
     assert app.radio[0].value == n
 
 
-@pytest.mark.parametrize("asked", ["0", "6", "99", "-3", str(10**30)])
+@pytest.mark.parametrize("asked", ["0", "99", "-3", str(10**30)])
 def test_a_stop_that_is_not_there_is_the_nearest_one_and_said(asked):
     app = linked(PAGE, stop=asked)
     assert is_fine(app)
@@ -174,6 +177,7 @@ def test_a_link_restores_the_controls_of_its_stop():
         3: {"loss": "9"},
         4: {"gain": "1.2", "forget_bias": "-1.0"},
         5: {"window": "33"},
+        6: {"f": "1.0", "i": "0.3", "o": "0.0", "token": "15"},
         7: {"back": "33"},
         8: {"h": "120"},
         10: {"temperature": "inf"},
@@ -218,6 +222,13 @@ def test_a_full_page_has_the_same_state_and_leads_back(number):
         assert state["text"] == truncation.CODE
         assert app.slider(key="window").value == 130
         assert app.number_input(key="token").value == truncation.TARGET + 1
+    elif number == 6:
+        assert list(state["runs"]) == [lstm_cell.RUN]
+        assert state["text"] == knobs.TEXT
+        assert state["unit"] == knobs.UNITS[lstm_cell.RUN]
+        assert [*state["held"].values()] == [
+            (knobs.START - 1, (("f", 0.0), ("i", 0.0), ("o", 0.0)))
+        ]
     elif number == 8:
         assert state["formulas"]
     else:
@@ -246,33 +257,34 @@ def test_words_of_the_field_are_explained(number):
     assert "RNN_" not in words
 
 
-def test_a_stop_whose_models_are_not_here_says_so(place):
-    app = linked(PAGE, stop="5")
+@pytest.mark.parametrize("number", [number for number, stop in STOPS.items() if stop.runs])
+def test_a_stop_whose_models_are_not_here_says_so(number, place):
+    app = linked(PAGE, stop=str(number))
     assert is_fine(app)
-    assert " and ".join(truncation.RUNS) in app.info[0].value
+    assert " and ".join(STOPS[number].runs) in app.info[0].value
     assert not app.get("plotly_chart")
-    app.button(key="next").click().run()
+    app.button_group(key="stepper").set_value(8).run()
     assert app.get("plotly_chart")
 
 
 def test_a_new_stop_is_a_text_and_a_function(tmp_path, monkeypatch):
     for path in _paths.LESSON.glob("*.md"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "06.md").write_text(
+    (tmp_path / "11.md").write_text(
         (tmp_path / "08.md").read_text(encoding="utf-8").replace("How many", "A new"),
         encoding="utf-8",
     )
     monkeypatch.setattr(_paths, "LESSON", tmp_path)
     new = Stop(lambda dark: 1, lambda seen: [Goal(f"Seen {seen}.", True)], (), lambda: None)
-    monkeypatch.setattr(stops, "STOPS", dict(STOPS) | {6: new})
+    monkeypatch.setattr(stops, "STOPS", dict(STOPS) | {11: new})
     monkeypatch.setattr(frame, "STOPS", stops.STOPS)
     texts.read.cache_clear()
-    app = linked(PAGE, stop="6")
+    app = linked(PAGE, stop="11")
     assert is_fine(app)
-    assert app.subheader[0].value == "6 · A new parameters?"
+    assert app.subheader[0].value == "11 · A new parameters?"
     assert "Seen [1]" in goals_of(app)
-    app.button(key="next").click().run()
-    assert app.query_params["stop"] == "8"
+    app.button(key="back").click().run()
+    assert app.query_params["stop"] == "10"
     texts.read.cache_clear()
 
 
