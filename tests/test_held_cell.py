@@ -5,12 +5,14 @@ import pytest
 import torch
 
 from rnnviz import RNNModel, load_run
+from rnnviz.analysis.layer_sizes import layer_size
 from rnnviz.analysis.unit_steps import unit_steps
-from rnnviz.app.lesson import knobs, lstm_cell
+from rnnviz.app.lesson import gru_cell, knobs, lstm_cell
 from rnnviz.figures import held_cell
 from rnnviz.figures.held_cell import Row
 from rnnviz.runs.run import Run
 
+BOTH = [load_run(name) for name in gru_cell.RUNS]
 LSTM = load_run("python-source-lstm")
 FORGET = (("f", 1.0), ("i", 0.0)), (("f", 0.0),), (("o", 0.0),)
 
@@ -54,6 +56,37 @@ def test_what_an_output_gate_feeds_back_is_nothing_where_no_gate_reads_it():
     start = knobs.START - 1
     assert lstm_seen(LSTM, (("o", 0.0),), start).fed_back > 0.01
     assert lstm_seen(LSTM, (("f", 1.0), ("i", 0.0), ("o", 0.0)), start).fed_back == 0
+
+
+def gru_seen(runs: list[Run], z: float | None, start: int) -> gru_cell.Seen:
+    held = [steps_of(run, pairs, start) for run, pairs in zip(runs, gru_cell.pairs(z), strict=True)]
+    return gru_cell.seen(held, z, start, tuple(layer_size(kind, 8) for kind in gru_cell.STATES))
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1, 2])
+@pytest.mark.parametrize("start", [1, 9, len(knobs.TEXT) - 1])
+def test_a_grus_held_gate_does_what_the_equation_says_for_any_weights(seed, start):
+    runs = BOTH if seed is None else [with_random_weights(run, seed) for run in BOTH]
+    assert all(goal.is_met for goal in gru_cell.goals([gru_seen(runs, z, start) for z in (1, 0)]))
+
+
+def test_a_grus_goals_are_not_met_by_what_the_gate_does_not_do():
+    start, sizes = knobs.START - 1, tuple(layer_size(kind, 8) for kind in gru_cell.STATES)
+    free = [steps_of(run) for run in BOTH]
+    shown = [gru_cell.seen(free, z, start, sizes[:1] * 2) for z in (1.0, 0.0)]
+    assert not any(goal.is_met for goal in gru_cell.goals(shown))
+    kept, new, _ = gru_cell.goals([gru_seen(BOTH, z, start) for z in (0.9, 0.1, None)])
+    assert not kept.is_met
+    assert not new.is_met
+
+
+@pytest.mark.parametrize("z", [0.0, 0.3, 1.0])
+def test_an_lstm_with_the_gates_of_a_gru_mixes_as_it_does(z):
+    """Both states are z of what they were and 1 - z of their candidate."""
+    for run, pairs in zip(BOTH, gru_cell.pairs(z), strict=True):
+        steps, (state, candidate) = steps_of(run, pairs, 9), gru_cell.STATES[run.info.rnn_type]
+        old, new = steps.states[state][9:-1], steps.gates[candidate][9:]
+        assert steps.states[state][10:] == pytest.approx(z * old + (1 - z) * new, abs=1e-6)
 
 
 def test_the_units_shown_tell_strings():

@@ -28,6 +28,7 @@ from rnnviz.app.lesson import (
     copies,
     distance,
     frame,
+    gru_cell,
     knobs,
     lstm_cell,
     products,
@@ -59,6 +60,7 @@ SOLUTIONS = {
     6: (("lesson_f", 1.0), ("lesson_i", 0.0), ("lesson_o", 0.0), ("lesson_f", 0.0)),
     7: (("lesson_back", 100),),
     8: (("lesson_size", 192),),
+    9: (("lesson_z", 1.0), ("lesson_z", 0.0)),
     10: (
         ("lesson_temperature", 0.5),
         ("lesson_temperature", 2.0),
@@ -180,6 +182,7 @@ def test_a_link_restores_the_controls_of_its_stop():
         6: {"f": "1.0", "i": "0.3", "o": "0.0", "token": "15"},
         7: {"back": "33"},
         8: {"h": "120"},
+        9: {"z": "0.5", "token": "2"},
         10: {"temperature": "inf"},
     }
     assert found.keys() == STOPS.keys()
@@ -231,6 +234,12 @@ def test_a_full_page_has_the_same_state_and_leads_back(number):
         ]
     elif number == 8:
         assert state["formulas"]
+    elif number == 9:
+        assert list(state["runs"]) == list(gru_cell.RUNS)
+        assert state["text"] == knobs.TEXT
+        assert state["units"] == knobs.UNITS
+        held = (("z", 0.0),), (("f", 0.0), ("i", 1.0))
+        assert [*state["held"].values()] == [(knobs.START - 1, pairs) for pairs in held]
     else:
         assert list(state["runs"]) == [temperature.RUN]
         assert state["prompt"] == temperature.PROMPT

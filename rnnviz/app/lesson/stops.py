@@ -8,6 +8,7 @@ from rnnviz.app.lesson import (
     again,
     backward,
     distance,
+    gru_cell,
     lstm_cell,
     products,
     sizes,
@@ -26,6 +27,7 @@ STOPS: Mapping[int, Stop] = {
     6: lstm_cell.STOP,
     7: products.STOP,
     8: sizes.STOP,
+    9: gru_cell.STOP,
     10: temperature.STOP,
 }
 
