@@ -19,7 +19,7 @@ from rnnviz.figures import held_cell as figure
 from rnnviz.figures.held_cell import Row
 
 RUNS = ("python-source-gru", "python-source-lstm")
-STATES = {"GRU": ("h", "n"), "LSTM": ("c", "g")}  # what each remembers in, and its candidate
+STATES = (("h", "n"), ("c", "g"))  # what each of RUNS remembers in, and its candidate
 FIELDS = (knobs.field("z", state.LESSON_Z), knobs.TOKEN)
 
 
@@ -39,7 +39,7 @@ def seen(
     held: Sequence[UnitSteps], z: float | None, start: int, sizes: tuple[LayerSize, ...]
 ) -> Seen:
     """Given what both units do under `pairs(z)` from token `start` (from 0) on."""
-    both = zip(held, STATES.values(), strict=True)
+    both = zip(held, STATES, strict=True)
     found = [
         (one.states[of][start:], one.gates[candidate][start:]) for one, (of, candidate) in both
     ]
@@ -62,12 +62,11 @@ def _z() -> float | None:
 
 def draw(dark: bool) -> Seen:
     start, z = knobs.start(), _z()
+    infos = [caches.run_list()[run] for run in RUNS]
     held = [knobs.steps(run, of_run) for run, of_run in zip(RUNS, pairs(z), strict=True)]
     rows = [
-        Row(kind, of, knobs.steps(run), steps, tuple(name for name, _ in fixed))
-        for run, (kind, (of, _)), steps, fixed in zip(
-            RUNS, STATES.items(), held, pairs(z), strict=True
-        )
+        Row(info.rnn_type, of, knobs.steps(info.name), steps, tuple(name for name, _ in fixed))
+        for info, (of, _), steps, fixed in zip(infos, STATES, held, pairs(z), strict=True)
     ]
     tokens = [visible(token) for token in knobs.TEXT]
     page.chart(figure.held_cell(rows, tokens, start, dark), state.LESSON_CHART)
@@ -76,8 +75,8 @@ def draw(dark: bool) -> Seen:
         knobs.knob("Update gate z", state.LESSON_Z)
     with right:
         knobs.pick_token()
-    h = caches.run_list()[RUNS[0]].model["hidden_size"]
-    return seen(held, z, start, tuple(caches.layer_size(kind, h) for kind in STATES))
+    h = infos[0].model["hidden_size"]
+    return seen(held, z, start, tuple(caches.layer_size(info.rnn_type, h) for info in infos))
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from rnnviz.analysis.unit_steps import UnitSteps
-from rnnviz.app import caches, cell, state
+from rnnviz.app import caches, cell, components, state
 from rnnviz.app.address import Field, number
 from rnnviz.app.caches import Pairs
 from rnnviz.app.state import KEEP
@@ -62,12 +62,14 @@ def steps(run: str, held: Pairs = ()) -> UnitSteps:
 
 
 def leave(held: Mapping[str, Pairs]) -> None:
-    """The page of cell states shows these runs with the same gates held."""
+    """The page of cell states shows these runs with the same gates held; its circuits are further
+    down."""
     session, known = st.session_state, caches.run_list()
     session[state.RUNS], session[state.MISSING] = list(held), []
     session[state.TEXT], session[state.LAYER] = TEXT, 1
     session[state.TOKEN] = start() + 1
     session.pop(state.PLACE, None)
+    components.reveal(state.CELL)
     for run, of_run in held.items():
         session.setdefault(state.UNITS, {})[run] = UNITS[run]
         if run in known:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from rnnviz.analysis.text_view import visible
 from rnnviz.analysis.unit_steps import UnitSteps
-from rnnviz.app import page, state
+from rnnviz.app import caches, page, state
 from rnnviz.app.lesson import knobs
 from rnnviz.app.lesson.knobs import EQUAL, Pairs, difference
 from rnnviz.app.lesson.stop import Goal, Stop
@@ -66,7 +66,8 @@ def draw(dark: bool) -> Seen:
     start, pairs = knobs.start(), knobs.pairs(KEYS)
     own, held = knobs.steps(RUN), knobs.steps(RUN, pairs)
     fixed = tuple(name for name, _ in pairs)
-    rows = [Row("LSTM", of, own, held, fixed) for of in ("c", "h")]
+    kind = caches.run_list()[RUN].rnn_type
+    rows = [Row(kind, of, own, held, fixed) for of in ("c", "h")]
     tokens = [visible(token) for token in knobs.TEXT]
     page.chart(figure.held_cell(rows, tokens, start, dark), state.LESSON_CHART)
     *gates, last = st.columns(4)
