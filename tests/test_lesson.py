@@ -28,6 +28,9 @@ from rnnviz.app.lesson import (
     copies,
     distance,
     frame,
+    gru_cell,
+    knobs,
+    lstm_cell,
     products,
     sizes,
     stops,
@@ -54,8 +57,10 @@ SOLUTIONS = {
     3: (("lesson_loss", 8), ("lesson_loss", copies.STEPS)),
     4: (("gain", 3.0), ("gain", 1.2), ("gain", 0.58), ("forget_bias", 0.0)),
     5: (("lesson_window", 16), ("lesson_window", 130)),
+    6: (("lesson_f", 1.0), ("lesson_i", 0.0), ("lesson_o", 0.0), ("lesson_f", 0.0)),
     7: (("lesson_back", 100),),
     8: (("lesson_size", 192),),
+    9: (("lesson_z", 1.0), ("lesson_z", 0.0)),
     10: (
         ("lesson_temperature", 0.5),
         ("lesson_temperature", 2.0),
@@ -135,7 +140,7 @@ def test_each_answer_has_its_reply_which_stays(number):
     assert app.radio[0].value == n
 
 
-@pytest.mark.parametrize("asked", ["0", "6", "99", "-3", str(10**30)])
+@pytest.mark.parametrize("asked", ["0", "99", "-3", str(10**30)])
 def test_a_stop_that_is_not_there_is_the_nearest_one_and_said(asked):
     app = linked(PAGE, stop=asked)
     assert is_fine(app)
@@ -174,8 +179,10 @@ def test_a_link_restores_the_controls_of_its_stop():
         3: {"loss": "9"},
         4: {"gain": "1.2", "forget_bias": "-1.0"},
         5: {"window": "33"},
+        6: {"f": "1.0", "i": "0.3", "o": "0.0", "token": "15"},
         7: {"back": "33"},
         8: {"h": "120"},
+        9: {"z": "0.5", "token": "2"},
         10: {"temperature": "inf"},
     }
     assert found.keys() == STOPS.keys()
@@ -218,8 +225,21 @@ def test_a_full_page_has_the_same_state_and_leads_back(number):
         assert state["text"] == truncation.CODE
         assert app.slider(key="window").value == 130
         assert app.number_input(key="token").value == truncation.TARGET + 1
+    elif number == 6:
+        assert list(state["runs"]) == [lstm_cell.RUN]
+        assert state["text"] == knobs.TEXT
+        assert state["unit"] == knobs.UNITS[lstm_cell.RUN]
+        assert [*state["held"].values()] == [
+            (knobs.START - 1, (("f", 0.0), ("i", 0.0), ("o", 0.0)))
+        ]
     elif number == 8:
         assert state["formulas"]
+    elif number == 9:
+        assert list(state["runs"]) == list(gru_cell.RUNS)
+        assert state["text"] == knobs.TEXT
+        assert state["units"] == knobs.UNITS
+        held = (("z", 0.0),), (("f", 0.0), ("i", 1.0))
+        assert [*state["held"].values()] == [(knobs.START - 1, pairs) for pairs in held]
     else:
         assert list(state["runs"]) == [temperature.RUN]
         assert state["prompt"] == temperature.PROMPT
@@ -246,10 +266,11 @@ def test_words_of_the_field_are_explained(number):
     assert "RNN_" not in words
 
 
-def test_a_stop_whose_models_are_not_here_says_so(place):
-    app = linked(PAGE, stop="5")
+@pytest.mark.parametrize("number", [number for number, stop in STOPS.items() if stop.runs])
+def test_a_stop_whose_models_are_not_here_says_so(number, place):
+    app = linked(PAGE, stop=str(number))
     assert is_fine(app)
-    assert " and ".join(truncation.RUNS) in app.info[0].value
+    assert " and ".join(STOPS[number].runs) in app.info[0].value
     assert not app.get("plotly_chart")
     app.button_group(key="stepper").set_value(8).run()
     assert app.get("plotly_chart")

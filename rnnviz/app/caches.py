@@ -133,12 +133,19 @@ def _unit_steps(
         return unit_steps(_run(path, changed), text, layer, unit, dict(held), start)
 
 
+def one_unit(
+    info: RunInfo, text: str, layer: int, unit: int, held: Pairs = (), start: int = 0
+) -> UnitSteps:
+    """What a unit does at each token of a text, or does when it is held."""
+    return _unit_steps(*key(info, text, layer), unit, held, start)
+
+
 def unit_steps_of(
     view: View, choice: Choice, unit: int, held: Pairs = (), start: int = 0
 ) -> UnitSteps:
-    """What a unit of a view does at each token, or does when it is held."""
-    path, changed, text, layer = key(view.info, choice.text, choice.layer)
-    return _unit_steps(path, changed, text[: view.spans[-1, 1]], layer, unit, held, start)
+    """As `one_unit`, of a unit of a view, which may be of a part of the text."""
+    text = choice.text[: view.spans[-1, 1]]
+    return one_unit(view.info, text, choice.layer, unit, held, start)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

@@ -14,6 +14,7 @@ from rnnviz.app.caches import Pairs
 from rnnviz.app.state import Choice
 from rnnviz.figures import cell_message
 from rnnviz.figures.cell_message import Cell
+from rnnviz.runs.info import RunInfo
 
 
 def one_cell(shown: Sequence[View], choice: Choice, order: str, first: int, dark: bool) -> None:
@@ -27,22 +28,27 @@ def one_cell(shown: Sequence[View], choice: Choice, order: str, first: int, dark
         cell_message.pack(cells, order, first, choice.layer, dark),
         cell_message.held(cells, first),
         cell_message.height(cells),
-        _hold,
+        hold,
         lambda model, unit: cursor.choose_unit(shown[model], unit),
     )
 
 
+def key(info: RunInfo, text: str, layer: int, unit: int) -> str:
+    """Names a unit of a run on a text, so that it is held there alone."""
+    path, changed, text, layer = caches.key(info, text, layer)
+    return f"{path} {changed} {layer} {unit} {zlib.crc32(text.encode())}"
+
+
 def _cell(view: View, choice: Choice, unit: int) -> Cell:
     """A run as the component takes it, held if that was asked for."""
-    path, changed, text, layer = caches.key(view.info, choice.text, choice.layer)
-    key = f"{path} {changed} {layer} {unit} {zlib.crc32(text.encode())}"
-    start, pairs = st.session_state.get(state.HELD, {}).get(key, (0, ()))
+    name = key(view.info, choice.text, choice.layer, unit)
+    start, pairs = st.session_state.get(state.HELD, {}).get(name, (0, ()))
     steps, held = caches.unit_steps_of(view, choice, unit), None
     if pairs and start < len(view.tokens):
         with page.sentences():
             held = _held(view, choice, unit, pairs, start)
     page.show_sentence()
-    return Cell(view, unit, steps, key, start, pairs, held)
+    return Cell(view, unit, steps, name, start, pairs, held)
 
 
 def _held(view: View, choice: Choice, unit: int, pairs: Pairs, start: int) -> UnitSteps:
@@ -53,9 +59,10 @@ def _held(view: View, choice: Choice, unit: int, pairs: Pairs, start: int) -> Un
     return found
 
 
-def _hold(key: str, start: int, pairs: list[tuple[str, float]]) -> None:
+def hold(name: str, start: int, pairs: Sequence[tuple[str, float]]) -> None:
+    """Hold gates and states of the unit that `key` names, from a token (from 0) on."""
     held = st.session_state.setdefault(state.HELD, {})
-    held[key] = (start, tuple((of, float(value)) for of, value in pairs))
+    held[name] = (start, tuple((of, float(value)) for of, value in pairs))
 
 
 def _caption(shown: Sequence[View]) -> None:

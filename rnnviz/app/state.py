@@ -77,6 +77,11 @@ LESSON_TEMPERATURE = "lesson_temperature"
 LESSON_LOSS = "lesson_loss"
 LESSON_LENGTH = "lesson_length"
 LESSON_FORGOTTEN = "lesson_forgotten"
+LESSON_TOKEN = "lesson_token"
+LESSON_F = "lesson_f"
+LESSON_I = "lesson_i"
+LESSON_O = "lesson_o"
+LESSON_Z = "lesson_z"
 
 # Sidebar
 CLOSE_SIDEBAR = "close_sidebar"

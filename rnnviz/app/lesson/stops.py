@@ -8,6 +8,8 @@ from rnnviz.app.lesson import (
     again,
     backward,
     distance,
+    gru_cell,
+    lstm_cell,
     products,
     sizes,
     temperature,
@@ -22,8 +24,10 @@ STOPS: Mapping[int, Stop] = {
     3: backward.STOP,
     4: vanishing.STOP,
     5: truncation.STOP,
+    6: lstm_cell.STOP,
     7: products.STOP,
     8: sizes.STOP,
+    9: gru_cell.STOP,
     10: temperature.STOP,
 }
 
