@@ -29,6 +29,7 @@ terms.intro(
     "half-life",
     "nats",
     "cue",
+    "unit",
 )
 choice = sidebar.sidebar(also=FIELDS)
 shown = [view for view in sidebar.shown(choice) if len(view.tokens) > 1]

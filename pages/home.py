@@ -24,6 +24,8 @@ terms.intro(
     "knows the first letter? Each was trained for 3,000 steps at just this distance; they answer "
     "here, computed from their weights.",
     "cue",
+    "unit",
+    "nats",
 )
 body = st.container()
 choice = sidebar.sidebar(also=duel.FIELDS)

@@ -253,7 +253,7 @@ def test_a_full_page_has_the_same_state_and_leads_back(number):
     assert dict(app.query_params) == before
     assert frame.OPEN not in goals_of(app)
     app.switch_page(target.file).run()
-    assert not [link for link in app.get("page_link") if "lesson" in link.proto.label]
+    assert not [link for link in app.get("page_link") if "Back to the lesson" in link.proto.label]
 
 
 @pytest.mark.parametrize("number", STOPS)
@@ -376,7 +376,7 @@ def distance_keys() -> list[tuple[str, int]]:
 
 
 def carried(runs: list[Run]) -> list[Goal]:
-    of = dict(zip(products.KINDS, runs, strict=True))
+    of = dict(zip(two_products.PAIR, runs, strict=True))
     ((_, far),) = SOLUTIONS[7]
     found = {kind: two_products.product(run, far) for kind, run in of.items()}
     right = {kind: duel.right(run, far) for kind, run in of.items()}
@@ -387,7 +387,7 @@ def carried(runs: list[Run]) -> list[Goal]:
 OF_MODELS = {
     1: (learned, [model_name(d, kind) for kind, d in distance_keys()]),
     5: (cut, truncation.RUNS),
-    7: (carried, [model_name(SHORT, kind) for kind in products.KINDS]),
+    7: (carried, [model_name(SHORT, kind) for kind in two_products.PAIR]),
 }
 
 

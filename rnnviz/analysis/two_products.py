@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from rnnviz.runs.run import Run
 
 
+# One that multiplies by a matrix at each step, one that does by a gate of each unit's own.
+PAIR = ("RNN_TANH", "LSTM")
+
+
 @dataclass(frozen=True, eq=False)
 class Product:
     """Factors (D,), the step from the loss first. `unit`: whose forget gate they are, None where

@@ -14,6 +14,7 @@ from rnnviz.app.caches import Pairs
 from rnnviz.app.state import Choice
 from rnnviz.figures import cell_message
 from rnnviz.figures.cell_message import Cell
+from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.runs.info import RunInfo
 
 
@@ -66,15 +67,17 @@ def hold(name: str, start: int, pairs: Sequence[tuple[str, float]]) -> None:
 
 
 def _caption(shown: Sequence[View]) -> None:
-    gated = any("c" in view.states for view in shown)
-    kinds = {view.info.rnn_type for view in shown}
+    cells = [CELL_TYPES[view.info.rnn_type] for view in shown]
+    gated = [cell for cell in cells if cell.keep_gate]
     first = (
         "First step through the text with the arrow keys and watch a valve open or close."
-        if kinds & {"LSTM", "GRU"}
+        if gated
         else "First step through the text with the arrow keys: no valve keeps what is old."
     )
-    lstm = " Then hold f at 1 and i at 0: c stays as it is for ever." if gated else ""
-    gru = " In the GRU, z near 1 keeps the old h (PyTorch's form)." if "GRU" in kinds else ""
+    holds_c = any(cell.has_cell_state for cell in gated)
+    lstm = " Then hold f at 1 and i at 0: c stays as it is for ever." if holds_c else ""
+    holds_h = not all(cell.has_cell_state for cell in gated)
+    gru = " In the GRU, z near 1 keeps the old h (PyTorch's form)." if holds_h else ""
     st.caption(
         f"{first}{lstm} A thick wire carries one number of this unit, red positive and blue "
         "negative; thin wires carry all units. A gate is a valve as wide as its value. Each sum "

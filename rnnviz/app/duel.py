@@ -9,6 +9,7 @@ import streamlit as st
 
 from rnnviz.analysis import duel
 from rnnviz.analysis.duel import GUESSING, Duel
+from rnnviz.analysis.two_products import PAIR
 from rnnviz.app import page, recall_caches, state
 from rnnviz.app.address import Field, flag, is_open, one_of
 from rnnviz.app.state import KEEP
@@ -17,7 +18,7 @@ from rnnviz.figures import duel as figures
 from rnnviz.figures.style import cell_name
 from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.runs.info import RunError
-from rnnviz.runs.recall_group import DELAYS, SHORT, forget_bias, half_life
+from rnnviz.runs.recall_group import DELAYS, SHORT, bias_of, half_life
 
 USUAL_LETTER, USUAL_DISTANCE = "C", 30
 
@@ -129,8 +130,7 @@ def duels(usual_bias: bool) -> list[Duel]:
 
 def _about_bias() -> str:
     distance = st.session_state[state.DUEL_DISTANCE]
-    bias = 0 if st.session_state[state.DUEL_PYTORCH_BIAS] else forget_bias(distance, "LSTM")
-    assert bias is not None
+    bias = 0 if st.session_state[state.DUEL_PYTORCH_BIAS] else bias_of(distance)
     half = half_life(bias)
     return (
         f"Before training, the LSTM's forget gate keeps half for {half:.3g} "
@@ -154,10 +154,11 @@ def _show_twist() -> None:
     dark, last = page.is_dark(), DELAYS[-1]
     page.chart(figures.held(right, GUESSING, dark), state.DUEL_HELD, left)
     page.chart(figures.reach(shares, dark), state.DUEL_REACH, beside)
-    tanh, lstm = (10.0 ** shares[kind][last] for kind in ("RNN_TANH", "LSTM"))
+    plain, gated = PAIR
+    left = {kind: 10.0 ** shares[kind][last] for kind in PAIR}
     st.markdown(
-        f"**The tanh RNN that learned over 1 to 10 letters gives the right one over {last} with "
-        f"probability {right['RNN_TANH'][last]:.4f}: it holds.** But only {tanh:.0e} of its "
-        f"gradient at the cue reaches the letter (LSTM: {lstm:.0e}). It could not have learned to "
-        f"hold across a gap that its gradient does not cross."
+        f"**The {cell_name(plain)} that learned over 1 to 10 letters gives the right one over "
+        f"{last} with probability {right[plain][last]:.4f}: it holds.** But only {left[plain]:.0e} "
+        f"of its gradient at the cue reaches the letter ({cell_name(gated)}: {left[gated]:.0e}). "
+        "It could not have learned to hold across a gap that its gradient does not cross."
     )

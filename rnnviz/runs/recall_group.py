@@ -60,11 +60,13 @@ def model_name(delays: int | str, rnn_type: str, usual_bias: bool = True) -> str
 
 
 def forget_bias(delay: int, rnn_type: str) -> int | None:
+    """The `bias_of` a delay; None for a type without a gate that keeps."""
+    return None if CELL_TYPES[rnn_type].keep_gate is None else bias_of(delay)
+
+
+def bias_of(delay: int) -> int:
     """The smallest whole bias with which an untrained gate keeps half of its state for `delay`
-    tokens: ln 2 / -ln sigmoid(b) (Tallec and Ollivier 2018). None for a type without such a gate.
-    """
-    if CELL_TYPES[rnn_type].keep_gate is None:
-        return None
+    tokens: ln 2 / -ln sigmoid(b) (Tallec and Ollivier 2018)."""
     bias = 0
     while half_life(bias) < delay:
         bias += 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from rnnviz.analysis.duel import SURE
-from rnnviz.analysis.two_products import Product
+from rnnviz.analysis.two_products import PAIR, Product
 from rnnviz.app import page, recall_caches, state
 from rnnviz.app.address import Field, number
 from rnnviz.app.lesson.stop import Goal, Stop
@@ -18,15 +18,14 @@ from rnnviz.figures import two_products as figure
 from rnnviz.runs.recall_group import SHORT, model_name
 
 MOST, START = 100, 10
-KINDS = ("RNN_TANH", "LSTM")
-RUNS = tuple(model_name(SHORT, kind) for kind in KINDS)
+RUNS = tuple(model_name(SHORT, kind) for kind in PAIR)
 LITTLE, MUCH = -6.0, 0.5  # log10 of what counts as vanished; a share that counts as kept
 FIELDS = (Field("back", state.LESSON_BACK, number(int, 1, MOST), START),)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """At a distance, of each of KINDS: log10 of what is left of its gradient, and the mean
+    """At a distance, of each of PAIR: log10 of what is left of its gradient, and the mean
     probability of the right letter over fresh items of that distance."""
 
     distance: int
@@ -35,12 +34,12 @@ class Seen:
 
 
 def seen(products: Mapping[str, Product], right: Mapping[str, float], distance: int) -> Seen:
-    left = tuple(float(products[kind].log10[distance]) for kind in KINDS)
-    return Seen(distance, left, tuple(right[kind] for kind in KINDS))
+    left = tuple(float(products[kind].log10[distance]) for kind in PAIR)
+    return Seen(distance, left, tuple(right[kind] for kind in PAIR))
 
 
 def draw(dark: bool) -> Seen:
-    models = {kind: recall_caches.model(SHORT, kind) for kind in KINDS}
+    models = {kind: recall_caches.model(SHORT, kind) for kind in PAIR}
     products = {kind: recall_caches.product(info, MOST) for kind, info in models.items()}
     distance = st.session_state[state.LESSON_BACK]
     page.chart(figure.two_products(products, distance, dark), state.LESSON_CHART)
