@@ -555,3 +555,13 @@ def test_what_a_window_loses_is_what_autograd_finds_before_it():
     assert lost_gradient.lost_shares(row)[window] == pytest.approx(
         float(all_of_it[:start].sum() / all_of_it.sum()), rel=1e-3
     )
+
+
+def test_why_an_lstm_remembers_is_said_in_few_words():
+    """Stops 1 to 7, with every answer and every reply."""
+    words = 0
+    for number in range(1, 8):
+        text = (_paths.LESSON / f"{number:02}.md").read_text(encoding="utf-8")
+        said = text.partition("## Question")[2].partition("## Formula")[0]
+        words += len(re.sub(r"^## .*$|^- \[.\]", "", said, flags=re.MULTILINE).split())
+    assert words <= 900, words
