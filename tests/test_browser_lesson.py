@@ -1,7 +1,6 @@
 """The lesson in a real browser: on one screen, by keyboard alone, and at once."""
 
 import re
-import time
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -86,19 +85,6 @@ def focus_on(page: Page, condition: str) -> None:
         if page.evaluate(condition):
             return
     raise AssertionError(f"the Tab key never reaches it: {condition}")
-
-
-def test_the_next_figure_is_there_within_a_second_on_a_warm_server(server, page):
-    """Each stop was shown once, to another person."""
-    numbers = sorted(STOPS)
-    for number in numbers:
-        open_stop(page, server.url, number)
-    open_stop(page, server.url, numbers[0])
-    for number in numbers[1:]:
-        start = time.monotonic()
-        page.keyboard.press("PageDown")
-        shows(page, number)
-        assert time.monotonic() - start < 1
 
 
 def test_a_full_page_shows_what_was_moved_and_leads_back(server, page):

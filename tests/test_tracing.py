@@ -360,3 +360,19 @@ def test_tokens_that_do_not_name_every_step_are_refused_with_the_sizes():
     seen = trace(make("GRU", input_size=3, hidden_size=4), torch.zeros(5, 2, 3))
     with pytest.raises(ValueError, match=r"\(4,\).*5 steps of 2 rows"):
         seen.to_frame(0, list("abcd"))
+
+
+def test_two_that_overlap_leave_the_precision_as_it_was():
+    """As two threads do: the first to begin is the first to end."""
+    from rnnviz.analysis.tracing import full_float32
+
+    backend = torch.backends.cudnn.rnn
+    before = backend.fp32_precision
+    first, second = full_float32(), full_float32()
+    first.__enter__()
+    second.__enter__()
+    assert backend.fp32_precision == "ieee"
+    first.__exit__(None, None, None)
+    assert backend.fp32_precision == "ieee"
+    second.__exit__(None, None, None)
+    assert backend.fp32_precision == before

@@ -6,6 +6,7 @@ every h, one batched product gives every gate, and an elementwise scan gives c.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -256,19 +257,33 @@ def _gap(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).abs_().max()
 
 
+_precision_lock = threading.Lock()
+_precision_users: list[None] = []  # one entry for each `full_float32` that is open
+_precision_before: list[str] = []
+
+
 @contextmanager
 def full_float32() -> Generator[None]:
-    """Matrix products in full float32: TF32 on a GPU or bfloat16 in oneDNN would round inputs."""
+    """Matrix products in full float32: TF32 on a GPU or bfloat16 in oneDNN would round inputs.
+
+    All threads share these settings: the first one in sets them, the last one out sets them back.
+    """
     backends: list[Any] = [  # torch's types lack some of their attributes
         torch.backends.cudnn.rnn,
         torch.backends.cuda.matmul,
         getattr(torch.backends.mkldnn, "matmul"),  # noqa: B009
     ]
-    before = [backend.fp32_precision for backend in backends]
+    with _precision_lock:
+        if not _precision_users:
+            _precision_before[:] = [backend.fp32_precision for backend in backends]
+            for backend in backends:
+                backend.fp32_precision = "ieee"
+        _precision_users.append(None)
     try:
-        for backend in backends:
-            backend.fp32_precision = "ieee"
         yield
     finally:
-        for backend, precision in zip(backends, before, strict=True):
-            backend.fp32_precision = precision
+        with _precision_lock:
+            _precision_users.pop()
+            if not _precision_users:
+                for backend, precision in zip(backends, _precision_before, strict=True):
+                    backend.fp32_precision = precision

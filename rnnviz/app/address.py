@@ -205,4 +205,7 @@ def _put(wanted: dict[str, list[str]]) -> None:
     elif _now() != wanted:
         st.query_params.from_dict(wanted)
     if not context.fragment_ids_this_run:  # the component is drawn with the whole page
-        components.address(last.opened, last.completed)
+        has_sidebar = "runs" in st.session_state[state.SHOWN]
+        # In the sidebar its place moves nothing
+        with st.sidebar if has_sidebar else contextlib.nullcontext():
+            components.address(last.opened, last.completed)

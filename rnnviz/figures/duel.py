@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnviz.figures.style import BELOW, cell_name, color, new_figure, power_ticks
+from rnnviz.figures.style import BELOW, WORDS, cell_name, color, new_figure, power_ticks
 from rnnviz.nn.cell_types import RNN_TYPES
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def race(
         figure.add_hline(
             y=nats,
             line={"dash": "dot", "width": 1.5, "color": "gray"},
-            annotation={"text": f"{text}: {nats:.2f}", "font_size": 12},
+            annotation={"text": f"{text}: {nats:.2f}", "font_size": WORDS},
             annotation_position="top right",
         )
     figure.update_xaxes(title_text="seconds computed", rangemode="tozero", fixedrange=True)
@@ -158,7 +158,7 @@ def _guessing(figure: Figure, guessing: float) -> None:
     figure.add_hline(
         y=guessing,
         line=line,
-        annotation={"text": f"guessing: {guessing:.3f}", "font_size": 12, "yshift": 2},
+        annotation={"text": f"guessing: {guessing:.3f}", "font_size": WORDS, "yshift": 2},
         annotation_position="top right",
     )
     figure.update_yaxes(**PROBABILITY)

@@ -74,7 +74,7 @@ def _letters(size: LayerSize, middle: float) -> list[dict[str, Any]]:
         {
             "x": middle + (column - 0.5) * h,
             "y": (len(gates) - row - 0.5) * h,
-            "text": f"{matrix}<sub>{gate}</sub>",
+            "text": f"{matrix}<i>{gate}</i>",
             "showarrow": False,
             "font": {"color": "#12141a"},
         }
