@@ -110,6 +110,8 @@ def _log10_norms(layers: list[LayerDerivatives], direct: Tensor) -> dict[str, np
 
     All losses go back together, one step at a time. In float64, REACH steps need no rescaling.
     """
+    import torch
+
     steps, size = direct.shape
     parts = CELL_TYPES[layers[0].kind].feeds  # h, and c where there is one
     names = ("h", "c")[: len(parts)]
@@ -124,12 +126,13 @@ def _log10_norms(layers: list[LayerDerivatives], direct: Tensor) -> dict[str, np
             if from_above is not None:
                 adjoint[:, :size] += from_above
             cells.add_dh_to_dc(here, adjoint)
-            from_above = cells.carry_rows_back(layer.kind, here.x, layer.w_ih, adjoint)
+            from_above = cells.carry_back(layer.kind, here.x, layer.w_ih, adjoint)
             found = dict(zip(names, adjoint.split(size, -1), strict=True)) | {"x": from_above}
             for name, gradient in found.items():
                 norms[name][k, distance:, distance] = _log10_norm(gradient)
-            # no step is before the first
-            adjoints[k] = cells.step_rows_back(layer.kind, here, layer.w_hh, adjoint)[1:]
+            before = torch.empty_like(adjoint)
+            cells.step_back(layer.kind, here, layer.w_hh, adjoint, None, before)
+            adjoints[k] = before[1:]  # no step is before the first
     return norms
 
 

@@ -194,18 +194,19 @@ def carry_back(
 ) -> Tensor:
     """dL/d(what a weight matrix reads) for R losses at once, (R,D).
 
-    `derivatives` (G,H) of one step: `GateDerivatives.x` with the `gate_blocks` of W_ih, or
-    `GateDerivatives.h` with those of W_hh, (G,H,D). `adjoint` (R,S): dL/d(the state after the
-    step), [dh] or [dh, dc]. A few adjoints are multiplied by the derivatives, which gives those of
-    the gates. Of many, derivatives and blocks are multiplied and added up first: that is one
-    product with (S,D) instead of one with (G*H,D). `through` (S,D) is memory for the sum, `out`
+    `derivatives` (G,H) of one step, or (R,G,H) where each loss is at a step of its own:
+    `GateDerivatives.x` with the `gate_blocks` of W_ih, or `GateDerivatives.h` with those of W_hh,
+    (G,H,D). `adjoint` (R,S): dL/d(the state after the step), [dh] or [dh, dc]. A few adjoints, and
+    those of several steps, are multiplied by the derivatives, which gives those of the gates. Of
+    many at one step, derivatives and blocks are multiplied and added up first: that is one product
+    with (S,D) instead of one with (G*H,D). `through` (S,D) is memory for the sum, `out`
     for the answer; without them each step would ask for fresh memory, which is slower.
     """
     cell = CELL_TYPES[kind]
     parts = adjoint.chunk(len(cell.feeds), -1)  # (R,H) each
-    if cell.blocks == len(parts) or len(adjoint) <= FEW_ROWS:
+    if cell.blocks == len(parts) or len(adjoint) <= FEW_ROWS or derivatives.dim() == 3:
         of_gates = torch.cat([parts[state] for state in cell.fed], -1)  # (R,G*H)
-        return torch.mm(of_gates.mul_(derivatives.flatten()), w.flatten(0, 1), out=out)
+        return torch.mm(of_gates.mul_(derivatives.flatten(-2)), w.flatten(0, 1), out=out)
     through = w.new_empty(adjoint.shape[-1], w.shape[-1]) if through is None else through
     sums, empty = through.chunk(len(parts)), set(range(len(parts)))  # (H,D) each
     for state, block, by in zip(cell.fed, w.unbind(), derivatives[..., None].unbind(), strict=True):
@@ -234,7 +235,7 @@ def step_back(
 ) -> None:
     """Write the adjoints before a step into `out` (R,S), for R losses at once.
 
-    `derivatives` of the step; `w_hh` (G,H,H) as `gate_blocks` gives it; `adjoint` (R,S): those
+    `derivatives` of the step, or of the step of each loss, (R,...); `w_hh` (G,H,H) as `gate_blocks` gives it; `adjoint` (R,S): those
     after the step, dc with its part through h; `through` as in `carry_back`.
     """
     size, read = w_hh.shape[1:]  # the sizes of c and of h before the step (of its projection)
@@ -245,29 +246,6 @@ def step_back(
         out.addcmul_(adjoint, derivatives.keep)
     else:  # c does
         torch.mul(adjoint[:, size:], derivatives.keep, out=out[:, read:])
-
-
-def carry_rows_back(kind: str, derivatives: Tensor, w: Tensor, adjoint: Tensor) -> Tensor:
-    """As `carry_back`, with each of the R losses at a step of its own: `derivatives` (R,G,H)."""
-    cell = CELL_TYPES[kind]
-    found = adjoint.new_zeros(len(adjoint), w.shape[-1])  # (R,D)
-    for part, gates in zip(adjoint.chunk(len(cell.feeds), -1), cell.feeds, strict=True):
-        for block in map(cell.gates.index, gates):
-            found.addmm_(part * derivatives[:, block], w[block])
-    return found
-
-
-def step_rows_back(
-    kind: str, derivatives: GateDerivatives, w_hh: Tensor, adjoint: Tensor
-) -> Tensor:
-    """As `step_back`, with each of the R losses at a step of its own: `derivatives` (R,...).
-    The adjoints before those steps (R,S)."""
-    before = carry_rows_back(kind, derivatives.h, w_hh, adjoint)  # (R,H)
-    if derivatives.keep is None:
-        return before
-    if derivatives.h_by_c is None:  # h keeps a part of itself
-        return before.addcmul_(adjoint, derivatives.keep)
-    return torch.cat([before, adjoint[:, before.shape[1] :] * derivatives.keep], -1)
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
