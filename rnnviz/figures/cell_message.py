@@ -6,8 +6,6 @@ units, and uint16 codes of whole layers as in `heatmap_message`. The header says
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +15,7 @@ import numpy as np
 from rnnviz.analysis.text_view import View, unit_order, visible
 from rnnviz.analysis.unit_steps import UnitSteps
 from rnnviz.data.vocab import EOS
-from rnnviz.figures import style
+from rnnviz.figures import binary_message, style
 from rnnviz.figures.heatmap_message import SCALES, encode
 from rnnviz.figures.heatmap_views import color_limits, color_scale, windows
 from rnnviz.nn.cell_types import CELL_TYPES
@@ -64,11 +62,7 @@ def pack(cells: Sequence[Cell], order: str, first: int, layer: int, dark: bool) 
         "names": style.SYMBOLS,
         "numbers": numbers.size,
     }
-    encoded = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-    encoded += b" " * (-len(encoded) % 4)  # typed arrays must begin at a multiple of four bytes
-    return b"".join(
-        [struct.pack("<I", len(encoded)), encoded, bytes(numbers.content), bytes(codes.content)]
-    )
+    return binary_message.join(header, [bytes(numbers.content), bytes(codes.content)])
 
 
 def held(cells: Sequence[Cell], first: int) -> list[dict[str, Any]]:

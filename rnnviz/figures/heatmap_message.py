@@ -13,14 +13,12 @@ figures of the same data.
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rnnviz.figures import style
+from rnnviz.figures import binary_message, style
 
 ZERO = 2**15  # the code of 0
 DECADES = 36  # as many as fit: 900 * DECADES < ZERO
@@ -99,9 +97,7 @@ def pack(
         "columns": columns,
         "beside": beside,
     }
-    encoded = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-    encoded += b" " * (len(encoded) % 2)  # a Uint16Array must begin at an even offset
-    return b"".join([struct.pack("<I", len(encoded)), encoded, *(c.tobytes() for c in codes)])
+    return binary_message.join(header, (chunk.tobytes() for chunk in codes))
 
 
 def _check(panel: Panel, model: Model, tokens: int) -> None:

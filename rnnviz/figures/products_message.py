@@ -6,15 +6,13 @@ with a gate, [step, unit], else [step]; the step of the target comes first.
 
 from __future__ import annotations
 
-import json
 import math
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rnnviz.figures import style
+from rnnviz.figures import binary_message, style
 from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.runs.info import RunInfo
 
@@ -57,14 +55,11 @@ def pack(models: Sequence[Factors], target: str, dark: bool) -> bytes:
         )
         factors.append(values.astype("<f4"))
     header = {"models": described, "target": target}
-    encoded = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-    encoded += b" " * (-len(encoded) % 4)  # a Float32Array begins at a multiple of 4
-    return b"".join([struct.pack("<I", len(encoded)), encoded, *(f.tobytes() for f in factors)])
+    return binary_message.join(header, (each.tobytes() for each in factors))
 
 
 def height(message: bytes) -> int:
     """The height in pixels on a wide screen, so that its place is kept before it is drawn; see
     products.css."""
-    (size,) = struct.unpack_from("<I", message)
-    models = json.loads(message[4 : 4 + size])["models"]
+    models = binary_message.header_of(message)["models"]
     return 50 + 536 * math.ceil(len(models) / 2)

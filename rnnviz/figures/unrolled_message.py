@@ -9,15 +9,13 @@ cells: of each lane, at [t, row] the colour of a unit, from 0 for -limit to 255 
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rnnviz.analysis.unrolled import COPIES, REACH, Unrolled
-from rnnviz.figures import style
+from rnnviz.figures import binary_message, style
 from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.runs.info import RunInfo
 
@@ -63,10 +61,8 @@ def pack(copies: Copies, dark: bool) -> bytes:
     inputs = [len(norms) + layer for layer in range(len(chosen))]
     norms += list(now.norms["x"])
     header = _described(copies, dark) | {"lanes": lanes, "inputs": inputs, "rows": len(chosen[0])}
-    encoded = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-    encoded += b" " * (-len(encoded) % 4)  # a Float32Array begins at a multiple of 4
-    body = np.stack(norms).astype("<f4").tobytes() + np.stack(cells).tobytes()
-    return struct.pack("<I", len(encoded)) + encoded + body
+    arrays = np.stack(norms).astype("<f4"), np.stack(cells)
+    return binary_message.join(header, (array.tobytes() for array in arrays))
 
 
 def _described(copies: Copies, dark: bool) -> dict:
@@ -129,8 +125,7 @@ def _rounded(values: np.ndarray) -> list[float]:
 def height(message: bytes) -> int:
     """The height in pixels on a wide screen, so that its place is kept before it is drawn. The
     numbers are those of unrolled_draw.js and unrolled.css."""
-    (size,) = struct.unpack_from("<I", message)
-    header = json.loads(message[4 : 4 + size])
+    header = binary_message.header_of(message)
     lanes, layers = len(header["lanes"]), len(header["inputs"])
     strips = layers * (19 + 96) if lanes == layers else layers * (2 * (19 + 64) + 4)
     left_out = sum(PARTS[part] for part in header["without"])

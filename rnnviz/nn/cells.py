@@ -235,8 +235,9 @@ def step_back(
 ) -> None:
     """Write the adjoints before a step into `out` (R,S), for R losses at once.
 
-    `derivatives` of the step, or of the step of each loss, (R,...); `w_hh` (G,H,H) as `gate_blocks` gives it; `adjoint` (R,S): those
-    after the step, dc with its part through h; `through` as in `carry_back`.
+    `derivatives` of the step, or of the step of each loss, (R,...); `w_hh` (G,H,H) as
+    `gate_blocks` gives it; `adjoint` (R,S): those after the step, dc with its part through h;
+    `through` as in `carry_back`.
     """
     size, read = w_hh.shape[1:]  # the sizes of c and of h before the step (of its projection)
     carry_back(kind, derivatives.h, w_hh, adjoint, through, out[:, :read])
