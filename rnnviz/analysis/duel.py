@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnviz.data.made import CUE, SYMBOLS, find
+from rnnviz.data.made import SYMBOLS, recall
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,8 +26,8 @@ SEED = -1  # of items that no training draws
 
 @dataclass(frozen=True)
 class Duel:
-    """By distance, one cell type: `right`, the mean probability of the right letter over fresh
-    items, and the run that gave it."""
+    """One cell type: by distance, the mean probability of the right letter over fresh items, of the
+    run that was trained at it."""
 
     rnn_type: str
     right: Mapping[int, float]
@@ -74,10 +74,7 @@ def _items(run: Run, distance: int, rows: int) -> tuple[Tensor, Tensor]:
     """Ids and next ids, (B,T) each: every row ends with the cue and its answer."""
     from rnnviz.data.items import Items
 
-    task = find(f"recall:{distance}")
-    assert task is not None
-    assert task.cue == CUE
-    return Items(task, run.vocab).batch(SEED, 0, rows)
+    return Items(recall(distance, distance), run.vocab).batch(SEED, 0, rows)
 
 
 def _after(run: Run, ids: Tensor) -> np.ndarray:

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,11 +66,16 @@ def run_list(also: Collection[str] = ()) -> dict[str, RunInfo]:
             if folder == _paths.RECALL_RUNS and file.parent.name not in also:
                 continue
             try:
-                info = _info(str(file.parent), file.stat().st_mtime_ns)
+                one = info(file.parent)
             except (RunError, OSError, UnicodeError):  # a folder's name may not be text
                 continue
-            found.setdefault(info.name, info)
+            found.setdefault(one.name, one)
     return found
+
+
+def info(folder: Path) -> RunInfo:
+    """What is known of a run. Raises OSError when it is gone, RunError for a damaged one."""
+    return _info(str(folder), (folder / "run.json").stat().st_mtime_ns)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

@@ -13,7 +13,7 @@ from rnnviz.analysis.two_products import PAIR
 from rnnviz.app import page, recall_caches, state
 from rnnviz.app.address import Field, flag, is_open, one_of
 from rnnviz.app.state import KEEP
-from rnnviz.data.made import CUE, FILLERS, SYMBOLS
+from rnnviz.data.made import CUE, SYMBOLS, recall_question
 from rnnviz.figures import duel as figures
 from rnnviz.figures.style import cell_name
 from rnnviz.nn.cell_types import RNN_TYPES
@@ -114,7 +114,7 @@ def _ask() -> None:
 def _text(letter: str, distance: int) -> Asked:
     """The next item of this session: other fillers at each press."""
     rng = random.Random(st.session_state.get(state.DUEL_NUMBER, 0))
-    return Asked(letter, distance, letter + "".join(rng.choices(FILLERS, k=distance)) + CUE)
+    return Asked(letter, distance, recall_question(rng, letter, distance))
 
 
 def duels(usual_bias: bool) -> list[Duel]:

@@ -5,7 +5,6 @@ Keyed by the run's folder and the time at which its weights changed, as in `cach
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -14,9 +13,10 @@ from rnnviz import _paths
 from rnnviz._process import compute_slot
 from rnnviz.analysis import duel, two_products
 from rnnviz.analysis.two_products import Product
+from rnnviz.app import caches
 from rnnviz.app.caches import stamp
 from rnnviz.runs import store
-from rnnviz.runs.info import RunInfo, read_info
+from rnnviz.runs.info import RunInfo
 from rnnviz.runs.recall_group import model_name
 
 if TYPE_CHECKING:
@@ -26,15 +26,10 @@ if TYPE_CHECKING:
 
 
 def model(delays: int | str, rnn_type: str, usual_bias: bool = True) -> RunInfo:
-    """A model of the group, see `model_name`. Raises RunError."""
+    """A model of the group, see `model_name`. Raises FileNotFoundError and RunError, as all do."""
     name = model_name(delays, rnn_type, usual_bias)
     shipped = _paths.SHIPPED_RUNS / name
-    return _info(str(shipped if shipped.exists() else _paths.RECALL_RUNS / name))
-
-
-@st.cache_resource(max_entries=60, show_spinner=False)
-def _info(path: str) -> RunInfo:
-    return read_info(Path(path))
+    return caches.info(shipped if shipped.exists() else _paths.RECALL_RUNS / name)
 
 
 @st.cache_resource(max_entries=60, show_spinner=False)
@@ -49,8 +44,7 @@ def _answer(path: str, changed: int, text: str) -> np.ndarray:
 
 
 def answer(info: RunInfo, text: str) -> np.ndarray:
-    """Probabilities (8,) of the letters after a text. Raises FileNotFoundError and RunError, as
-    all here."""
+    """Probabilities (8,) of the letters after a text."""
     return _answer(*stamp(info), text)
 
 

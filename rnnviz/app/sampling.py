@@ -121,7 +121,7 @@ def sweep_runs(
     todo = []
     for info, given in zip(infos, fixed or [()] * len(infos), strict=True):
         asked = prompt, length, options, given
-        make = partial(sweeps.sweep_run, caches.run(info), *asked)
+        make = partial(_sweep, info, *asked)
         todo.append((info, (*caches.stamp(info), *asked), make))
     with ThreadPoolExecutor() as pool:
         begun = [
@@ -134,6 +134,11 @@ def sweep_runs(
             future.result() if future else caches.sweep(key, partial(_in_view, info, make, busy))
             for future, (info, key, make) in zip(begun, todo, strict=True)
         ]
+
+
+def _sweep(info: RunInfo, *asked, **more) -> RunSweep:
+    """Loads the run, which a sweep that is kept does not need."""
+    return sweeps.sweep_run(caches.run(info), *asked, **more)
 
 
 def _on_a_free_core(make: Callable[..., RunSweep]) -> RunSweep:

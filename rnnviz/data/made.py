@@ -80,8 +80,12 @@ def recall(least: int, most: int) -> Task:
 def recall_item(rng: random.Random, least: int, most: int) -> str:
     """A symbol of A..H, random fillers of a..h, the cue `?`, the symbol again."""
     symbol = rng.choice(SYMBOLS)
-    fillers = rng.randbytes(rng.randint(least, most)).translate(BYTE_TO_FILLER).decode()
-    return symbol + fillers + CUE + symbol
+    return recall_question(rng, symbol, rng.randint(least, most)) + symbol
+
+
+def recall_question(rng: random.Random, symbol: str, delay: int) -> str:
+    """An item without its answer: a symbol, so many random fillers, the cue."""
+    return symbol + rng.randbytes(delay).translate(BYTE_TO_FILLER).decode() + CUE
 
 
 def brackets_item(rng: random.Random, depth: int = 6) -> str:

@@ -97,8 +97,7 @@ class Race(Job):
 def _plan(distance: int, forget_bias: float, rnn_type: str) -> Plan:
     from rnnviz.training.config import TrainConfig
 
-    task, recipe = made.find(f"recall:{distance}"), recipes.TASK
-    assert task is not None
+    task, recipe = made.recall(distance, distance), recipes.TASK
     config = TrainConfig(
         lr=recipe.lr,
         clip=recipe.clip,

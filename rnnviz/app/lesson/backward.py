@@ -13,6 +13,7 @@ from rnnviz.app import caches, state
 from rnnviz.app.address import Field, number
 from rnnviz.app.lesson import copies
 from rnnviz.app.lesson.copies import RUN, STEPS, TEXT
+from rnnviz.app.lesson.shared import difference
 from rnnviz.app.lesson.stop import Goal, Stop
 
 WITHOUT = ("header", ".weights", ".forget", ".window")
@@ -61,8 +62,8 @@ def goals(shown: Sequence[Seen]) -> list[Goal]:
         one = middle[-1]
         inside = (
             f"Loss {one.loss}: at the {STEPS - one.loss} states after it the gradient is "
-            f"{_exactly(one.after)}, at the {one.loss - 1} before it {one.before:.2g} of its norm "
-            "or more."
+            f"{difference(one.after)}, at the {one.loss - 1} before it {one.before:.2g} of its "
+            "norm or more."
         )
     if last:
         share = last[-1].first
@@ -78,10 +79,6 @@ def goals(shown: Sequence[Seen]) -> list[Goal]:
             any(one.first > 0 for one in last),
         ),
     ]
-
-
-def _exactly(share: float) -> str:
-    return f"{share:.2g}" if share else "exactly 0"
 
 
 def leave() -> None:

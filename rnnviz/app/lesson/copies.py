@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import streamlit as st
-
 from rnnviz.app import caches, components, state
+from rnnviz.app.lesson.shared import show_elsewhere
 from rnnviz.figures import unrolled_message
 from rnnviz.figures.unrolled_message import Copies
 from rnnviz.runs.info import RunInfo
@@ -42,6 +41,4 @@ def draw(
 
 def leave() -> None:
     """The full page shows this network and this text."""
-    session = st.session_state
-    session[state.RUNS], session[state.MISSING] = [RUN], []
-    session[state.TEXT], session[state.LAYER] = TEXT, 1
+    show_elsewhere([RUN], TEXT)

@@ -10,10 +10,11 @@ import streamlit as st
 from rnnviz.analysis.duel import GUESSING, SURE
 from rnnviz.app import duel, page, state
 from rnnviz.app.address import Field
+from rnnviz.app.lesson.shared import of_gated
 from rnnviz.app.lesson.stop import Goal, Stop
 from rnnviz.app.state import KEEP
 from rnnviz.figures import duel as figures
-from rnnviz.nn.cell_types import CELL_TYPES, RNN_TYPES
+from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.runs.recall_group import DELAYS, model_name
 
 START, FAR = DELAYS[3], DELAYS[-1]
@@ -27,10 +28,15 @@ class Seen:
     distance: int
     right: tuple[tuple[str, float], ...]
 
-    def of(self, has_gate: bool) -> list[float]:
-        """Of the cell types that have a gate that keeps, or of the others."""
-        kinds = {kind for kind, cell in CELL_TYPES.items() if (cell.keep_gate is None) != has_gate}
-        return [right for kind, right in self.right if kind in kinds]
+    @property
+    def gated(self) -> float:
+        """The least of the cell types that have a gate that keeps."""
+        return min(of_gated(self.right, True).values())
+
+    @property
+    def plain(self) -> float:
+        """The most of the others."""
+        return max(of_gated(self.right, False).values())
 
 
 def draw(dark: bool) -> Seen:
@@ -49,10 +55,9 @@ def draw(dark: bool) -> Seen:
 def goals(shown: Sequence[Seen]) -> list[Goal]:
     short = max(shown, key=lambda one: min(p for _, p in one.right))
     worst = min(p for _, p in short.right)
-    split = max(shown, key=lambda one: min(one.of(True)) - max(one.of(False)))
-    gated, plain = min(split.of(True)), max(split.of(False))
+    split = max(shown, key=lambda one: one.gated - one.plain)
     far = [one for one in shown if one.distance == FAR]
-    held = f" They give it {min(far[-1].of(True)):.3f} and more." if far else ""
+    held = f" They give it {far[-1].gated:.3f} and more." if far else ""
     return [
         Goal(
             "Find a distance that all four learned. Best so far: all give the right letter "
@@ -61,12 +66,12 @@ def goals(shown: Sequence[Seen]) -> list[Goal]:
         ),
         Goal(
             "Find one that LSTM and GRU learned and neither RNN. So far, at "
-            f"{split.distance}: {gated:.3f} or more, and {plain:.3f} or less.",
-            gated >= SURE > plain,
+            f"{split.distance}: {split.gated:.3f} or more, and {split.plain:.3f} or less.",
+            split.gated >= SURE > split.plain,
         ),
         Goal(
             f"Go to {FAR}: LSTM and GRU learned even that.{held}",
-            bool(far) and min(far[-1].of(True)) >= SURE,
+            bool(far) and far[-1].gated >= SURE,
         ),
     ]
 

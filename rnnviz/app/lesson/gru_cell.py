@@ -13,7 +13,8 @@ from rnnviz.analysis.text_view import visible
 from rnnviz.analysis.unit_steps import UnitSteps
 from rnnviz.app import caches, page, state
 from rnnviz.app.lesson import knobs
-from rnnviz.app.lesson.knobs import EQUAL, Pairs, difference
+from rnnviz.app.lesson.knobs import EQUAL, Pairs
+from rnnviz.app.lesson.shared import difference
 from rnnviz.app.lesson.stop import Goal, Stop
 from rnnviz.figures import held_cell as figure
 from rnnviz.figures.held_cell import Row
@@ -84,9 +85,9 @@ def goals(shown: Sequence[Seen]) -> list[Goal]:
     new = min((one for one in shown if one.z == 0), key=lambda one: max(one.distance), default=None)
     changes = differences = ""
     if kept:
-        changes = f" Largest changes: {' and '.join(map(difference, kept.change))}."
+        changes = f" Largest changes: {' and '.join(difference(one, 1) for one in kept.change)}."
     if new:
-        differences = f" Differences: {' and '.join(map(difference, new.distance))}."
+        differences = f" Differences: {' and '.join(difference(one, 1) for one in new.distance)}."
     gru, lstm = shown[-1].sizes
     return [
         Goal(

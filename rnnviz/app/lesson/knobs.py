@@ -10,6 +10,7 @@ from rnnviz.analysis.unit_steps import UnitSteps
 from rnnviz.app import caches, cell, components, state
 from rnnviz.app.address import Field, number
 from rnnviz.app.caches import Pairs
+from rnnviz.app.lesson.shared import show_elsewhere
 from rnnviz.app.state import KEEP
 
 TEXT = 'print("Hello, " + name)\n'
@@ -65,8 +66,7 @@ def leave(held: Mapping[str, Pairs]) -> None:
     """The page of cell states shows these runs with the same gates held; its circuits are further
     down."""
     session, known = st.session_state, caches.run_list()
-    session[state.RUNS], session[state.MISSING] = list(held), []
-    session[state.TEXT], session[state.LAYER] = TEXT, 1
+    show_elsewhere(list(held), TEXT)
     session[state.TOKEN] = start() + 1
     session.pop(state.PLACE, None)
     components.reveal(state.CELL)
@@ -74,8 +74,3 @@ def leave(held: Mapping[str, Pairs]) -> None:
         session.setdefault(state.UNITS, {})[run] = UNITS[run]
         if run in known:
             cell.hold(cell.key(known[run], TEXT, 0, UNITS[run]), start(), of_run)
-
-
-def difference(value: float) -> str:
-    """A difference for people to read."""
-    return f"{value:.1g}" if value else "exactly 0"

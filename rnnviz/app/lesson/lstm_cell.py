@@ -12,7 +12,8 @@ from rnnviz.analysis.text_view import visible
 from rnnviz.analysis.unit_steps import UnitSteps
 from rnnviz.app import caches, page, state
 from rnnviz.app.lesson import knobs
-from rnnviz.app.lesson.knobs import EQUAL, Pairs, difference
+from rnnviz.app.lesson.knobs import EQUAL, Pairs
+from rnnviz.app.lesson.shared import difference
 from rnnviz.app.lesson.stop import Goal, Stop
 from rnnviz.figures import held_cell as figure
 from rnnviz.figures.held_cell import Row
@@ -90,13 +91,13 @@ def goals(shown: Sequence[Seen]) -> list[Goal]:
     shut = max((one for one in shown if one.holds(o=0.0)), key=lambda one: one.c, default=None)
     change = past = inside = ""
     if kept:
-        change = f" Largest change: {difference(kept.change)}."
+        change = f" Largest change: {difference(kept.change, 1)}."
     if forgot:
-        past = f" It differs from i g by {difference(forgot.distance)}."
+        past = f" It differs from i g by {difference(forgot.distance, 1)}."
     if shut:
         inside = (
-            f" Largest h: {difference(shut.h)}; c reaches {shut.c:.2f}. Through h, which the gates "
-            f"read, c moved by {difference(shut.fed_back)}."
+            f" Largest h: {difference(shut.h, 1)}; c reaches {shut.c:.2f}. Through h, which the "
+            f"gates read, c moved by {difference(shut.fed_back, 1)}."
         )
     return [
         Goal(

@@ -11,9 +11,10 @@ from rnnviz.analysis.duel import SURE
 from rnnviz.analysis.two_products import PAIR, Product
 from rnnviz.app import page, recall_caches, state
 from rnnviz.app.address import Field, number
+from rnnviz.app.lesson.shared import show_elsewhere
 from rnnviz.app.lesson.stop import Goal, Stop
 from rnnviz.app.state import KEEP
-from rnnviz.data import builtin
+from rnnviz.data.builtin import EXAMPLES
 from rnnviz.figures import two_products as figure
 from rnnviz.runs.recall_group import SHORT, model_name
 
@@ -72,12 +73,7 @@ def goals(shown: Sequence[Seen]) -> list[Goal]:
 
 
 def leave() -> None:
-    session = st.session_state
-    session[state.RUNS], session[state.MISSING] = list(RUNS), []
-    task = builtin.find("recall")
-    assert task is not None
-    assert task.example is not None
-    session[state.TEXT], session[state.LAYER] = task.example[1], 1
+    show_elsewhere(RUNS, EXAMPLES["recall"][1])
 
 
 STOP = Stop(draw, goals, FIELDS, leave, RUNS)

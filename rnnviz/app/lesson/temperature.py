@@ -11,6 +11,7 @@ import streamlit as st
 from rnnviz.analysis import flattening
 from rnnviz.app import caches, page, state
 from rnnviz.app.address import Field
+from rnnviz.app.lesson.shared import difference
 from rnnviz.app.lesson.stop import Goal, Stop
 from rnnviz.app.state import KEEP
 from rnnviz.data.builtin import PROMPTS
@@ -113,15 +114,10 @@ def goals(shown: Sequence[Seen]) -> list[Goal]:
         Goal(
             f"At ∞ all {hottest.n_tokens:,} tokens are equally likely. At "
             f"{figure.temperature_text(hottest.temperature)} the likeliest and the least likely "
-            f"differ by {_difference(hottest)}.",
+            f"differ by {difference(hottest.first - hottest.last)}.",
             math.isinf(hottest.temperature) and hottest.first == hottest.last,
         ),
     ]
-
-
-def _difference(one: Seen) -> str:
-    gap = one.first - one.last
-    return f"{gap:.2g}" if gap else "exactly 0"
 
 
 def leave() -> None:

@@ -13,6 +13,7 @@ from rnnviz.analysis import lost_gradient
 from rnnviz.analysis.text_view import visible
 from rnnviz.app import caches, page, state
 from rnnviz.app.address import Field, number
+from rnnviz.app.lesson.shared import show_elsewhere
 from rnnviz.app.lesson.stop import Goal, Stop
 from rnnviz.app.state import KEEP
 from rnnviz.data.builtin import EXAMPLES
@@ -105,8 +106,7 @@ def _kind(name: str) -> str:
 
 def leave() -> None:
     session = st.session_state
-    session[state.RUNS], session[state.MISSING] = list(RUNS), []
-    session[state.TEXT], session[state.LAYER] = CODE, 1
+    show_elsewhere(RUNS, CODE)
     session[state.TOKEN] = TARGET + 1
     session[state.WINDOW] = session[state.LESSON_WINDOW]
     session.pop(state.PLACE, None)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from rnnviz.app import components, laboratory, page, state
+from rnnviz.app.lesson.shared import of_gated
 from rnnviz.app.lesson.stop import Goal, Stop
 from rnnviz.figures import gradients, style
-from rnnviz.nn.cell_types import CELL_TYPES, RNN_TYPES
+from rnnviz.nn.cell_types import RNN_TYPES
 
 SIZE, STEPS = 64, 60
 FAR = 3  # decades from 1: what counts as exploded, or as vanished
@@ -25,12 +26,6 @@ class Seen:
     bias: float
     left: tuple[tuple[str, float], ...]
 
-    def of(self, has_gate: bool) -> dict[str, float]:
-        """Of the cell types that have a gate that keeps, or of the others."""
-        return {
-            kind: x for kind, x in self.left if (CELL_TYPES[kind].keep_gate is not None) == has_gate
-        }
-
 
 def draw(dark: bool) -> Seen:
     gain, bias = st.session_state[state.GAIN], st.session_state[state.FORGET_BIAS]
@@ -42,8 +37,8 @@ def draw(dark: bool) -> Seen:
 
 
 def goals(seen: Sequence[Seen]) -> list[Goal]:
-    plain = [(x, kind, one.gain) for one in seen for kind, x in one.of(False).items()]
-    gated = [(max(one.of(True).values()), one.bias) for one in seen]
+    plain = [(x, kind, one.gain) for one in seen for kind, x in of_gated(one.left, False).items()]
+    gated = [(max(of_gated(one.left, True).values()), one.bias) for one in seen]
     largest, kind, gain = max(plain, key=lambda found: found[0])
     edge, edge_kind, edge_gain = min(plain, key=lambda found: abs(found[0]))
     shut, bias = min(gated, key=lambda found: found[0])
