@@ -43,6 +43,11 @@ def component(name: str) -> str:
     return "\n".join(_with_imports(name, {}).values())
 
 
+def styles(*names: str) -> str:
+    """The styles of a component that shows models: those of their headings, then its own."""
+    return "\n".join(component(name) for name in ("model_header.css", *names))
+
+
 def _with_imports(name: str, found: dict[str, str]) -> dict[str, str]:
     """Texts by file name, each file once and after those that it imports."""
     text = (COMPONENTS / name).read_text(encoding="utf-8")

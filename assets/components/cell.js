@@ -13,14 +13,13 @@ import { unitView } from "./cell_unit.js";
 import {
   announce,
   clamp,
-  cleanUp,
   element,
-  freePlace,
   hideOnScroll,
   listen,
   makeFocusable,
   modelHeader,
   readHeader,
+  redraw,
   renewSignal,
   spokenLine,
   told,
@@ -30,11 +29,7 @@ import { markToken, textBlock, tokenAt } from "./tokens.js";
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
-  const focus = [...root.querySelectorAll("[tabindex]")].indexOf(root.getRootNode().activeElement);
-  build(root, decode(data), setStateValue);
-  freePlace(root);
-  root.querySelectorAll("[tabindex]")[focus]?.focus({ preventScroll: true });
-  return cleanUp(root);
+  return redraw(root, "[tabindex]", () => build(root, decode(data), setStateValue));
 }
 
 function decode(message) {

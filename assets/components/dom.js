@@ -94,6 +94,16 @@ export const cleanUp = (root) => () => {
   if (!root.isConnected) root.controller?.abort();
 };
 
+// Draw with new data on the same root. The focus stays on the element that has the same number among
+// those of a selector.
+export function redraw(root, focusable, draw) {
+  const focus = [...root.querySelectorAll(focusable)].indexOf(root.getRootNode().activeElement);
+  draw();
+  freePlace(root);
+  root.querySelectorAll(focusable)[focus]?.focus({ preventScroll: true });
+  return cleanUp(root);
+}
+
 // Events between the components of a page
 
 export function announce(name, detail) {

@@ -4,12 +4,11 @@
 
 import {
   clamp,
-  cleanUp,
-  freePlace,
   hasModifier,
   hideOnScroll,
   listen,
   readHeader,
+  redraw,
   renewSignal,
   told,
 } from "./dom.js";
@@ -19,11 +18,7 @@ import { tokenAt } from "./tokens.js";
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
-  const focus = [...root.querySelectorAll("[tabindex]")].indexOf(root.getRootNode().activeElement);
-  build(root, decode(data), setStateValue);
-  freePlace(root);
-  root.querySelectorAll("[tabindex]")[focus]?.focus({ preventScroll: true });
-  return cleanUp(root);
+  return redraw(root, "[tabindex]", () => build(root, decode(data), setStateValue));
 }
 
 function decode(message) {

@@ -2,7 +2,7 @@
 // packs the data in rnnviz/figures/unrolled_message.py.
 // Tokens are other people's text: they reach the page through textContent alone.
 
-import { clamp, cleanUp, freePlace, renewSignal, speak } from "./dom.js";
+import { clamp, redraw, renewSignal, speak } from "./dom.js";
 import { colorTables, css } from "./heatmaps_colors.js";
 import { drawRows } from "./unrolled_copies.js";
 import { decodeCopies } from "./unrolled_data.js";
@@ -15,13 +15,7 @@ const GUTTER = { one: 46, many: 68 }; // pixels for the names of rows
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
-  const focus = [...root.querySelectorAll("button, input")].indexOf(
-    root.getRootNode().activeElement,
-  );
-  build(root, decodeCopies(data), setStateValue);
-  freePlace(root);
-  root.querySelectorAll("button, input")[focus]?.focus({ preventScroll: true });
-  return cleanUp(root);
+  return redraw(root, "button, input", () => build(root, decodeCopies(data), setStateValue));
 }
 
 function build(root, view, send) {

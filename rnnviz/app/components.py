@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from rnnviz._paths import component
+from rnnviz._paths import component, styles
 from rnnviz.analysis.text_view import View
 from rnnviz.app import state
 from rnnviz.figures import heatmap_height, products_message, unrolled_message
@@ -26,7 +26,7 @@ _SHADES += "\n::highlight(rnnviz-uncounted) { color: var(--muted); }"
 _heatmaps = st.components.v2.component(
     "rnnviz_heatmaps",
     html='<div class="root"></div>',
-    css=component("heatmaps.css"),
+    css=styles("heatmaps.css"),
     js=component("heatmaps.js"),
 )
 _address = st.components.v2.component("rnnviz_address", js=component("address.js"))
@@ -44,25 +44,25 @@ _temperature = st.components.v2.component(
 _cell = st.components.v2.component(
     "rnnviz_cell",
     html='<div class="root"></div>',
-    css=f"{component('heatmaps.css')}\n{component('cell.css')}",
+    css=styles("heatmaps.css", "cell.css"),
     js=component("cell.js"),
 )
 _unrolled = st.components.v2.component(
     "rnnviz_unrolled",
     html='<div class="root"></div>',
-    css=component("unrolled.css"),
+    css=styles("slider.css", "unrolled.css"),
     js=component("unrolled.js"),
 )
 _products = st.components.v2.component(
     "rnnviz_products",
     html='<div class="root"></div>',
-    css=component("products.css"),
+    css=styles("slider.css", "products.css"),
     js=component("products.js"),
 )
 _sampler = st.components.v2.component(
     "rnnviz_sampler",
     html='<div class="root"></div>',
-    css=f"{component('sampler.css')}\n{_SHADES}",
+    css=f"{styles('sampler.css')}\n{_SHADES}",
     js=component("sampler.js"),
 )
 

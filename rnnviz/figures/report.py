@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rnnviz import __version__
-from rnnviz._paths import component
+from rnnviz._paths import component, styles
 from rnnviz.analysis.time_lapse import Sample
 from rnnviz.figures.sample_text import marked
 from rnnviz.figures.style import loss_text
@@ -96,7 +96,7 @@ def _code() -> str:
     module = base64.b64encode(component("heatmaps.js").encode()).decode()
     return (
         f'import draw from "data:text/javascript;base64,{module}";\n'
-        f"const css = {json.dumps(component('heatmaps.css'))};\n{component('report.js')}"
+        f"const css = {json.dumps(styles('heatmaps.css'))};\n{component('report.js')}"
     )
 
 
