@@ -58,8 +58,10 @@ def pick_stop() -> int:
 
 def show(number: int, top: DeltaGenerator) -> None:
     """A stop: what to predict and to move, its figure, what is checked, its point. The list of
-    stops is drawn into `top` last, when it is known whether this one is done."""
-    stop, text = STOPS[number], texts.read(number)
+    stops is drawn into `top` first, so that it moves nothing, and once more with a new mark."""
+    stop, text, was_done = STOPS[number], texts.read(number), _is_done(number)
+    with top:
+        _stepper(number)
     _heading(number, stop, text)
     with st.container(key=state.LESSON_BODY):
         words, picture = st.columns([2, 3], gap="large")
@@ -72,8 +74,9 @@ def show(number: int, top: DeltaGenerator) -> None:
         _check(goals)
     _point(number, text, bool(goals) and all(goal.is_met for goal in goals))
     with top:
-        _stepper(number)
-    address.write((STOP_FIELD, *stop.fields))
+        address.write((STOP_FIELD, *stop.fields))
+    if _is_done(number) and not was_done:
+        st.rerun()
 
 
 def _figure(number: int, stop: Stop, text: StopText) -> list[Goal]:
@@ -183,9 +186,7 @@ def _leave(number: int, stop: Stop, target: navigation.Page) -> None:
 def _stepper(number: int) -> None:
     """All stops, those that are done with a mark."""
     session = st.session_state
-    labels = {
-        known: _label(known, session.get(state.SEEN, {}).get(known, [])) for known in sorted(STOPS)
-    }
+    labels = {known: _label(known) for known in sorted(STOPS)}
     session[state.STEPPER] = number
     st.segmented_control(
         "Stop",
@@ -199,9 +200,14 @@ def _stepper(number: int) -> None:
     )
 
 
-def _label(number: int, seen: Sequence[Hashable]) -> str:
-    is_done = bool(seen) and all(goal.is_met for goal in STOPS[number].goals(seen))
-    mark = ":material/check: " if is_done else ""
+def _is_done(number: int) -> bool:
+    """Whether all its goals were reached in this session."""
+    seen = st.session_state.get(state.SEEN, {}).get(number, [])
+    return bool(seen) and all(goal.is_met for goal in STOPS[number].goals(seen))
+
+
+def _label(number: int) -> str:
+    mark = ":material/check: " if _is_done(number) else ""
     return f"{mark}{number} :small[{texts.read(number).short}]"
 
 
