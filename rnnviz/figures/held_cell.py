@@ -42,22 +42,21 @@ def held_cell(rows: Sequence[Row], tokens: Sequence[str], start: int, dark: bool
         data += [*_lines(row, states, n == 0, dark), _bars(row, gates, start, dark)]
         axes |= _axes(row, tokens, states, gates, height)
         notes.append(_note(_equation(row.kind, row.state, row.held or row.own, start), height[1]))
-    figure = new_figure(data, axes)
-    figure.update_xaxes(fixedrange=True)
-    figure.update_yaxes(fixedrange=True)
     line = {"color": "#888888", "width": 1.5, "dash": "dot"}
-    figure.update_layout(
-        height=450,
-        margin={"l": 52, "r": 12, "t": 6, "b": 60},
-        legend=BELOW,
-        annotations=notes,
-        shapes=[
+    layout = {
+        "height": 450,
+        "margin": {"l": 52, "r": 12, "t": 6, "b": 60},
+        "legend": BELOW,
+        "annotations": notes,
+        "shapes": [
             {"type": "line", "line": line, "xref": f"x{n}", "x0": start - 0.5, "x1": start - 0.5}
             | {"yref": f"y{n} domain", "y0": 0, "y1": 1}
             for n in ("", "3")
         ],
+    }
+    return new_figure(
+        data, layout | {name: axis | {"fixedrange": True} for name, axis in axes.items()}
     )
-    return figure
 
 
 def _lines(row: Row, axis: str, is_first: bool, dark: bool) -> list[dict[str, Any]]:
@@ -120,7 +119,7 @@ def _axes(
         f"yaxis{states}": {
             "domain": height,
             "range": [1.08 * low, 1.08 * high],
-            "title_text": f"{cell_name(row.kind)}: {row.state}",
+            "title": {"text": f"{cell_name(row.kind)}: {row.state}"},
             "nticks": 4,
         },
         f"xaxis{gates}": {

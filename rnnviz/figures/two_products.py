@@ -34,24 +34,18 @@ def two_products(products: Mapping[str, Product], distance: int, dark: bool) -> 
             | {"mode": "lines", "line": {"color": look, "width": 3}, "name": name}
             | {"text": told, "hovertemplate": "%{x} steps back: %{text} left"}
         )
-    axes = {
-        "yaxis": {"domain": [0.6, 1], "range": [0, 1.75], "title_text": "factor", "nticks": 4},
-        "yaxis2": {
-            "domain": [0, 0.5],
-            "range": [LEAST, 1],
-            "title_text": "product (log)",
-            **power_ticks(np.array([LEAST, 0.0])),
-        },
-        "xaxis": {"anchor": "y2", "range": [-0.5, 100.5], "title_text": "steps back from the loss"},
+    usual = {"showgrid": False, "fixedrange": True}
+    layout = {
+        "title": {"text": "What a gradient is multiplied by"},
+        "height": 400,
+        "margin": {"l": 66, "r": 12, "t": 40, "b": 50},
+        "bargap": 0.15,
+        "legend": BELOW,
+        "xaxis": {"anchor": "y2", "range": [-0.5, 100.5], **usual}
+        | {"title": {"text": "steps back from the loss"}},
+        "yaxis": {"domain": [0.6, 1], "range": [0, 1.75], "nticks": 4, "fixedrange": True}
+        | {"title": {"text": "factor"}},
+        "yaxis2": {"domain": [0, 0.5], "range": [LEAST, 1], "fixedrange": True}
+        | {"title": {"text": "product (log)"}, **power_ticks(np.array([LEAST, 0.0]))},
     }
-    figure = new_figure(data, axes)
-    figure.update_xaxes(showgrid=False, fixedrange=True)
-    figure.update_yaxes(fixedrange=True)
-    figure.update_layout(
-        title_text="What a gradient is multiplied by",
-        height=400,
-        margin={"l": 66, "r": 12, "t": 40, "b": 50},
-        bargap=0.15,
-        legend=BELOW,
-    )
-    return figure
+    return new_figure(data, layout)
