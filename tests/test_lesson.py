@@ -292,7 +292,9 @@ def test_a_new_stop_is_a_text_and_a_function(tmp_path, monkeypatch):
         encoding="utf-8",
     )
     monkeypatch.setattr(_paths, "LESSON", tmp_path)
-    new = Stop(lambda dark: 1, lambda seen: [Goal(f"Seen {seen}.", True)], (), lambda: None)
+    new = Stop(
+        lambda dark, check: check(1), lambda seen: [Goal(f"Seen {seen}.", True)], (), lambda: None
+    )
     monkeypatch.setattr(stops, "STOPS", dict(STOPS) | {11: new})
     monkeypatch.setattr(frame, "STOPS", stops.STOPS)
     texts.read.cache_clear()

@@ -14,7 +14,7 @@ from rnnviz.app import caches, components, state
 from rnnviz.app.address import Field, number
 from rnnviz.app.lesson import copies
 from rnnviz.app.lesson.copies import RUN, STEPS, TEXT
-from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.app.lesson.stop import Check, Goal, Stop
 from rnnviz.app.state import KEEP
 
 if TYPE_CHECKING:
@@ -59,9 +59,8 @@ def seen(
     return Seen(length, parameters, apart, forgotten, before, after)
 
 
-def draw(dark: bool) -> Seen:
+def draw(dark: bool, check: Check) -> None:
     session, info = st.session_state, copies.info()
-    st.slider("Tokens read", SHORTEST, STEPS, key=state.LESSON_LENGTH, **KEEP)
     length = session[state.LESSON_LENGTH]
     if session[state.LESSON_FORGOTTEN] >= length:
         session[state.LESSON_FORGOTTEN] = 0
@@ -70,10 +69,11 @@ def draw(dark: bool) -> Seen:
     def forget(step: int) -> None:
         session[state.LESSON_FORGOTTEN] = step
 
-    copies.draw(2, length, WITHOUT, dark, forgotten=forgotten, on_forget=forget)
     text = TEXT[: length + 1]
     read, now = caches.unrolled(info, text), caches.unrolled(info, text, forgotten)
-    return seen(caches.run(info), caches.unrolled(info, TEXT), read, now, forgotten)
+    check(seen(caches.run(info), caches.unrolled(info, TEXT), read, now, forgotten))
+    st.slider("Tokens read", SHORTEST, STEPS, key=state.LESSON_LENGTH, **KEEP)
+    copies.draw(2, length, WITHOUT, dark, forgotten=forgotten, on_forget=forget)
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:

@@ -14,7 +14,7 @@ from rnnviz.app.address import Field, number
 from rnnviz.app.lesson import copies
 from rnnviz.app.lesson.copies import RUN, STEPS, TEXT
 from rnnviz.app.lesson.shared import difference
-from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.app.lesson.stop import Check, Goal, Stop
 
 WITHOUT = ("header", ".weights", ".forget", ".window")
 FIELDS = (Field("loss", state.LESSON_LOSS, number(int, 1, STEPS), 1),)
@@ -43,15 +43,15 @@ def seen(norms: np.ndarray, loss: int) -> Seen:
     )
 
 
-def draw(dark: bool) -> Seen:
+def draw(dark: bool, check: Check) -> None:
     session = st.session_state
 
     def choose(step: int) -> None:
         session[state.LESSON_LOSS] = step + 1
 
     loss = session[state.LESSON_LOSS]
+    check(seen(caches.loss_reach(copies.info(), TEXT), loss))
     copies.draw(3, STEPS, WITHOUT, dark, target=loss - 1, on_loss=choose)
-    return seen(caches.loss_reach(copies.info(), TEXT), loss)
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:

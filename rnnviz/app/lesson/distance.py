@@ -11,7 +11,7 @@ from rnnviz.analysis.duel import GUESSING, SURE
 from rnnviz.app import duel, page, state
 from rnnviz.app.address import Field
 from rnnviz.app.lesson.shared import of_gated
-from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.app.lesson.stop import Check, Goal, Stop
 from rnnviz.app.state import KEEP
 from rnnviz.figures import duel as figures
 from rnnviz.nn.cell_types import RNN_TYPES
@@ -39,9 +39,10 @@ class Seen:
         return max(of_gated(self.right, False).values())
 
 
-def draw(dark: bool) -> Seen:
+def draw(dark: bool, check: Check) -> None:
     learned = {one.rnn_type: one.right for one in duel.duels(usual_bias=True)}
     distance = st.session_state[state.LESSON_DISTANCE]
+    check(Seen(distance, tuple((kind, learned[kind][distance]) for kind in RNN_TYPES)))
     page.chart(figures.learned(learned, distance, GUESSING, dark), state.LESSON_CHART)
     st.select_slider(
         "Distance: letters between the first one and the cue",
@@ -49,7 +50,6 @@ def draw(dark: bool) -> Seen:
         key=state.LESSON_DISTANCE,
         **KEEP,
     )
-    return Seen(distance, tuple((kind, learned[kind][distance]) for kind in RNN_TYPES))
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:

@@ -11,7 +11,7 @@ from rnnviz._paths import component
 from rnnviz.app import address, caches, navigation, page, state, terms
 from rnnviz.app.address import Field
 from rnnviz.app.lesson import texts
-from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.app.lesson.stop import Stop
 from rnnviz.app.lesson.stops import STOPS, beside, nearest
 from rnnviz.app.lesson.texts import StopText
 from rnnviz.app.state import KEEP
@@ -22,6 +22,7 @@ REACHED, OPEN = ":green[:material/check_circle:]", ":gray[:material/radio_button
 RIGHT = ":green[:material/check_circle:] **Right.**"
 WRONG = ":orange[:material/cancel:] **Not quite.**"
 MOST_SEEN = 400  # settings of a stop that are remembered
+TOP_HEIGHT, TITLE_WIDTH, MORE_WIDTH, STEP_WIDTH = 40, 90, 150, 90  # pixels
 
 
 def _leave_or_return() -> None:
@@ -32,14 +33,26 @@ def _leave_or_return() -> None:
     session.pop(state.LEFT_AT, None)
 
 
-def begin() -> DeltaGenerator:
-    """The page's title and look; the place beside the title, for the list of stops."""
+def begin() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """The page's title and look; the place of the stop, and that of the list of stops, beside the
+    title.
+
+    A browser that has not been here fetches the code that applies styles only when it meets one, so
+    that styles come after what they are for. What has a place on the screen from the start (height
+    of the first row, widths in it, widths of buttons, gaps) is therefore given to Streamlit."""
     _leave_or_return()
     st.html(f"<style>{component('lesson.css')}</style>")
-    top = st.container(key=state.LESSON_TOP, horizontal=True, vertical_alignment="center")
-    with top:
+    body = st.container(key=state.LESSON_BODY, gap="xsmall")
+    top = body.container(
+        key=state.LESSON_TOP,
+        horizontal=True,
+        vertical_alignment="center",
+        height=TOP_HEIGHT,
+        border=False,
+    )
+    with top.container(width=TITLE_WIDTH):
         page.start_page("Lesson")
-    return top
+    return body, top
 
 
 def pick_stop() -> int:
@@ -56,39 +69,44 @@ def pick_stop() -> int:
     return number
 
 
-def show(number: int, top: DeltaGenerator) -> None:
+def show(number: int, body: DeltaGenerator, top: DeltaGenerator) -> None:
     """A stop: what to predict and to move, its figure, what is checked, its point. The list of
     stops is drawn into `top` first, so that it moves nothing, and once more with a new mark."""
     stop, text, was_done = STOPS[number], texts.read(number), _is_done(number)
     with top:
         _stepper(number)
-    _heading(number, stop, text)
-    with st.container(key=state.LESSON_BODY):
-        words, picture = st.columns([2, 3], gap="large")
+    with body:
+        _heading(number, stop, text)
+        words, picture = st.columns([2, 3], gap="medium")
     with words, st.container(key=state.LESSON_WORDS, gap="xsmall"):
         _predict(number, text)
         st.markdown(f"**Move.** {text.move}")
+    checked = words.container(key=state.LESSON_CHECK)
     with picture, st.container(key=state.LESSON_FIGURE, gap="xsmall"):
-        goals = _figure(number, stop, text)
-    with words, st.container(key=state.LESSON_CHECK):
-        _check(goals)
-    _point(number, text, bool(goals) and all(goal.is_met for goal in goals))
+        _figure(number, stop, text, checked)
+    with body:
+        _point(number, text)
     with top:
         address.write((STOP_FIELD, *stop.fields))
     if _is_done(number) and not was_done:
         st.rerun()
 
 
-def _figure(number: int, stop: Stop, text: StopText) -> list[Goal]:
-    """The figure with its controls, and how far its goals are reached by now; without the models
-    that it needs there are none."""
+def _figure(number: int, stop: Stop, text: StopText, checked: DeltaGenerator) -> None:
+    """The figure with its controls, and before it, into `checked`, how far its goals are reached by
+    now; without the models that it needs there is neither."""
     known = caches.run_list(stop.runs)
     if missing := [name for name in stop.runs if name not in known]:
         st.info(f"This figure needs {' and '.join(missing)}, which ships with rnnviz: not here.")
-        return []
-    seen = _remembered(number, stop.draw(page.is_dark()))
+        return
+
+    def check(now: Hashable) -> None:
+        goals = stop.goals(_remembered(number, now))
+        lines = (f"- {REACHED if goal.is_met else OPEN} {goal.sentence}" for goal in goals)
+        checked.markdown("\n".join(("**Check.**\n", *lines)))
+
+    stop.draw(page.is_dark(), check)
     st.caption(text.caption)
-    return stop.goals(seen)
 
 
 def _heading(number: int, stop: Stop, text: StopText) -> None:
@@ -102,6 +120,8 @@ def _heading(number: int, stop: Stop, text: StopText) -> None:
             key=state.BACK,
             icon=":material/arrow_back:",
             shortcut="PageUp",
+            width=STEP_WIDTH,
+            help="Page Up",
             disabled=before is None,
             on_click=_go,
             args=(before,),
@@ -112,6 +132,8 @@ def _heading(number: int, stop: Stop, text: StopText) -> None:
             icon=":material/arrow_forward:",
             icon_position="right",
             shortcut="PageDown",  # a presenter's remote control sends it
+            width=STEP_WIDTH,
+            help="Page Down",
             disabled=after is None,
             type="secondary" if after is None else "primary",
             on_click=_go,
@@ -151,23 +173,16 @@ def _remembered(number: int, now: Hashable) -> Sequence[Hashable]:
     return seen[number]
 
 
-def _check(goals: Sequence[Goal]) -> None:
-    if not goals:
-        return
-    lines = "\n".join(f"- {REACHED if goal.is_met else OPEN} {goal.sentence}" for goal in goals)
-    st.markdown(f"**Check.**\n\n{lines}")
-
-
-def _point(number: int, text: StopText, is_done: bool) -> None:
+def _point(number: int, text: StopText) -> None:
     """The point, once the goals are reached or when it is asked for."""
     shown = st.session_state.setdefault(state.POINTS, set())
-    if is_done:
+    if _is_done(number):
         shown.add(number)
     if number not in shown:
         st.button("Show the point", key=state.point(number), on_click=shown.add, args=(number,))
         return
     with st.container(key=state.LESSON_POINT):
-        words, formula = st.columns([3, 2], gap="large", vertical_alignment="center")
+        words, formula = st.columns([3, 2], gap="medium", vertical_alignment="center")
     words.markdown(f"**The point.** {text.point}")
     formula.latex(text.formula)
 
@@ -180,7 +195,9 @@ def _leave(number: int, stop: Stop, target: navigation.Page) -> None:
         session[state.LEFT_AT], session[state.LEAVING] = number, target.file
 
     label = f"More: {target.title}"
-    st.button(label, key=state.LEAVE, icon=target.icon, type="tertiary", on_click=left)
+    st.button(
+        label, key=state.LEAVE, icon=target.icon, type="tertiary", width=MORE_WIDTH, on_click=left
+    )
 
 
 def _stepper(number: int) -> None:
@@ -197,6 +214,7 @@ def _stepper(number: int) -> None:
         on_change=_jump,
         label_visibility="collapsed",
         wrap=True,
+        width="stretch",
     )
 
 

@@ -15,7 +15,7 @@ from rnnviz.app import caches, page, state
 from rnnviz.app.lesson import knobs
 from rnnviz.app.lesson.knobs import EQUAL, Pairs
 from rnnviz.app.lesson.shared import difference
-from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.app.lesson.stop import Check, Goal, Stop
 from rnnviz.figures import held_cell as figure
 from rnnviz.figures.held_cell import Row
 
@@ -61,7 +61,7 @@ def _z() -> float | None:
     return None if value == knobs.OWN else value
 
 
-def draw(dark: bool) -> Seen:
+def draw(dark: bool, check: Check) -> None:
     start, z = knobs.start(), _z()
     infos = [caches.run_list()[run] for run in RUNS]
     held = [knobs.steps(run, of_run) for run, of_run in zip(RUNS, pairs(z), strict=True)]
@@ -70,14 +70,15 @@ def draw(dark: bool) -> Seen:
         for info, (of, _), steps, fixed in zip(infos, STATES, held, pairs(z), strict=True)
     ]
     tokens = [visible(token) for token in knobs.TEXT]
+    h = infos[0].model["hidden_size"]
+    sizes = tuple(caches.layer_size(info.rnn_type, h) for info in infos)
+    check(seen(held, z, start, sizes))
     page.chart(figure.held_cell(rows, tokens, start, dark), state.LESSON_CHART)
     left, right = st.columns(2)
     with left:
         knobs.knob("Update gate z", state.LESSON_Z)
     with right:
         knobs.pick_token()
-    h = infos[0].model["hidden_size"]
-    return seen(held, z, start, tuple(caches.layer_size(info.rnn_type, h) for info in infos))
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:

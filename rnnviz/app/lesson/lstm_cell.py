@@ -14,7 +14,7 @@ from rnnviz.app import caches, page, state
 from rnnviz.app.lesson import knobs
 from rnnviz.app.lesson.knobs import EQUAL, Pairs
 from rnnviz.app.lesson.shared import difference
-from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.app.lesson.stop import Check, Goal, Stop
 from rnnviz.figures import held_cell as figure
 from rnnviz.figures.held_cell import Row
 
@@ -63,13 +63,15 @@ def _most(values: np.ndarray) -> float:
     return float(np.abs(values).max())
 
 
-def draw(dark: bool) -> Seen:
+def draw(dark: bool, check: Check) -> None:
     start, pairs = knobs.start(), knobs.pairs(KEYS)
     own, held = knobs.steps(RUN), knobs.steps(RUN, pairs)
     fixed = tuple(name for name, _ in pairs)
     kind = caches.run_list()[RUN].rnn_type
     rows = [Row(kind, of, own, held, fixed) for of in ("c", "h")]
     tokens = [visible(token) for token in knobs.TEXT]
+    shown = knobs.steps(RUN, tuple(pair for pair in pairs if pair[0] != "o"))
+    check(seen(held, shown, pairs, start))
     page.chart(figure.held_cell(rows, tokens, start, dark), state.LESSON_CHART)
     *gates, last = st.columns(4)
     for column, (name, key) in zip(gates, KEYS.items(), strict=True):
@@ -77,8 +79,6 @@ def draw(dark: bool) -> Seen:
             knobs.knob(LABELS[name], key)
     with last:
         knobs.pick_token()
-    shown = knobs.steps(RUN, tuple(pair for pair in pairs if pair[0] != "o"))
-    return seen(held, shown, pairs, start)
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:

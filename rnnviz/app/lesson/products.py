@@ -12,7 +12,7 @@ from rnnviz.analysis.two_products import PAIR, Product
 from rnnviz.app import page, recall_caches, state
 from rnnviz.app.address import Field, number
 from rnnviz.app.lesson.shared import show_elsewhere
-from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.app.lesson.stop import Check, Goal, Stop
 from rnnviz.app.state import KEEP
 from rnnviz.data.builtin import EXAMPLES
 from rnnviz.figures import two_products as figure
@@ -39,14 +39,14 @@ def seen(products: Mapping[str, Product], right: Mapping[str, float], distance: 
     return Seen(distance, left, tuple(right[kind] for kind in PAIR))
 
 
-def draw(dark: bool) -> Seen:
+def draw(dark: bool, check: Check) -> None:
     models = {kind: recall_caches.model(SHORT, kind) for kind in PAIR}
     products = {kind: recall_caches.product(info, MOST) for kind, info in models.items()}
     distance = st.session_state[state.LESSON_BACK]
+    right = {kind: recall_caches.right(info, distance) for kind, info in models.items()}
+    check(seen(products, right, distance))
     page.chart(figure.two_products(products, distance, dark), state.LESSON_CHART)
     st.slider("Distance, steps back", 1, MOST, key=state.LESSON_BACK, **KEEP)
-    right = {kind: recall_caches.right(info, distance) for kind, info in models.items()}
-    return seen(products, right, distance)
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:

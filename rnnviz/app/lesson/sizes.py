@@ -9,7 +9,7 @@ import streamlit as st
 from rnnviz.analysis.layer_sizes import LayerSize
 from rnnviz.app import caches, page, state
 from rnnviz.app.address import Field, number
-from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.app.lesson.stop import Check, Goal, Stop
 from rnnviz.app.state import KEEP
 from rnnviz.figures import layer_sizes
 from rnnviz.figures.style import cell_name
@@ -23,12 +23,12 @@ KINDS = tuple({CELL_TYPES[kind].blocks: kind for kind in reversed(RNN_TYPES)}.va
 FIELDS = (Field("h", state.LESSON_SIZE, number(int, 8, MOST), START),)
 
 
-def draw(dark: bool) -> tuple[LayerSize, ...]:
+def draw(dark: bool, check: Check) -> None:
     h = st.session_state[state.LESSON_SIZE]
     found = tuple(caches.layer_size(kind, h) for kind in KINDS)
+    check(found)
     page.chart(layer_sizes.squares(found, MOST, START, dark), state.LESSON_CHART)
     st.slider("Units of the layer, h", 8, MOST, step=8, key=state.LESSON_SIZE, **KEEP)
-    return found
 
 
 def goals(seen: Sequence[tuple[LayerSize, ...]]) -> list[Goal]:

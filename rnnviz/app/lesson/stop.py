@@ -18,18 +18,21 @@ class Goal:
     is_met: bool
 
 
+Check = Callable[[Hashable], None]
+
+
 @dataclass(frozen=True)
 class Stop:
     """One screen of the lesson.
 
-    `draw(dark)` draws the figure and its controls and returns what they show now, as a value that
-    can be hashed: the numbers that are checked. `goals(seen)`: given all that was shown so far, the
-    latest last, what was to be reached. `fields`: the controls, which links restore. `leave()` puts
-    into the session what the full page shows when the stop is left for it. `runs`: names of the
-    shipped models that the figure needs.
+    `draw(dark, check)` draws the figure and its controls; before that it gives to `check` what they
+    show now, as a value that can be hashed: the numbers that are checked. `goals(seen)`: given all
+    that was shown so far, the latest last, what was to be reached. `fields`: the controls, which
+    links restore. `leave()` puts into the session what the full page shows when the stop is left
+    for it. `runs`: names of the shipped models that the figure needs.
     """
 
-    draw: Callable[[bool], Hashable]
+    draw: Callable[[bool, Check], None]
     goals: Callable[[Sequence[Any]], list[Goal]]
     fields: tuple[Field, ...]
     leave: Callable[[], None]

@@ -12,7 +12,7 @@ from rnnviz.analysis import flattening
 from rnnviz.app import caches, page, state
 from rnnviz.app.address import Field
 from rnnviz.app.lesson.shared import difference
-from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.app.lesson.stop import Check, Goal, Stop
 from rnnviz.app.state import KEEP
 from rnnviz.data.builtin import PROMPTS
 from rnnviz.figures import flattening as figure
@@ -70,10 +70,11 @@ def seen(found: flattening.NextToken, temperature: float) -> Seen:
     return Seen(temperature, float(p.max()), float(p.min()), flattening.entropy(p), len(p))
 
 
-def draw(dark: bool) -> Seen:
+def draw(dark: bool, check: Check) -> None:
     info = caches.run_list()[RUN]
     found = caches.next_token(info, PROMPT)
     temperature = st.session_state[state.LESSON_TEMPERATURE]
+    check(seen(found, temperature))
     page.chart(figure.flattening(found, temperature, dark), state.LESSON_CHART)
     st.select_slider(
         "Temperature T",
@@ -85,7 +86,6 @@ def draw(dark: bool) -> Seen:
     text = caches.written(info, PROMPT, temperature, WRITTEN, 0)
     with st.container(key=state.WRITTEN):
         st.markdown(f"**{page.plain(PROMPT)}** {page.plain(text)}")
-    return seen(found, temperature)
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:

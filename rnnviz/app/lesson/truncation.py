@@ -14,7 +14,7 @@ from rnnviz.analysis.text_view import visible
 from rnnviz.app import caches, page, state
 from rnnviz.app.address import Field, number
 from rnnviz.app.lesson.shared import show_elsewhere
-from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.app.lesson.stop import Check, Goal, Stop
 from rnnviz.app.state import KEEP
 from rnnviz.data.builtin import EXAMPLES
 from rnnviz.figures import lost_gradient as figure
@@ -41,16 +41,16 @@ def seen(rows: Sequence[np.ndarray], window: int) -> Seen:
     return Seen(window, tuple(float(lost_gradient.lost_shares(row)[window]) for row in rows))
 
 
-def draw(dark: bool) -> Seen:
+def draw(dark: bool, check: Check) -> None:
     infos = [caches.run_list()[name] for name in RUNS]
     rows = [caches.influence(info, CODE, 0)[TARGET, :MOST] for info in infos]
     window = st.session_state[state.LESSON_WINDOW]
     kinds = [info.rnn_type for info in infos]
     shares = dict(zip(kinds, map(lost_gradient.lost_shares, rows), strict=True))
+    check(seen(rows, window))
     st.html(coloured(lost_gradient.shares(rows[0]), window, style.color(kinds[0], dark)))
     page.chart(figure.lost(shares, window, dark), state.LESSON_CHART)
     st.slider("Window of truncated BPTT, tokens", 1, MOST, key=state.LESSON_WINDOW, **KEEP)
-    return seen(rows, window)
 
 
 def coloured(share: np.ndarray, window: int, color: str) -> str:

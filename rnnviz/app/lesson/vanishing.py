@@ -9,7 +9,7 @@ import streamlit as st
 
 from rnnviz.app import components, laboratory, page, state
 from rnnviz.app.lesson.shared import of_gated
-from rnnviz.app.lesson.stop import Goal, Stop
+from rnnviz.app.lesson.stop import Check, Goal, Stop
 from rnnviz.figures import gradients, style
 from rnnviz.nn.cell_types import RNN_TYPES
 
@@ -27,13 +27,13 @@ class Seen:
     left: tuple[tuple[str, float], ...]
 
 
-def draw(dark: bool) -> Seen:
+def draw(dark: bool, check: Check) -> None:
     gain, bias = st.session_state[state.GAIN], st.session_state[state.FORGET_BIAS]
     lines = laboratory.decays(gain, bias, SIZE, STEPS, False, dark)
+    ends = tuple((kind, float(line.log10[0])) for kind, line in zip(RNN_TYPES, lines, strict=True))
+    check(Seen(gain, bias, ends))
     page.chart(gradients.laboratory(lines), state.LESSON_CHART)
     laboratory.pick_gain_and_bias(*st.columns(2))
-    ends = tuple((kind, float(line.log10[0])) for kind, line in zip(RNN_TYPES, lines, strict=True))
-    return Seen(gain, bias, ends)
 
 
 def goals(seen: Sequence[Seen]) -> list[Goal]:
