@@ -1,4 +1,5 @@
 # The public names, and where each is defined. `__init__.py` reads this file.
+from .analysis.context import ContextLoss, context_loss
 from .analysis.gradients import (
     GradientFlow,
     fit_half_life,
@@ -27,6 +28,7 @@ from .training.loop import train
 __version__: str
 __all__ = [
     "RNN_TYPES",
+    "ContextLoss",
     "Corpus",
     "CorpusError",
     "GradientFlow",
@@ -44,6 +46,7 @@ __all__ = [
     "Untraced",
     "Vocab",
     "bptt_batchify",
+    "context_loss",
     "count_parameters",
     "evaluate",
     "fit_half_life",

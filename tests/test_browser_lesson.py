@@ -11,6 +11,12 @@ from tests.test_looks import BACKGROUNDS, COLOURS, SMALL_LABELS, findings, settl
 
 ONE_SCREEN = {"width": 1440, "height": 900}, {"width": 1920, "height": 1080}
 FIGURE = ".st-key-lesson_figure :is(.main-svg, .net)"
+MOST_INTERACTIONS = 25  # of the first seven stops
+FOCUSED = """() => {
+  let focused = document.activeElement;
+  while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
+  return focused;
+}"""
 OVERFLOW = """() => {
   const main = document.querySelector("[data-testid=stMain]");
   return [main.scrollHeight - main.clientHeight, document.documentElement.scrollWidth - innerWidth];
@@ -61,30 +67,85 @@ def test_the_lesson_is_walked_through_by_keyboard(server, page):
     for number in numbers[-2::-1]:
         page.keyboard.press("PageUp")
         shows(page, number)
-    focus_on(page, "document.activeElement.type === 'radio'")
+    focus_on(page, "focused.type === 'radio'")
     page.keyboard.press("Space")
     expect(page.locator(".st-key-lesson_words")).to_contain_text(
         texts.read(numbers[0]).answers[0].reply
     )
-    focus_on(
-        page, "document.activeElement.role === 'slider' || document.activeElement.type === 'range'"
-    )
+    focus_on(page, of_slider("lesson_distance"))
     goals = page.locator(".st-key-lesson_check")
     before = goals.inner_text()
     page.keyboard.press("End")
     expect(goals).not_to_have_text(before)
-    focus_on(page, "document.activeElement.innerText.includes('Show the point')")
+    focus_on(page, "focused.innerText.includes('Show the point')")
     page.keyboard.press("Enter")
     expect(page.locator(".st-key-lesson_point")).to_be_visible()
 
 
 def focus_on(page: Page, condition: str) -> None:
-    """Press Tab until the focus is there."""
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate(condition):
+    """Press Tab until the focus is there; a component of Streamlit has a tree of its own."""
+    for _ in range(90):
+        if page.evaluate(f"(focused => {condition})(({FOCUSED})())"):
             return
+        page.keyboard.press("Tab")
     raise AssertionError(f"the Tab key never reaches it: {condition}")
+
+
+def of_slider(key: str) -> str:
+    return f"focused.role === 'slider' && focused.closest('.st-key-{key}')"
+
+
+def test_the_first_seven_stops_are_reached_and_done_from_home_by_keyboard(server, page):
+    """An interaction is a control that is moved to a value, or a button; Tab leads to it. Together
+    they are no more than a visitor has the patience for."""
+    done = 0
+
+    def move(control: str, *keys: str) -> None:
+        nonlocal done
+        focus_on(page, control)
+        for key in keys:
+            page.keyboard.press(key)
+        done += 1
+
+    page.goto(server.url)
+    page.locator(".main-svg").first.wait_for()
+    move("focused.pathname?.endsWith('/lesson')", "Enter")
+    loss, forget = "focused.matches('.loss')", "focused.closest('.forget')"
+    moves = {
+        1: [(of_slider("lesson_distance"), "Home"), (of_slider("lesson_distance"), "End")],
+        2: [(of_slider("lesson_length"), "ArrowLeft")] * 2 + [(forget, "ArrowRight")],
+        3: [(loss, "ArrowRight", "Enter"), (loss, "End", "Enter")],
+        4: [
+            (of_slider("gain"), *["ArrowRight"] * 9),
+            (of_slider("gain"), "End"),
+            (of_slider("forget_bias"), "Home"),
+        ],
+        5: [
+            (of_slider("lesson_window"), "Home", *["ArrowRight"] * 9),
+            (of_slider("lesson_window"), "End", "ArrowLeft"),
+        ],
+        6: [
+            (of_slider("lesson_o"), "ArrowRight"),
+            (of_slider("lesson_f"), "End"),
+            (of_slider("lesson_i"), "ArrowRight"),
+            (of_slider("lesson_f"), "Home", "ArrowRight"),
+        ],
+        7: [(of_slider("lesson_back"), "End")],
+    }
+    for number, of_stop in moves.items():
+        shows(page, number)
+        goals = page.locator(".st-key-lesson_check")
+        for one in of_stop:
+            before = goals.inner_text()
+            move(*one)
+            expect(goals).not_to_have_text(before)
+            expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        expect(page.locator(".st-key-lesson_point")).to_be_visible()
+        assert goals.inner_text().count("check_circle") == goals.locator("li").count()
+        if number < max(moves):
+            page.keyboard.press("PageDown")
+            done += 1
+    assert done <= MOST_INTERACTIONS
 
 
 def test_a_full_page_shows_what_was_moved_and_leads_back(server, page):

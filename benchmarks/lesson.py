@@ -1,0 +1,124 @@
+"""The lesson and its figures: first pictures of stops, what the server computes, and drags.
+
+Every clock is the browser's own. A first picture begins with the navigation to a stop on a server
+and in a browser that have shown it before, and ends in the frame after its figure stands there. A
+step of a slider begins with its key and ends in the frame after figure or checks were redrawn.
+"""
+
+import statistics
+from collections.abc import Iterator
+
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.app import started
+from benchmarks.sampling import PAINTS
+from rnnviz.app.lesson.stops import STOPS
+from tests.browser import LAUNCH_ARGS, install_browser
+
+ROUNDS = 7
+MOVES = 15
+PAIR = "runs=python-source-lstm&runs=python-source-rnn-tanh"
+# Resolves in the frame after a figure stands in the stop
+PICTURE = """() => new Promise(done => {
+  const drawn = () => {
+    const figure = document.querySelector('.st-key-lesson_figure');
+    const trees = [...(figure?.querySelectorAll('[data-testid=stBidiComponentIsolated]') ?? [])];
+    if (figure?.querySelector('.main-svg .trace, .main-svg .points')
+        || trees.some(tree => tree.shadowRoot?.querySelector('canvas, .net')))
+      requestAnimationFrame(() => done(performance.now()));
+    else requestAnimationFrame(drawn);
+  };
+  drawn();
+})"""
+# Its promise resolves in the frame after anything of the figure's curves or of the checks differs
+WATCH = """() => {
+  const shown = () => document.querySelector('.st-key-lesson_check')?.innerText
+    + [...document.querySelectorAll('.st-key-lesson_figure .main-svg :is(path, text)')]
+      .map(part => part.getAttribute('d') ?? part.textContent).join();
+  const before = shown();
+  window.redrawn = new Promise(done => {
+    addEventListener('keydown', () => {
+      const pressed = performance.now();
+      const look = () => {
+        if (shown() !== before) requestAnimationFrame(() => done(performance.now() - pressed));
+        else requestAnimationFrame(look);
+      };
+      look();
+    }, {capture: true, once: true});
+  });
+}"""
+SLIDERS = {1: "lesson_distance", 2: "lesson_length", 4: "gain", 5: "lesson_window", 6: "lesson_f"}
+SLIDERS |= {7: "lesson_back", 8: "lesson_size", 9: "lesson_z", 10: "lesson_temperature"}
+
+
+def rows() -> Iterator[tuple[str, str, str]]:
+    path = install_browser()
+    with sync_playwright() as playwright, started() as server:
+        browser = playwright.chromium.launch(executable_path=path, args=LAUNCH_ARGS)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        for number in STOPS:
+            times = [_picture(page, f"{server.url}/lesson?stop={number}") for _ in range(ROUNDS)]
+            yield f"stop {number}, first picture", f"{_median(times[1:]):.2f} s", "at most 1 s"
+        for number, key in SLIDERS.items():
+            _picture(page, f"{server.url}/lesson?stop={number}")
+            page.wait_for_timeout(1500)
+            times = [_step(page, key, n) for n in range(ROUNDS)]
+            yield (
+                f"stop {number}, {key}, a step to redrawn",
+                f"{_median(times):.2f} s",
+                ("at most 0.3 s"),
+            )
+        yield from _drags(page, server.url)
+        browser.close()
+
+
+def _drags(page: Page, url: str) -> Iterator[tuple[str, str, str]]:
+    """The slider of Two products beside that of temperatures, in turns."""
+    places = {
+        "temperature": (f"{url}/sampling?{PAIR}", ".st-key-temperature input"),
+        "distance of Two products": (f"{url}/gradients?{PAIR}", ".products-distance input"),
+    }
+    found: dict[str, list[float]] = {name: [] for name in places}
+    for _ in range(3):
+        for name, (address, selector) in places.items():
+            page.goto(address)
+            page.locator(selector).first.wait_for()
+            page.wait_for_timeout(2500)
+            found[name] += _drag(page, selector)
+    usual = _median(found["temperature"])
+    for name, times in found.items():
+        ratio = f"{_median(times) / usual:.2f} of temperature's"
+        yield f"{name}, input to paint, {len(times)} moves", f"{_median(times):.1f} ms", ratio
+
+
+def _picture(page: Page, address: str) -> float:
+    page.goto(address, wait_until="commit")
+    return page.evaluate(PICTURE) / 1000
+
+
+def _step(page: Page, key: str, n: int) -> float:
+    page.locator(f".st-key-{key}").get_by_role("slider").focus()
+    page.evaluate(WATCH)
+    page.keyboard.press("ArrowLeft" if n % 2 else "ArrowRight")
+    taken = page.evaluate("window.redrawn") / 1000
+    page.wait_for_timeout(500)
+    return taken
+
+
+def _drag(page: Page, selector: str) -> list[float]:
+    """Milliseconds from input to paint, of each move over the track and back."""
+    slider = page.locator(selector).first
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    page.evaluate(PAINTS)
+    page.mouse.move(box["x"] + 8, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for n in (*range(MOVES), *range(MOVES, -1, -1)):
+        page.mouse.move(box["x"] + 8 + (box["width"] - 16) * n / MOVES, box["y"] + 5)
+        page.wait_for_timeout(60)
+    page.mouse.up()
+    return page.evaluate("window.paints")
+
+
+def _median(times: list[float]) -> float:
+    return statistics.median(times)

@@ -1,0 +1,130 @@
+"""How much of the past a model uses: its loss when only the last tokens are as they were."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnviz.nn.model import RNNModel, checked_ids
+
+BEYOND = ("cut", "shuffled", "replaced")
+STATES = 4_000_000  # numbers of top states that are held at once
+
+
+@dataclass(frozen=True, eq=False)
+class ContextLoss:
+    """The loss of a token by how many tokens before it are as they were.
+
+    `distances` (n,) in tokens; `mean` (n,) in nats over the positions, and `standard_error` (n,) of
+    it; `nats` (n,P), of each position by itself.
+    """
+
+    distances: tuple[int, ...]
+    nats: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        return self.nats.mean(1)
+
+    @property
+    def standard_error(self) -> np.ndarray:
+        return self.nats.std(1, ddof=1) / np.sqrt(self.nats.shape[1])
+
+    @property
+    def enough(self) -> int:
+        """The least distance from which on no mean is more than a standard error above that of the
+        largest distance: what lies further back is not seen to help."""
+        last = int(np.argmax(self.distances))
+        bound = self.mean[last] + self.standard_error[last]
+        above = [d for d, mean in zip(self.distances, self.mean, strict=True) if mean > bound]
+        return min(d for d in self.distances if d > max(above, default=0))
+
+
+def context_loss(
+    model: RNNModel,
+    ids: Tensor | Sequence[int],
+    distances: Sequence[int],
+    beyond: str = "cut",
+    context: int = 512,
+    positions: int = 500,
+    seed: int = 0,
+    tell: Callable[[float], None] = lambda share: None,
+) -> ContextLoss:
+    """The loss of a token of ids (N,) when only the last d tokens before it are as they were, for
+    each d of `distances`, from 1 to `context` (Khandelwal et al. 2018).
+
+    `beyond` says what the tokens before those are, back to `context`: "cut": none, the state is
+    zeros there; "shuffled": the same in random order; "replaced": a stretch from elsewhere in the
+    text. Shuffled text is unlike any that the model was trained on: replaced is the control. The
+    `positions` are drawn once, without repetition, and shared by all distances; the same seed draws
+    the same ones for every model and mode; a short text has fewer. `tell` is given the share that
+    is done. Raises ValueError for another mode, for distances outside 1 to `context`, for fewer
+    than 2 positions, for ids outside the vocabulary and for a text that is too short: it needs
+    `context` + 2 tokens, and twice as many where stretches are taken from elsewhere.
+    """
+    distances = tuple(map(operator.index, distances))
+    ids = checked_ids(ids, model.embedding.num_embeddings).cpu()
+    _check(len(ids), distances, beyond, context, positions)
+    draw = torch.Generator().manual_seed(seed)
+    places = context + torch.randperm(len(ids) - context, generator=draw)[:positions]  # (P,)
+    past = places[:, None] - torch.arange(context, 0, -1)  # (P,context), of the text
+    elsewhere = (past + _offsets(past, len(ids), draw)) % len(ids)
+    order = torch.rand(past.shape, generator=draw)
+    steps = [d if beyond == "cut" else context for d in distances]
+    found, done = [], 0
+    for d, length in zip(distances, steps, strict=True):
+        if beyond == "shuffled":
+            before = past.gather(1, order[:, : context - d].argsort(1))
+        else:
+            before = (past if beyond == "cut" else elsewhere)[:, : context - d]
+        read = torch.cat((before, past[:, context - d :]), 1)[:, -length:]  # (P,T)
+        found.append(_nats(model, ids[read], ids[places]))
+        done += length
+        tell(done / sum(steps))
+    return ContextLoss(distances, torch.stack(found).numpy())
+
+
+def _offsets(past: Tensor, tokens: int, draw: torch.Generator) -> Tensor:
+    """How far from its own past a stretch of each position lies, (P,1): far enough, around the end
+    of the text, that they have no token in common."""
+    positions, context = past.shape
+    room = max(1, tokens - 2 * context)
+    return context + torch.randint(room, (positions, 1), generator=draw)
+
+
+def _nats(model: RNNModel, read: Tensor, next_ids: Tensor) -> Tensor:
+    """The loss (P,) in nats of next ids (P,) after ids (P,T), each row from a state of zeros."""
+    was_training = model.training
+    model.eval()
+    rows = max(1, STATES // (read.shape[1] * model.rnn.hidden_size))
+    found = []
+    with torch.no_grad():
+        for input, target in zip(read.split(rows), next_ids.split(rows), strict=True):
+            input, target = input.to(model.device), target.to(model.device)
+            output, _ = model.states(input, model.init_hidden(len(input)))  # (B,T,H)
+            log_probs = model.projection(output[:, -1]).double().log_softmax(-1)  # (B,V)
+            found.append(-log_probs.gather(1, target[:, None])[:, 0].cpu())
+    model.train(was_training)
+    return torch.cat(found)
+
+
+def _check(
+    tokens: int, distances: Sequence[int], beyond: str, context: int, positions: int
+) -> None:
+    if beyond not in BEYOND:
+        raise ValueError(f"beyond must be one of {', '.join(BEYOND)}, not {beyond!r}")
+    if not distances or not all(1 <= d <= context for d in distances):
+        raise ValueError(f"distances must be from 1 to the context of {context} tokens")
+    if positions < 2:
+        raise ValueError(f"positions must be at least 2, not {positions}: the error needs more")
+    least = (2 * context if beyond == "replaced" else context) + 2
+    if tokens < least:
+        raise ValueError(
+            f"a context of {context} tokens, {beyond}, needs a text of at least {least}, "
+            f"not {tokens}"
+        )
