@@ -2,5 +2,5 @@
 
 from rnnviz.app.lesson import frame
 
-body, top = frame.begin()
-frame.show(frame.pick_stop(), body, top)
+top, body = frame.begin()
+frame.show(frame.pick_stop(), top, body)

@@ -18,7 +18,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser import LAUNCH_ARGS, find_browser
 
@@ -155,22 +163,43 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture
-def page(browser) -> Iterator[Page]:
-    with checked_page(browser) as opened:
+@contextmanager
+def new_context(browser: Browser) -> Iterator[BrowserContext]:
+    """1440x900, without animations: without a graphics card, those of Streamlit's placeholders take
+    more of the processor than the app."""
+    size = {"width": 1440, "height": 900}
+    opened = browser.new_context(viewport=size, reduced_motion="reduce")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def warm(browser) -> Iterator[BrowserContext]:
+    """What pages share: a browser keeps the scripts of the app that it has fetched and compiled."""
+    with new_context(browser) as opened:
         yield opened
 
 
-@contextmanager
-def checked_page(browser: Browser) -> Iterator[Page]:
-    """A new page at 1440x900. Errors of its console and scripts and requests to the app that
-    failed gather in `page.problems`; it is a failure if any is left at the end.
+@pytest.fixture
+def page(warm) -> Iterator[Page]:
+    """In a browser that has been here, but remembers nothing that was chosen."""
+    with checked_page(warm) as opened:
+        yield opened
+        opened.context.set_offline(False)
+        opened.evaluate("try { localStorage.clear() } catch {}")
 
-    Animations are off: without a graphics card, those of Streamlit's placeholders take more of the
-    processor than the app.
-    """
-    size = {"width": 1440, "height": 900}
-    context = browser.new_context(viewport=size, reduced_motion="reduce")
+
+@pytest.fixture
+def cold_page(browser) -> Iterator[Page]:
+    """In a browser that has never been here."""
+    with new_context(browser) as opened, checked_page(opened) as page:
+        yield page
+
+
+@contextmanager
+def checked_page(context: BrowserContext) -> Iterator[Page]:
+    """A new page. Errors of its console and scripts and requests to the app that failed gather in
+    `page.problems`; it is a failure if any is left at the end."""
     opened = context.new_page()
     opened.set_default_timeout(PATIENCE)
     problems: list[str] = []
@@ -192,5 +221,5 @@ def checked_page(browser: Browser) -> Iterator[Page]:
     opened.on("requestfailed", on_request_failed)
     yield opened
     found = list(opened.problems)  # before the page closes, which cuts its requests off
-    context.close()
+    opened.close()
     assert not found

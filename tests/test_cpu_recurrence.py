@@ -50,7 +50,8 @@ def run(rnn, x, h0):
 def assert_close(found, wanted, bound):
     for value, true in zip(found, wanted, strict=True):
         assert value.shape == true.shape
-        assert (value - true).norm() <= bound * true.norm()
+        rounding = torch.finfo(true.dtype).eps  # of the terms, near 1, of a sum that cancels
+        assert (value - true).norm() <= bound * true.norm() + rounding
 
 
 @given(

@@ -109,7 +109,8 @@ def is_streamlits(page: Page, rule: str, target: list) -> bool:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_still_on_a_phone_and_legible_in_both_themes(server, page, path):
+def test_a_page_is_still_on_a_phone_and_legible_in_both_themes(server, cold_page, path):
+    page = cold_page
     page.add_init_script(SHIFTS)
     page.set_viewport_size({"width": 420, "height": 900})
     page.emulate_media(color_scheme="light")
@@ -125,8 +126,11 @@ def test_a_page_is_still_on_a_phone_and_legible_in_both_themes(server, page, pat
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_drawn_without_moving_in_both_themes_and_widths(server, page, path, tmp_path):
+def test_a_page_is_drawn_without_moving_in_both_themes_and_widths(
+    server, cold_page, path, tmp_path
+):
     """Themes and widths but the first are what a person does to an open page."""
+    page = cold_page
     page.add_init_script(SHIFTS)
     page.emulate_media(color_scheme="light")
     open_page(page, f"{server.url}/{path}")

@@ -31,6 +31,7 @@ _heatmaps = st.components.v2.component(
 )
 _address = st.components.v2.component("rnnviz_address", js=component("address.js"))
 _reveal = st.components.v2.component("rnnviz_reveal", js=component("reveal.js"))
+_lesson_keys = st.components.v2.component("rnnviz_lesson_keys", js=component("lesson_keys.js"))
 _close_sidebar = st.components.v2.component(
     "rnnviz_close_sidebar", js=component("close_sidebar.js")
 )
@@ -146,6 +147,11 @@ def show_revealed() -> None:
     if key := st.session_state.pop(state.REVEALED, ""):
         data = [key, time.monotonic()]  # the same key anew is new data
         _reveal(key=state.REVEAL, data=data, height=UNSEEN)
+
+
+def lesson_keys(back: str, next: str) -> None:
+    """Let Page Up and Page Down press the buttons with these keys, wherever the focus is."""
+    _lesson_keys(key=state.LESSON_KEYS, data={"back": back, "next": next}, height=UNSEEN)
 
 
 def tell(name: str, value: object) -> None:

@@ -76,8 +76,8 @@ ABOUT_PARAMETERS = (
 )
 
 
-def start_page(title: str) -> None:
-    """First line of every page; shows its title.
+def start_page(title: str, place: DeltaGenerator | None = None) -> None:
+    """First line of every page; shows its title, in a place of its own where one is given.
 
     Because of the folder's name, pages/, a fresh server may run a page's file without app.py:
     this is Streamlit's older way of making several pages. Then this switches it off and starts
@@ -89,7 +89,7 @@ def start_page(title: str) -> None:
     light, dark = (st.get_option(f"theme.{name}.backgroundColor") for name in ("light", "dark"))
     behind = f".st-key-{state.STAYS} {{ background: light-dark({light}, {dark}) }}"
     st.html(f"<style>{STYLE} {behind} {component('page.css')}</style>")
-    st.title(title)
+    (place or st).title(title)
     if st.session_state.get(state.PAGE) != title:  # it was just opened: its address is all news
         st.session_state[state.PAGE] = title
         st.session_state.pop(state.ADDRESS, None)

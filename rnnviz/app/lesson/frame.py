@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from rnnviz._paths import component
-from rnnviz.app import address, caches, navigation, page, state, terms
+from rnnviz.app import address, caches, components, navigation, page, state, terms
 from rnnviz.app.address import Field
 from rnnviz.app.lesson import texts
 from rnnviz.app.lesson.stop import Stop
@@ -22,7 +22,7 @@ REACHED, OPEN = ":green[:material/check_circle:]", ":gray[:material/radio_button
 RIGHT = ":green[:material/check_circle:] **Right.**"
 WRONG = ":orange[:material/cancel:] **Not quite.**"
 MOST_SEEN = 400  # settings of a stop that are remembered
-TOP_HEIGHT, TITLE_WIDTH, MORE_WIDTH, STEP_WIDTH = 40, 90, 150, 90  # pixels
+TOP_HEIGHT, MORE_WIDTH, STEP_WIDTH = 34, 150, 90  # pixels
 
 
 def _leave_or_return() -> None:
@@ -34,25 +34,20 @@ def _leave_or_return() -> None:
 
 
 def begin() -> tuple[DeltaGenerator, DeltaGenerator]:
-    """The page's title and look; the place of the stop, and that of the list of stops, beside the
-    title.
+    """The page's title and look; the places of the list of stops and of the stop.
 
     A browser that has not been here fetches the code that applies styles only when it meets one, so
-    that styles come after what they are for. What has a place on the screen from the start (height
-    of the first row, widths in it, widths of buttons, gaps) is therefore given to Streamlit."""
+    that styles come after what they are for. What has a place on the screen from the start (heights
+    of the first rows, widths of buttons, gaps) is therefore given to Streamlit. The title is for
+    those who hear the page: the list of pages shows where one is."""
     _leave_or_return()
     st.html(f"<style>{component('lesson.css')}</style>")
     body = st.container(key=state.LESSON_BODY, gap="xsmall")
-    top = body.container(
-        key=state.LESSON_TOP,
-        horizontal=True,
-        vertical_alignment="center",
-        height=TOP_HEIGHT,
-        border=False,
-    )
-    with top.container(width=TITLE_WIDTH):
-        page.start_page("Lesson")
-    return body, top
+    title = body.container(key=state.LESSON_TITLE, height=1, border=False)
+    top = body.container(key=state.LESSON_TOP, height=TOP_HEIGHT, border=False)
+    with body:
+        page.start_page("Lesson", title)
+    return top, body
 
 
 def pick_stop() -> int:
@@ -69,7 +64,7 @@ def pick_stop() -> int:
     return number
 
 
-def show(number: int, body: DeltaGenerator, top: DeltaGenerator) -> None:
+def show(number: int, top: DeltaGenerator, body: DeltaGenerator) -> None:
     """A stop: what to predict and to move, its figure, what is checked, its point. The list of
     stops is drawn into `top` first, so that it moves nothing, and once more with a new mark."""
     stop, text, was_done = STOPS[number], texts.read(number), _is_done(number)
@@ -87,6 +82,7 @@ def show(number: int, body: DeltaGenerator, top: DeltaGenerator) -> None:
     with body:
         _point(number, text)
     with top:
+        components.lesson_keys(state.BACK, state.NEXT)
         address.write((STOP_FIELD, *stop.fields))
     if _is_done(number) and not was_done:
         st.rerun()
