@@ -15,7 +15,7 @@ from benchmarks.sampling import PAINTS
 from rnnviz.app.lesson.stops import STOPS
 from tests.browser import LAUNCH_ARGS, install_browser
 
-ROUNDS = 7
+ROUNDS = 5
 MOVES = 15
 PAIR = "runs=python-source-lstm&runs=python-source-rnn-tanh"
 # Resolves in the frame after a figure stands in the stop
