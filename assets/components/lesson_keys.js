@@ -4,7 +4,8 @@
 export default function ({ data: { back, next } }) {
   const buttons = { PageUp: back, PageDown: next };
   const leave = (event) => {
-    if (!(event.key in buttons) || !event.target.matches("[role=slider], [type=range]")) return;
+    const focused = event.composedPath()[0]; // inside a component too
+    if (!(event.key in buttons) || !focused.matches?.("[role=slider], [type=range]")) return;
     event.preventDefault();
     event.stopPropagation();
     document.querySelector(`.st-key-${buttons[event.key]} button`)?.click();

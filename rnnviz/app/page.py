@@ -35,8 +35,9 @@ _BESIDE = (
 )
 STYLE = f"""
 /* These take no room, and would leave a gap */
-.st-key-{state.REVEAL}, .st-key-{state.URL}, [class*=st-key-{state.told("")}] {{
-  position: absolute;
+.st-key-{state.REVEAL}, .st-key-{state.URL}, .st-key-{state.LESSON_KEYS},
+[class*=st-key-{state.told("")}] {{
+  position: absolute; left: 0;
 }}
 [class*=st-key-] {{ scroll-margin-top: 4rem; }} /* below the list of pages */
 /* A tag shows all of its label, in two lines where it must, and the list all of its tags */
