@@ -22,7 +22,9 @@ def rows() -> Iterator[tuple[str, str, str]]:
             limit = "at most 10 s" if beyond == "cut" else ""
             yield f"{name}, {beyond}, {POSITIONS} positions", taken, limit
             nats = ", ".join(f"{mean:.2f}" for mean in found.mean)
-            yield f"    nats at 1, 2, 4 ... 512: {nats}", f"{found.standard_error[-1]:.2f}", (
-                "nats of error at 512"
+            yield (
+                f"    nats at 1, 2, 4 ... 512: {nats}",
+                f"{found.standard_error[-1]:.2f}",
+                "nats of error at 512",
             )
             yield "    from where no more is gained", f"{found.enough} tokens", ""

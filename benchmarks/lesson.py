@@ -63,11 +63,8 @@ def rows() -> Iterator[tuple[str, str, str]]:
             _picture(page, f"{server.url}/lesson?stop={number}")
             page.wait_for_timeout(1500)
             times = [_step(page, key, n) for n in range(ROUNDS)]
-            yield (
-                f"stop {number}, {key}, a step to redrawn",
-                f"{_median(times):.2f} s",
-                ("at most 0.3 s"),
-            )
+            what = f"stop {number}, {key}, a step to redrawn"
+            yield what, f"{_median(times):.2f} s", "at most 0.3 s"
         yield from _drags(page, server.url)
         browser.close()
 
