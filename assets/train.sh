@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Trains what ships into the folder given, by group: source, docs-chars, docs, recall (default: all).
+# Trains what ships into the folder given, by group: source, docs, recall (default: all).
 # `make assets` does it; what differs within a group is the cell type and its learning rate.
 set -euo pipefail
 out=$1
 shift
-groups=${*:-source docs-chars docs recall}
+groups=${*:-source docs recall}
 types=${RNN_TYPES:-LSTM GRU RNN_TANH RNN_RELU}
 python=${PYTHON:-python3}
 train() {
