@@ -209,7 +209,7 @@ def _stepper(number: int) -> None:
         required=True,
         on_change=_jump,
         label_visibility="collapsed",
-        wrap=True,
+        wrap=False,
         width="stretch",
     )
 
