@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -42,18 +42,20 @@ def run(rnn, x, h0):
     x, h0 = x.clone().requires_grad_(), h0.clone().requires_grad_()
     found = rnn(x, h0)
     drawn = torch.rand(())
-    slopes = [torch.randn_like(part) for part in found]
+    slopes = [torch.randn(part.shape, dtype=torch.float64).to(part) for part in found]
     loss = sum((part * slope).sum() for part, slope in zip(found, slopes, strict=True))
     return [*found, *torch.autograd.grad(loss, [x, h0, *rnn.parameters()]), drawn]
 
 
-def assert_close(found, wanted, bound):
-    for value, true in zip(found, wanted, strict=True):
+def assert_close(found, wanted, bound, exact=None):
+    """`exact`: what is wanted, computed in float64. Where a sum cancels, torch's own distance from
+    it is larger than the bound: then twice that is allowed, and nothing else."""
+    for value, true, truth in zip(found, wanted, exact or wanted, strict=True):
         assert value.shape == true.shape
-        rounding = torch.finfo(true.dtype).eps  # of the terms, near 1, of a sum that cancels
-        assert (value - true).norm() <= bound * true.norm() + rounding
+        assert (value - true).norm() <= max(bound * true.norm(), 2 * (true - truth).norm())
 
 
+@example("RNN_TANH", 3, (2, 9), (4, 1), 0.0, torch.float32, 0)  # a gradient of terms that cancel
 @given(
     st.sampled_from(KINDS),
     st.integers(1, 3),
@@ -70,7 +72,11 @@ def test_states_and_gradients_are_those_of_torchs_module(
     modules = [rnn.to(dtype) for rnn in both(kind, *sizes, layers, dropout)]
     x = torch.randn(*batch_and_steps, sizes[0], dtype=dtype)
     h0 = torch.randn(layers, batch_and_steps[0], sizes[1], dtype=dtype)
-    assert_close(*(run(rnn, x, h0) for rnn in modules), BOUNDS[dtype])
+    found, wanted = (run(rnn, x, h0) for rnn in modules)
+    exact = None
+    if dropout == 0.0 or layers == 1:  # dropout draws other numbers in float64
+        exact = [*run(modules[1].double(), x.double(), h0.double())[:-1], wanted[-1]]
+    assert_close(found, wanted, BOUNDS[dtype], exact)
 
 
 @pytest.mark.parametrize("kind", KINDS)
