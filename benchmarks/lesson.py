@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.app import started
-from benchmarks.sampling import PAINTS
+from benchmarks.sampling import TEMPERATURE, drag
 from rnnviz.app.lesson.stops import STOPS
 from tests.browser import LAUNCH_ARGS, install_browser
 
 ROUNDS = 5
-MOVES = 15
 PAIR = "runs=python-source-lstm&runs=python-source-rnn-tanh"
 # Resolves in the frame after a figure stands in the stop
 PICTURE = """() => new Promise(done => {
@@ -59,14 +58,18 @@ def rows() -> Iterator[tuple[str, str, str]]:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         for number in STOPS:
             times = [_picture(page, f"{server.url}/lesson?stop={number}") for _ in range(ROUNDS)]
-            yield f"stop {number}, first picture", f"{_median(times[1:]):.2f} s", "at most 1 s"
+            yield (
+                f"stop {number}, first picture",
+                f"{statistics.median(times[1:]):.2f} s",
+                "at most 1 s",
+            )
         for number, key in SLIDERS.items():
             _picture(page, f"{server.url}/lesson?stop={number}")
             page.wait_for_timeout(1500)
             _leave_the_ends(page, key)
             times = [_step(page, key, n) for n in range(ROUNDS)]
             what = f"stop {number}, {key}, a step to redrawn"
-            yield what, f"{_median(times):.2f} s", "at most 0.3 s"
+            yield what, f"{statistics.median(times):.2f} s", "at most 0.3 s"
         yield from _drags(page, server.url)
         browser.close()
 
@@ -74,7 +77,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
 def _drags(page: Page, url: str) -> Iterator[tuple[str, str, str]]:
     """The slider of Two products beside that of temperatures, in turns."""
     places = {
-        "temperature": (f"{url}/sampling?{PAIR}", ".st-key-temperature input"),
+        "temperature": (f"{url}/sampling?{PAIR}", TEMPERATURE),
         "distance of Two products": (f"{url}/gradients?{PAIR}", ".products-distance input"),
     }
     found: dict[str, list[float]] = {name: [] for name in places}
@@ -83,11 +86,15 @@ def _drags(page: Page, url: str) -> Iterator[tuple[str, str, str]]:
             page.goto(address)
             page.locator(selector).first.wait_for()
             page.wait_for_timeout(2500)
-            found[name] += _drag(page, selector)
-    usual = _median(found["temperature"])
+            found[name] += drag(page, selector)
+    usual = statistics.median(found["temperature"])
     for name, times in found.items():
-        ratio = f"{_median(times) / usual:.2f} of temperature's"
-        yield f"{name}, input to paint, {len(times)} moves", f"{_median(times):.1f} ms", ratio
+        ratio = f"{statistics.median(times) / usual:.2f} of temperature's"
+        yield (
+            f"{name}, input to paint, {len(times)} moves",
+            f"{statistics.median(times):.1f} ms",
+            ratio,
+        )
 
 
 def _picture(page: Page, address: str) -> float:
@@ -110,22 +117,3 @@ def _step(page: Page, key: str, n: int) -> float:
     taken = page.evaluate("window.redrawn") / 1000
     page.wait_for_timeout(500)
     return taken
-
-
-def _drag(page: Page, selector: str) -> list[float]:
-    """Milliseconds from input to paint, of each move over the track and back."""
-    slider = page.locator(selector).first
-    slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
-    page.evaluate(PAINTS)
-    page.mouse.move(box["x"] + 8, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    for n in (*range(MOVES), *range(MOVES, -1, -1)):
-        page.mouse.move(box["x"] + 8 + (box["width"] - 16) * n / MOVES, box["y"] + 5)
-        page.wait_for_timeout(60)
-    page.mouse.up()
-    return page.evaluate("window.paints")
-
-
-def _median(times: list[float]) -> float:
-    return statistics.median(times)

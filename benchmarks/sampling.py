@@ -20,6 +20,7 @@ from tests.browser import LAUNCH_ARGS, install_browser
 
 ROUNDS = 9
 TOKENS = 400
+TEMPERATURE = ".st-key-temperature input"
 
 PAINTS = """() => {
   const isHeard = Boolean(window.paints);
@@ -114,9 +115,11 @@ def _change_prompt(page: Page, n: int) -> float:
     return (page.evaluate(SHOWN, f"f{n}(") - page.evaluate("window.pressed")) / 1000
 
 
-def drag(page: Page) -> list[float]:
-    """Milliseconds from input to paint of each move of a drag over all temperatures and back."""
-    box = page.locator(".st-key-temperature input").bounding_box()
+def drag(page: Page, selector: str = TEMPERATURE) -> list[float]:
+    """Milliseconds from input to paint of each move of a slider over its track and back."""
+    slider = page.locator(selector).first
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
     middle = box["y"] + box["height"] / 2
     page.evaluate(PAINTS)
     page.mouse.move(box["x"] + 8, middle)
@@ -140,7 +143,7 @@ def _shares(browser: Browser, page: Page) -> Iterator[tuple[str, str, str]]:
 
 def _dropped(page: Page) -> int:
     """Frames that did not come while the slider was dragged to and fro for two seconds."""
-    box = page.locator(".st-key-temperature input").bounding_box()
+    box = page.locator(TEMPERATURE).bounding_box()
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + 8, middle)
     page.mouse.down()

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rnnviz.nn.evaluation import evaluating
 from rnnviz.nn.model import RNNModel, checked_ids
 
 BEYOND = ("cut", "shuffled", "replaced")
@@ -99,17 +100,14 @@ def _offsets(past: Tensor, tokens: int, draw: torch.Generator) -> Tensor:
 
 def _nats(model: RNNModel, read: Tensor, next_ids: Tensor) -> Tensor:
     """The loss (P,) in nats of next ids (P,) after ids (P,T), each row from a state of zeros."""
-    was_training = model.training
-    model.eval()
     rows = max(1, STATES // (read.shape[1] * model.rnn.hidden_size))
     found = []
-    with torch.no_grad():
+    with evaluating(model):
         for input, target in zip(read.split(rows), next_ids.split(rows), strict=True):
             input, target = input.to(model.device), target.to(model.device)
             output, _ = model.states(input, model.init_hidden(len(input)))  # (B,T,H)
             log_probs = model.projection(output[:, -1]).double().log_softmax(-1)  # (B,V)
             found.append(-log_probs.gather(1, target[:, None])[:, 0].cpu())
-    model.train(was_training)
     return torch.cat(found)
 
 

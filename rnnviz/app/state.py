@@ -54,7 +54,6 @@ STOP = "stop"  # number of the stop that is shown
 STEPPER = "stepper"
 LESSON_KEYS = "lesson_keys"
 LESSON_TITLE = "lesson_title"
-LESSON_TOP = "lesson_top"
 LESSON_HEADING = "lesson_heading"
 LESSON_BODY = "lesson_body"
 LESSON_WORDS = "lesson_words"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import torch
@@ -48,14 +49,24 @@ def score_rows(model: RNNModel, inputs: Tensor, targets: Tensor) -> tuple[float,
     return _scored(model, read(), inputs.numel())
 
 
+@contextmanager
+def evaluating(model: RNNModel) -> Generator[None]:
+    """Without dropout and gradients inside; afterwards in the mode that it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
+
+
 def _scored(model: RNNModel, read: Windows, tokens: int) -> tuple[float, float]:
     """Mean nats and accuracy of windows of so many tokens: ids (B,T), next ids, which count from 0
     on, and top states (B,T,H)."""
-    was_training = model.training
-    model.eval()
     projection = model.projection.weight, model.projection.bias
     nats, right, count = 0.0, 0, 0
-    with torch.no_grad():
+    with evaluating(model):
         for _, target, output in read:
             counted = target >= 0  # (B,T)
             output, target = output[counted], target[counted]  # (n,H), (n,)
@@ -63,7 +74,6 @@ def _scored(model: RNNModel, read: Windows, tokens: int) -> tuple[float, float]:
             nats += losses.double().sum().item()
             right += int((below == 0).sum())
             count += len(target)
-    model.train(was_training)
     if not count:
         raise ValueError(f"there is nothing to predict; tokens: {tokens}")
     return nats / count, right / count

@@ -44,7 +44,7 @@ def begin() -> tuple[DeltaGenerator, DeltaGenerator]:
     st.html(f"<style>{component('lesson.css')}</style>")
     body = st.container(key=state.LESSON_BODY, gap="xsmall")
     title = body.container(key=state.LESSON_TITLE, height=1, border=False)
-    top = body.container(key=state.LESSON_TOP, height=TOP_HEIGHT, border=False)
+    top = body.container(height=TOP_HEIGHT, border=False)
     with body:
         page.start_page("Lesson", title)
     return top, body
