@@ -61,11 +61,12 @@ def one_unit() -> None:
         f"{name_of_memory(view)} of unit {unit} of {page.plain(view.info.name)} after each "
         "token: red is positive, blue negative."
     )
-    with st.container(key=state.STEP, gap="xsmall"):
+    with st.container(key=state.STEP, gap=None):
         st.markdown(f"**Unit {unit} at token {t + 1}, {page.plain(view.tokens[t])}**")
         added = caches.pre_activation(view, choice, unit, t)
         for line in equations.one_step(view, unit, t, added):
-            st.latex(line)
+            with st.container(height=equations.height(line), border=False):
+                st.latex(line)  # it has its height before the code that draws it is fetched
         largest = " and the largest terms of its sums" if added else ""
         st.caption(f"One step of the recurrence, with this unit's own numbers{largest}.")
     of_model, (of_unit, of_token) = st.container(), st.columns(2)

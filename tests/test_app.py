@@ -147,8 +147,9 @@ def test_a_chosen_unit_is_drawn_and_bounded():
 def test_one_step_of_an_rnn_shows_what_it_adds_up(name, layer):
     app = opened("pages/states.py", runs=[name], text="Ab a?A", layer=layer)
     assert is_fine(app)
-    both, *products = (element.value for element in app.latex)
-    assert "W x_t + U h_{t-1} + b" in both
+    first, last, *products = (element.value for element in app.latex)
+    assert "W x_t + U h_{t-1} + b" in first
+    assert "h_t" in last
     assert len(products) == layer
     assert all(r"\\ &= " in product and r"\text{unit " in product for product in products)
 

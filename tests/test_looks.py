@@ -10,6 +10,7 @@ from tests.test_browser import PAGES, open_page
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 BACKGROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 20, 26)"}
 COLOURS = "color-contrast"  # the rule of axe that a theme makes a difference to
+LATENCY = 200  # milliseconds, of a phone's network
 MOST_SHIFT = 0.1  # the bound up to which web.dev calls a page stable
 # Shifts of the main area. Not counted: the empty frame, which Streamlit moves when it learns of the
 # layout and of the sidebar, before there is anything of a page in it; and the sidebar's own fields,
@@ -82,6 +83,13 @@ def shift(page: Page) -> float:
     return sum(value for value, *_ in shifts)
 
 
+def fetch_slowly(page: Page) -> None:
+    """Each request takes LATENCY, so that what is fetched late is seen to come late."""
+    conditions = {"offline": False, "latency": LATENCY}
+    conditions |= {"downloadThroughput": -1, "uploadThroughput": -1}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", conditions)
+
+
 def show_in(page: Page, theme: str) -> None:
     page.emulate_media(color_scheme=theme)
     expect(page.locator(".stApp")).to_have_css("background-color", BACKGROUNDS[theme])
@@ -114,6 +122,7 @@ def is_streamlits(page: Page, rule: str, target: list) -> bool:
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_still_on_a_phone_and_legible_in_both_themes(server, cold_page, path):
     page = cold_page
+    fetch_slowly(page)
     page.add_init_script(SHIFTS)
     page.set_viewport_size({"width": 420, "height": 900})
     page.emulate_media(color_scheme="light")

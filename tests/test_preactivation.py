@@ -63,8 +63,7 @@ def test_a_cell_type_with_gates_has_none(kind):
 def test_the_equations_of_an_rnn_show_what_it_adds_up(kind, layer):
     """Each written sum is right to its three digits, from numbers that stand there."""
     seen, found = added(kind, "char", layer, 2, 3)
-    both, *products = equations.one_step(seen, 2, 3, found)
-    first, last = both.removeprefix(r"\begin{array}{l} ").split(r" \\[2.4em] ")
+    first, last, *products = equations.one_step(seen, 2, 3, found)
     assert "W x_t + U h_{t-1} + b" in first
     assert len(products) == 1 + layer
     assert "U h_{t-1}" in products[-1]

@@ -62,10 +62,15 @@ def _with_sums(added: PreActivation, a: str, h: str) -> list[str]:
     numbers = [_digits(of_x), _digits(added.from_h.total), _digits(added.bias)]
     plus = " + ".join([numbers[0], *map(_in_parentheses, numbers[1:])])
     sums = _aligned(r"a_t &= W x_t + U h_{t-1} + b", plus, a)
-    lines = [rf"\begin{{array}}{{l}} {sums} \\[2.4em] {h} \end{{array}}"]
+    lines = [sums, h]
     if isinstance(added.from_x, Sum):
         lines.append(_terms(r"W x_t", " below", added.from_x))
     return [*lines, _terms(r"U h_{t-1}", "", added.from_h)]
+
+
+def height(line: str) -> int:
+    """The pixels that Streamlit takes for one of these equations, by its rows."""
+    return 28 + 29 * (1 + line.count(r"\\"))
 
 
 def _terms(product: str, where: str, found: Sum) -> str:
