@@ -18,6 +18,8 @@ COMPONENTS = ASSETS / "components"  # JavaScript, CSS and HTML of the app
 SHIPPED_RUNS = ASSETS / "runs"
 RECALL_RUNS = ASSETS / "recall"  # the recall group: found by name, lists leave them out
 RESULTS = ASSETS / "results.csv"  # what every training of the recall group reached
+WINDOWS = ASSETS / "windows"  # models that see a window of tokens and have no state
+CONTEXT_USES = ASSETS / "context.safetensors"  # of models that ship, see analysis/context_use
 PROBE = ASSETS / "probe.txt"  # a fixed text: its loss shows that weights are read as written
 LESSON = ASSETS / "lesson" / "en"
 

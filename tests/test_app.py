@@ -30,6 +30,7 @@ PAGES = {
     "pages/gates.py": "Gates",
     "pages/states.py": "Cell state",
     "pages/gradients.py": "Gradients through time",
+    "pages/context.py": "Context",
     "pages/sampling.py": "Sampling",
     "pages/train.py": "Train",
     "pages/compare.py": "Compare",

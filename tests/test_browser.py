@@ -22,6 +22,7 @@ PAGES = {
     "gates": "Gates",
     "states": "Cell state",
     "gradients": "Gradients through time",
+    "context": "Context",
     "sampling": "Sampling",
     "train": "Train",
     "compare": "Compare",

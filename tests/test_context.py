@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import rnnviz
 from rnnviz import RNNModel, context_loss
-from rnnviz.analysis.context import BEYOND, ContextLoss
+from rnnviz.analysis.context_curve import BEYOND, ContextLoss
 from rnnviz.nn.cell_types import RNN_TYPES
 
 TEXT = torch.randint(0, 7, (90,), generator=torch.Generator().manual_seed(3))

@@ -21,6 +21,7 @@ from rnnviz.analysis import (
     two_products,
     unrolled,
 )
+from rnnviz.analysis.past import past as past_of
 from rnnviz.app import navigation
 from rnnviz.app.lesson import (
     again,
@@ -31,6 +32,7 @@ from rnnviz.app.lesson import (
     gru_cell,
     knobs,
     lstm_cell,
+    past,
     products,
     sizes,
     stops,
@@ -66,6 +68,7 @@ SOLUTIONS = {
         ("lesson_temperature", 2.0),
         ("lesson_temperature", math.inf),
     ),
+    14: (("lesson_known", 109), ("lesson_known", 59)),
 }
 
 
@@ -240,6 +243,9 @@ def test_a_full_page_has_the_same_state_and_leads_back(number):
         assert state["units"] == knobs.UNITS
         held = (("z", 0.0),), (("f", 0.0), ("i", 1.0))
         assert [*state["held"].values()] == [(knobs.START - 1, pairs) for pairs in held]
+    elif number == 14:
+        assert list(state["runs"]) == list(past.RUNS)
+        assert (state["text"], state["past_place"]) == (past.TEXT, 59)
     else:
         assert list(state["runs"]) == [temperature.RUN]
         assert state["prompt"] == temperature.PROMPT
@@ -328,7 +334,7 @@ def test_the_table_of_statements_names_the_stops_that_there_are():
     for _, _, cell in rows:
         for bracket, number in re.findall(r"(\(?)(\d+)", cell):
             assert (int(number) in STOPS) != bool(bracket)
-    assert {int(n) for _, _, cell in rows for n in re.findall(r"\d+", cell)} == set(range(1, 11))
+    assert {int(n) for _, _, cell in rows for n in re.findall(r"\d+", cell)} == STOPS.keys()
 
 
 @pytest.mark.parametrize(
@@ -385,11 +391,17 @@ def carried(runs: list[Run]) -> list[Goal]:
     return products.goals([products.seen(found, right, far)])
 
 
+def known(runs: list[Run]) -> list[Goal]:
+    pasts = [past_of(run, past.TEXT) for run in runs]
+    return past.goals([past.seen(pasts, place) for _, place in SOLUTIONS[14]])
+
+
 # Stops whose statement is about what was learnt: what all runs given show of it
 OF_MODELS = {
     1: (learned, [model_name(d, kind) for kind, d in distance_keys()]),
     5: (cut, truncation.RUNS),
     7: (carried, [model_name(SHORT, kind) for kind in two_products.PAIR]),
+    14: (known, past.RUNS),
 }
 
 

@@ -29,10 +29,11 @@ function isDark(root) {
 export function colorTables(scales, root) {
   const { diverging, diverging_dark: darkOne, ...others } = scales;
   const stops = { ...others, diverging: isDark(root) ? darkOne : diverging };
-  return Object.fromEntries(Object.entries(stops).map(([name, rgb]) => [name, interpolate(rgb)]));
+  return Object.fromEntries(Object.entries(stops).map(([name, rgb]) => [name, colorTable(rgb)]));
 }
 
-function interpolate(stops) {
+// 256 colours of a scale that is given by some of them
+export function colorTable(stops) {
   return Array.from({ length: 256 }, (_, n) => {
     const at = (n / 255) * (stops.length - 1);
     const left = stops[Math.floor(at)];

@@ -4,56 +4,26 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from rnnviz.analysis.context_curve import BEYOND, ContextLoss
 from rnnviz.nn.evaluation import evaluating
-from rnnviz.nn.model import RNNModel, checked_ids
+from rnnviz.nn.model import LanguageModel, checked_ids
 
-BEYOND = ("cut", "shuffled", "replaced")
 STATES = 4_000_000  # numbers of top states that are held at once
 
 
-@dataclass(frozen=True, eq=False)
-class ContextLoss:
-    """The loss of a token by how many tokens before it are as they were.
-
-    `distances` (n,) in tokens; `mean` (n,) in nats over the positions, and `standard_error` (n,) of
-    it; `nats` (n,P), of each position by itself.
-    """
-
-    distances: tuple[int, ...]
-    nats: np.ndarray
-
-    @property
-    def mean(self) -> np.ndarray:
-        return self.nats.mean(1)
-
-    @property
-    def standard_error(self) -> np.ndarray:
-        return self.nats.std(1, ddof=1) / np.sqrt(self.nats.shape[1])
-
-    @property
-    def enough(self) -> int:
-        """The least distance from which on no mean is more than a standard error above that of the
-        largest distance: what lies further back is not seen to help."""
-        last = int(np.argmax(self.distances))
-        bound = self.mean[last] + self.standard_error[last]
-        above = [d for d, mean in zip(self.distances, self.mean, strict=True) if mean > bound]
-        return min(d for d in self.distances if d > max(above, default=0))
-
-
 def context_loss(
-    model: RNNModel,
+    model: LanguageModel,
     ids: Tensor | Sequence[int],
     distances: Sequence[int],
     beyond: str = "cut",
     context: int = 512,
     positions: int = 500,
     seed: int = 0,
+    cue: int | None = None,
     tell: Callable[[float], None] = lambda share: None,
 ) -> ContextLoss:
     """The loss of a token of ids (N,) when only the last d tokens before it are as they were, for
@@ -63,7 +33,8 @@ def context_loss(
     zeros there; "shuffled": the same in random order; "replaced": a stretch from elsewhere in the
     text. Shuffled text is unlike any that the model was trained on: replaced is the control. The
     `positions` are drawn once, without repetition, and shared by all distances; the same seed draws
-    the same ones for every model and mode; a short text has fewer. `tell` is given the share that
+    the same ones for every model and mode; a short text has fewer. With `cue` only tokens after
+    a cue are drawn, as in tasks where no other counts. `tell` is given the share that
     is done. Raises ValueError for another mode, for distances outside 1 to `context`, for fewer
     than 2 positions, for ids outside the vocabulary and for a text that is too short: it needs
     `context` + 2 tokens, and twice as many where stretches are taken from elsewhere.
@@ -72,7 +43,11 @@ def context_loss(
     ids = checked_ids(ids, model.embedding.num_embeddings).cpu()
     _check(len(ids), distances, beyond, context, positions)
     draw = torch.Generator().manual_seed(seed)
-    places = context + torch.randperm(len(ids) - context, generator=draw)[:positions]  # (P,)
+    places = context + torch.arange(len(ids) - context)
+    places = places if cue is None else places[ids[places - 1] == cue]
+    places = places[torch.randperm(len(places), generator=draw)[:positions]]  # (P,)
+    if len(places) < 2:
+        raise ValueError("the text has fewer than 2 cues after the context")
     past = places[:, None] - torch.arange(context, 0, -1)  # (P,context), of the text
     elsewhere = (past + _offsets(past, len(ids), draw)) % len(ids)
     order = torch.rand(past.shape, generator=draw)
@@ -98,9 +73,9 @@ def _offsets(past: Tensor, tokens: int, draw: torch.Generator) -> Tensor:
     return context + torch.randint(room, (positions, 1), generator=draw)
 
 
-def _nats(model: RNNModel, read: Tensor, next_ids: Tensor) -> Tensor:
+def _nats(model: LanguageModel, read: Tensor, next_ids: Tensor) -> Tensor:
     """The loss (P,) in nats of next ids (P,) after ids (P,T), each row from a state of zeros."""
-    rows = max(1, STATES // (read.shape[1] * model.rnn.hidden_size))
+    rows = max(1, STATES // (read.shape[1] * model.projection.in_features))
     found = []
     with evaluating(model):
         for input, target in zip(read.split(rows), next_ids.split(rows), strict=True):

@@ -148,6 +148,18 @@ def half_life(log10_norms: np.ndarray) -> float:
     return fit_half_life(10.0 ** (log10_norms - finite.max())) if len(finite) else math.nan
 
 
+def mean_half_life(log10: np.ndarray, counts: np.ndarray) -> float:
+    """The half-life in tokens of the mean decay of many losses, given log10 ||dL_t/dx_s|| (T,T),
+    row t for L_t: of the losses in the second half that count (`counts`, (T,)), shares of the norm
+    at distance 0 are averaged in logs at each distance up to T/2. nan where there is none."""
+    reach = len(log10) // 2
+    rows = [t for t in range(reach, len(log10)) if counts[t] and np.isfinite(log10[t, t])]
+    if not rows:
+        return math.nan
+    shares = np.array([from_one(log10[t, t - reach : t + 1]) for t in rows])  # (rows,reach+1)
+    return half_life(shares.mean(0))
+
+
 def influence_log10(run: Run, text: str, layer: int) -> np.ndarray:
     """log10 ||dL_t/dx_s|| (T,T): row t is the loss after token t, column s the input of the layer
     at token s."""

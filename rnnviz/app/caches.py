@@ -29,12 +29,15 @@ from rnnviz.analysis import (
     text_view,
     time_lapse,
     token_scores,
+    word_order,
 )
 from rnnviz.analysis import unrolled as unrolled_in_time
 from rnnviz.analysis.flattening import NextToken
 from rnnviz.analysis.gradient_decay import GradientDecay
 from rnnviz.analysis.laboratory import untrained_decay
 from rnnviz.analysis.layer_sizes import LayerSize
+from rnnviz.analysis.past import Past
+from rnnviz.analysis.past import past as past_of
 from rnnviz.analysis.preactivation import PreActivation
 from rnnviz.analysis.stretches import Held
 from rnnviz.analysis.sweeps import RunSweep
@@ -279,6 +282,28 @@ def _log_probs(path: str, changed: int, text: str) -> np.ndarray:
 
 def log_probs(info: RunInfo, text: str) -> np.ndarray:
     return _log_probs(*stamp(info), text)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _past(path: str, changed: int, text: str) -> Past:
+    with compute_slot():
+        return past_of(_run(path, changed), text)
+
+
+def past(info: RunInfo, text: str) -> Past:
+    """What a run says next by how much of a text it has read. Raises ValueError."""
+    return _past(*stamp(info), text)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _piece_nats(path: str, changed: int, text: str, ends: tuple[int, ...]) -> np.ndarray:
+    with compute_slot():
+        return word_order.piece_nats(_run(path, changed), text, ends)
+
+
+def piece_nats(info: RunInfo, pieces: word_order.Pieces, order: Sequence[int]) -> np.ndarray:
+    """What each piece costs a run in an order, (W,) nats."""
+    return _piece_nats(*stamp(info), pieces.text(order), tuple(pieces.ends(order)))
 
 
 @st.cache_data(max_entries=128, show_spinner=False)

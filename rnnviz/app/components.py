@@ -60,6 +60,18 @@ _products = st.components.v2.component(
     css=styles("slider.css", "products.css"),
     js=component("products.js"),
 )
+_past = st.components.v2.component(
+    "rnnviz_past",
+    html='<div class="root"></div>',
+    css=styles("slider.css", "past.css"),
+    js=component("past.js"),
+)
+_order = st.components.v2.component(
+    "rnnviz_order",
+    html='<div class="root"></div>',
+    css=component("order.css"),
+    js=component("order.js"),
+)
 _sampler = st.components.v2.component(
     "rnnviz_sampler",
     html='<div class="root"></div>',
@@ -227,3 +239,31 @@ def unrolled(
 def products(message: bytes) -> None:
     """The products of factors over a distance; a message of `products_message.pack`."""
     _products(key=state.PRODUCTS, data=message, height=products_message.height(message))
+
+
+def past(
+    message: bytes, height: int, on_place: Callable[[int | None], None], key: str = state.PAST
+) -> None:
+    """What models say next by how much they have read; a message of `past_message.pack`.
+
+    `on_place(place)`: from this character on the past is known, None for all of it; it is called
+    when the slider is released.
+    """
+    _past(
+        key=key,
+        data=message,
+        height=height,
+        on_place_change=lambda: on_place(st.session_state[key]["place"]),
+    )
+
+
+def order(message: bytes, height: int, on_order: Callable[[list[int]], None]) -> None:
+    """Pieces of a text that can be moved; a message of `order_message.pack`. `on_order(order)`:
+    they are to stand in this order, those that it does not name are cut."""
+    key = state.WORDS
+    _order(
+        key=key,
+        data=message,
+        height=height,
+        on_order_change=lambda: on_order(st.session_state[key]["order"]),
+    )

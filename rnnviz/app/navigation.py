@@ -53,6 +53,13 @@ GRADIENTS = Page(
     "gradients",
     "**Gradients**: how far back learning reaches",
 )
+CONTEXT = Page(
+    "pages/context.py",
+    "Context",
+    ":material/history:",
+    "context",
+    "**Context**: what of the past matters",
+)
 TRAIN = Page(
     "pages/train.py",
     "Train",
@@ -74,7 +81,7 @@ MODELS = Page(
     "models",
     "**Models**: rename, download, add",
 )
-PAGES = (HOME, LESSON, GATES, STATES, SAMPLING, GRADIENTS, TRAIN, COMPARE, MODELS)
+PAGES = (HOME, LESSON, GATES, STATES, SAMPLING, GRADIENTS, CONTEXT, TRAIN, COMPARE, MODELS)
 
 
 def at(url_path: str) -> Page:

@@ -83,6 +83,8 @@ LESSON_F = "lesson_f"
 LESSON_I = "lesson_i"
 LESSON_O = "lesson_o"
 LESSON_Z = "lesson_z"
+LESSON_PAST = "lesson_past"
+LESSON_KNOWN = "lesson_known"
 
 # Sidebar
 CLOSE_SIDEBAR = "close_sidebar"
@@ -159,6 +161,15 @@ FORGET_BIAS = "forget_bias"
 LAB_SIZE = "lab_size"
 LAB_STEPS = "lab_steps"
 LAB_CLIP = "lab_clip"
+
+# Context
+BEYOND = "beyond"
+CONTEXT_FIGURE = "context_figure"
+PAST = "past"
+PAST_PLACE = "past_place"  # the character from which on the past is known, None for all of it
+WORDS = "words"
+WORD_ORDER = "word_order"  # numbers of pieces of ORDERED, None for the text as it is
+ORDERED = "ordered"  # the text whose pieces were moved
 
 # Sampling
 PROMPT = "prompt"

@@ -12,14 +12,14 @@ from torch.nn import functional as F
 
 from rnnviz.nn.cells import product
 from rnnviz.nn.loss import nats_
-from rnnviz.nn.model import RNNModel
+from rnnviz.nn.model import LanguageModel
 
 LOGITS, LOGITS_ON_GPU = 2_000_000, 100_000_000  # held at once
 ROWS, STREAM = 32, 2_000  # most streams read side by side, fewest tokens of each
 Windows: TypeAlias = Iterator[tuple[Tensor, Tensor, Tensor]]
 
 
-def score(model: RNNModel, ids: Tensor, cue: int | None = None) -> tuple[float, float]:
+def score(model: LanguageModel, ids: Tensor, cue: int | None = None) -> tuple[float, float]:
     """Mean nats and accuracy of every next token of ids (N,).
 
     A long text is read as up to ROWS streams side by side, each of STREAM tokens or more and from
@@ -33,11 +33,11 @@ def score(model: RNNModel, ids: Tensor, cue: int | None = None) -> tuple[float, 
     return _scored(model, read, len(ids))
 
 
-def score_rows(model: RNNModel, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
+def score_rows(model: LanguageModel, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
     """As `score`, of rows that are each read from a state of zeros: ids and next ids, (N,T) each;
     next ids below 0 do not count."""
 
-    widest = max(model.projection.out_features, model.rnn.hidden_size)
+    widest = max(model.projection.out_features, model.projection.in_features)
     rows = max(1, LOGITS // (inputs.shape[1] * widest))  # B
 
     def read() -> Windows:
@@ -50,7 +50,7 @@ def score_rows(model: RNNModel, inputs: Tensor, targets: Tensor) -> tuple[float,
 
 
 @contextmanager
-def evaluating(model: RNNModel) -> Generator[None]:
+def evaluating(model: LanguageModel) -> Generator[None]:
     """Without dropout and gradients inside; afterwards in the mode that it was in."""
     was_training = model.training
     model.eval()
@@ -61,7 +61,7 @@ def evaluating(model: RNNModel) -> Generator[None]:
         model.train(was_training)
 
 
-def _scored(model: RNNModel, read: Windows, tokens: int) -> tuple[float, float]:
+def _scored(model: LanguageModel, read: Windows, tokens: int) -> tuple[float, float]:
     """Mean nats and accuracy of windows of so many tokens: ids (B,T), next ids, which count from 0
     on, and top states (B,T,H)."""
     projection = model.projection.weight, model.projection.bias
@@ -79,12 +79,12 @@ def _scored(model: RNNModel, read: Windows, tokens: int) -> tuple[float, float]:
     return nats / count, right / count
 
 
-def evaluate(model: RNNModel, ids: Tensor, cue: int | None = None) -> float:
+def evaluate(model: LanguageModel, ids: Tensor, cue: int | None = None) -> float:
     """Mean nats a token (see `score`); exp of it is the perplexity."""
     return score(model, ids, cue)[0]
 
 
-def _read(model: RNNModel, ids: Tensor, most_rows: int) -> Windows:
+def _read(model: LanguageModel, ids: Tensor, most_rows: int) -> Windows:
     """Inputs (B,T), targets (B,T) and top states (B,T,H) of one window after the other.
 
     Targets are -1 where the last stream has no token left.

@@ -49,7 +49,37 @@ def set_forget_bias(rnn: nn.RNNBase, value: float) -> None:
             keep_block(kind, b_hh).zero_()
 
 
-class RNNModel(nn.Module):
+class LanguageModel(nn.Module):
+    """What training, evaluation and `context_loss` ask of a model of a language.
+
+    `rnn_type` is the name of its learning rates. What it hands on from window to window is one or
+    two tensors with the batch in the second dimension; zeros at the start of a text.
+    """
+
+    rnn_type: str
+    embedding: nn.Embedding
+    dropout: nn.Dropout
+    projection: nn.Linear
+
+    @property
+    def device(self) -> torch.device:
+        return self.projection.weight.device
+
+    def init_hidden(self, batch_size: int) -> Hidden:
+        """The state at the start of a text, of so many rows."""
+        raise NotImplementedError
+
+    def states(self, input: Tensor, prev_hidden: Hidden) -> tuple[Tensor, Hidden]:
+        """Ids (B,T) -> what the projection sees (B,T,H), and the last hidden."""
+        raise NotImplementedError
+
+    def forward(self, input: Tensor, prev_hidden: Hidden) -> tuple[Tensor, Hidden]:
+        """Ids (B,T) -> log-probabilities of each next token (B,T,V), and the last hidden."""
+        output, hidden = self.states(input, prev_hidden)
+        return F.log_softmax(self.projection(output), dim=-1), hidden  # (B,T,V)
+
+
+class RNNModel(LanguageModel):
     """Embedding, dropout, LSTM/GRU/RNN, dropout, projection, log-softmax.
 
     `rnn_type`: LSTM, GRU, RNN_TANH or RNN_RELU. `tie_weights` shares one matrix (V, H)
@@ -99,10 +129,6 @@ class RNNModel(nn.Module):
             nn.init.uniform_(self.projection.weight, -0.1, 0.1)
 
     @property
-    def device(self) -> torch.device:
-        return self.projection.weight.device
-
-    @property
     def config(self) -> ModelConfig:
         """The arguments that build such a model."""
         return ModelConfig(
@@ -127,11 +153,6 @@ class RNNModel(nn.Module):
         embedded = self.dropout(self.embedding(input))  # (B,T,D)
         output, hidden = self.rnn(embedded, prev_hidden)  # (B,T,H)
         return self.dropout(output), hidden
-
-    def forward(self, input: Tensor, prev_hidden: Hidden) -> tuple[Tensor, Hidden]:
-        """Ids (B,T) -> log-probabilities of each next token (B,T,V), and the last hidden."""
-        output, hidden = self.states(input, prev_hidden)
-        return F.log_softmax(self.projection(output), dim=-1), hidden  # (B,T,V)
 
 
 def checked_ids(ids: Tensor | Sequence[int], vocab_size: int, least: int = 0) -> Tensor:

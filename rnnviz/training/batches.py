@@ -11,7 +11,7 @@ from torch import Tensor
 from rnnviz.data.corpus import Corpus, bptt_batchify
 from rnnviz.data.items import EPOCH, Items
 from rnnviz.nn.evaluation import score, score_rows
-from rnnviz.nn.model import RNNModel
+from rnnviz.nn.model import LanguageModel
 from rnnviz.training import distributed
 from rnnviz.training.config import TrainConfig
 
@@ -78,7 +78,7 @@ def steps_per_epoch(corpus: Corpus, config: TrainConfig) -> int:
     return (len(corpus.train) - 1) // config.batch_size // config.sequence_length
 
 
-def score_part(model: RNNModel, corpus: Corpus, ids: Tensor) -> tuple[float, float]:
+def score_part(model: LanguageModel, corpus: Corpus, ids: Tensor) -> tuple[float, float]:
     """Mean nats and accuracy of a part of a corpus (see `score`); of a made task, each item is read
     from a state of zeros."""
     if corpus.items is None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rnnviz.data.corpus import Corpus
-from rnnviz.nn.model import RNNModel
+from rnnviz.nn.model import LanguageModel
 from rnnviz.nn.seed import later_seed
 from rnnviz.training import distributed
 from rnnviz.training.batches import batches_of, score_part, steps_per_epoch
@@ -21,7 +21,7 @@ from rnnviz.training.step import TrainStep
 
 
 def train(
-    model: RNNModel,
+    model: LanguageModel,
     corpus: Corpus,
     config: TrainConfig,
     state: TrainState | None = None,
@@ -49,7 +49,7 @@ class _Training:
     """One call of `train`: set up, then `step`, and now and then `evaluate` and `record`."""
 
     def __init__(
-        self, model: RNNModel, corpus: Corpus, config: TrainConfig, state: TrainState
+        self, model: LanguageModel, corpus: Corpus, config: TrainConfig, state: TrainState
     ) -> None:
         self.model, self.corpus, self.config, self.state = model, corpus, config, state
         self.batches = batches_of(corpus, config, model.device)
@@ -169,7 +169,7 @@ class _Training:
         self.state.rng = distributed.gather(torch.get_rng_state(), 0)
 
 
-def _timed_evaluation(model: RNNModel, corpus: Corpus) -> tuple[float, float]:
+def _timed_evaluation(model: LanguageModel, corpus: Corpus) -> tuple[float, float]:
     """The validation loss, and the seconds that it took."""
     started = time.perf_counter()
     return score_part(model, corpus, corpus.valid)[0], time.perf_counter() - started
@@ -192,7 +192,7 @@ def _restore_rng(seed: int, state: TrainState) -> None:
         torch.manual_seed(later_seed(seed, state.step + rank))
 
 
-def _copy(model: RNNModel, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+def _copy(model: LanguageModel, into: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
     """The weights of now, written over an older copy if there is one."""
     weights = model.state_dict()
     into = into or {name: torch.empty_like(tensor) for name, tensor in weights.items()}

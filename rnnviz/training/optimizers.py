@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from rnnviz.nn.model import RNNModel
+from rnnviz.nn.model import LanguageModel
 
 WARMUP_STEPS = 100
 AVERAGES = ("exp_avg", "exp_avg_sq")  # what AdamW keeps of each parameter, beside its step
@@ -36,7 +36,7 @@ def schedule(step: int, progress: float) -> float:
     return min(1.0, (step + 1) / WARMUP_STEPS) * (LAST_LR + (1 - LAST_LR) * cosine)
 
 
-def adamw_of(model: RNNModel, moments: dict[str, Tensor]) -> torch.optim.AdamW:
+def adamw_of(model: LanguageModel, moments: dict[str, Tensor]) -> torch.optim.AdamW:
     """AdamW in one fused kernel; it goes on from `moments` (see `moments_of`), {} at first."""
     optimizer = torch.optim.AdamW(
         model.parameters(),
@@ -63,7 +63,7 @@ def steps_seen(moments: dict[str, Tensor]) -> int:
     return max(steps, default=0)
 
 
-def moments_of(model: RNNModel, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
+def moments_of(model: LanguageModel, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
     """AdamW's state by parameter name; the tensors are the optimizer's own, not copies."""
     return {
         f"{key}.{name}": value

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnviz.nn.loss import has_bfloat16, total_nats
-from rnnviz.nn.model import Hidden, RNNModel, as_hidden, cast_hidden, hidden_tensors
+from rnnviz.nn.model import Hidden, LanguageModel, as_hidden, cast_hidden, hidden_tensors
 from rnnviz.training import distributed
 from rnnviz.training.cuda_graph import CudaGraph
 from rnnviz.training.optimizers import sgd_step
@@ -27,7 +27,7 @@ class WindowLoss(nn.Module):
     Weights, the state between windows and the optimizer stay float32.
     """
 
-    def __init__(self, model: RNNModel, all_count: bool) -> None:
+    def __init__(self, model: LanguageModel, all_count: bool) -> None:
         super().__init__()
         self.model, self.all_count = model, all_count
 
@@ -45,11 +45,11 @@ class WindowLoss(nn.Module):
         return total_nats(output.flatten(0, -2), weight, bias, target.flatten()) / count, hidden
 
 
-def in_bfloat16(model: RNNModel) -> bool:
+def in_bfloat16(model: LanguageModel) -> bool:
     """Whether training computes the products of the recurrent layers in bfloat16."""
     weight = model.projection.weight
     return (
-        model.rnn.hidden_size >= WIDE
+        model.projection.in_features >= WIDE
         and weight.is_cpu
         and weight.dtype == torch.float32
         and has_bfloat16()
@@ -64,7 +64,7 @@ class TrainStep:
 
     def __init__(
         self,
-        model: RNNModel,
+        model: LanguageModel,
         batch_size: int,
         clip: float,
         adamw: torch.optim.AdamW | None,

@@ -10,6 +10,7 @@ from rnnviz.app.lesson import (
     distance,
     gru_cell,
     lstm_cell,
+    past,
     products,
     sizes,
     temperature,
@@ -29,6 +30,7 @@ STOPS: Mapping[int, Stop] = {
     8: sizes.STOP,
     9: gru_cell.STOP,
     10: temperature.STOP,
+    14: past.STOP,
 }
 
 

@@ -1,0 +1,75 @@
+"""Trains the models of a window that ship: `python assets/windows.py FOLDER`.
+
+They stand beside python-source-*: the same text, the budget of those and as many parameters as its
+LSTM. Each takes the best of three learning rates, by validation loss at a twentieth of the budget.
+A file that is there is not trained again.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from rnnviz import _paths, count_parameters, load_corpus, load_run
+from rnnviz.data.corpus import Corpus
+from rnnviz.nn.evaluation import evaluate
+from rnnviz.nn.window_model import WindowModel, hidden_size_for
+from rnnviz.runs.windows import WindowFacts, load_window, save_window
+from rnnviz.training.config import TrainConfig
+from rnnviz.training.loop import train
+
+BESIDE = "python-source-lstm"
+WINDOWS = (1, 2, 4, 8, 16)
+RATES = (2e-3, 4e-3, 8e-3)
+SEARCH = 20  # times fewer steps
+
+
+def trained(corpus: Corpus, sizes: dict[str, int], lr: float, like: dict) -> WindowModel:
+    torch.manual_seed(like["seed"])
+    model = WindowModel(len(corpus.vocab), **sizes)
+    names = ("clip", "batch_size", "sequence_length", "steps", "seed")
+    for record in train(model, corpus, TrainConfig(lr=lr, **{name: like[name] for name in names})):
+        print(f"  step {record.step}, {record.loss:.3f} nats", end="\r", flush=True)
+    return model
+
+
+def main(out: Path) -> None:
+    run = load_run(BESIDE)
+    corpus = load_corpus("python-source", min_count=20)
+    like = run.info.config
+    embedding = run.info.model["embedding_size"]
+    for window in WINDOWS:
+        if (out / f"{corpus.name}-{window}.safetensors").exists():
+            continue
+        parameters = sum(count_parameters(run.model).values())
+        hidden = hidden_size_for(parameters, len(corpus.vocab), window, embedding)
+        sizes = {"window": window, "embedding_size": embedding, "hidden_size": hidden}
+        short = like | {"steps": like["steps"] // SEARCH}
+        tried = {
+            lr: round(evaluate(trained(corpus, sizes, lr, short), corpus.valid), 4) for lr in RATES
+        }
+        lr = min(tried, key=tried.__getitem__)
+        begun = time.process_time()
+        model = trained(corpus, sizes, lr, like)
+        facts = WindowFacts(
+            corpus=corpus.name,
+            fingerprint=corpus.fingerprint,
+            tokens=tuple(corpus.vocab.id2token),
+            lr=lr,
+            tried={f"{lr:g}": loss for lr, loss in tried.items()},
+            steps=like["steps"],
+            seed=like["seed"],
+            seconds=round(time.process_time() - begun, 1),
+            valid_loss=round(evaluate(model, corpus.valid), 4),
+            **sizes,
+        )
+        path = save_window(out, model, facts)
+        loss = evaluate(load_window(path), corpus.valid)
+        print(f"window {window}: {facts.valid_loss} nats, {loss:.4f} in float16; tried {tried}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if sys.argv[1:] else _paths.WINDOWS)

@@ -1,0 +1,152 @@
+"""The Context page: what models use of the past, measured in the background and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from rnnviz.analysis import context_use as uses
+from rnnviz.analysis.context_use import ContextUse
+from rnnviz.app import caches, page
+from rnnviz.figures import comparison
+from rnnviz.figures.context import ModelUse
+from rnnviz.jobs.measurements import Measurement, Measurements
+from rnnviz.runs import windows
+from rnnviz.runs.info import RunInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST = 1e4  # tokens: a gradient whose half-life is longer does not fade
+MODES = {"cut": "cut off", "shuffled": "in random order", "replaced": "from elsewhere"}
+MEANING = {
+    "cut": "What lies further back is cut off: the model begins there, with a state of zeros.",
+    "shuffled": "What lies further back has the same tokens in random order, up to 512.",
+    "replaced": "What lies further back is a stretch from elsewhere in the text, up to 512 tokens.",
+}
+
+
+@st.cache_resource(show_spinner=False)
+def _measurements() -> Measurements:
+    """Those of this server, for all sessions."""
+    return Measurements()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a page needs: of each run a measurement, and of the windows beside it, by size."""
+
+    infos: Sequence[RunInfo]
+    runs: Sequence[Measurement]
+    windows: Mapping[int, Measurement]
+
+    @property
+    def all(self) -> list[Measurement]:
+        return [*self.runs, *self.windows.values()]
+
+    @property
+    def waiting(self) -> list[Measurement]:
+        return [one for one in self.all if not one.done]
+
+
+def ask(infos: Sequence[RunInfo], text: str, beyond: str) -> Asked:
+    """Begin what is not known yet. `text`: for models whose own validation text is not here."""
+    found = []
+    for info in infos:
+        own = _text_of(info, text)
+
+        def make(tell: Callable[[float], None], info: RunInfo = info, own: str = own) -> ContextUse:
+            return uses.context_use(caches.run(info), own, beyond, tell)
+
+        found.append(_measured(info.folder / "weights.safetensors", own, beyond, make))
+    return Asked(infos, found, _windows(infos[0], text) if _one_corpus(infos) else {})
+
+
+def _one_corpus(infos: Sequence[RunInfo]) -> bool:
+    return len({(info.fingerprint, tuple(info.vocab.id2token)) for info in infos}) == 1
+
+
+def _windows(info: RunInfo, text: str) -> dict[int, Measurement]:
+    """Of the models of a window that were trained on a run's corpus, with its vocabulary."""
+    own, found = _text_of(info, text), {}
+    for path, facts in windows.windows_of(info.fingerprint).items():
+        if facts.tokens != tuple(info.vocab.id2token):
+            continue
+
+        def make(tell: Callable[[float], None], path: Path = path) -> ContextUse:
+            model, ids = windows.load_window(path), caches.run(info).ids(own)
+            return uses.of_window(model, ids, tell)
+
+        found[facts.window] = _measured(path, own, "cut", make)
+    return found
+
+
+def _measured(weights: Path, text: str, beyond: str, make: Callable[..., Any]) -> Measurement:
+    """What ships, or what is measured now."""
+    key = _key(str(weights), weights.stat().st_mtime_ns, text, beyond)
+    if (use := uses.shipped_use(key)) is not None:
+        there = Measurement()
+        there.value = use
+        return there
+    return _measurements().of(key, make)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _key(weights: str, changed: int, text: str, beyond: str) -> str:
+    return uses.key_of(Path(weights), text, beyond)
+
+
+def _text_of(info: RunInfo, text: str) -> str:
+    return caches.validation_text(info.spec or info.corpus) or text
+
+
+def progress(asked: Asked) -> None:
+    """How far what is measured now has come, and what failed."""
+    for one in asked.all:
+        if one.message:
+            st.error(page.plain(one.message))
+    if not (waiting := asked.waiting):
+        return
+    done = sum(1.0 if one.done else one.share for one in asked.all) / len(asked.all)
+    left = [one.seconds_left for one in waiting]
+    known = [seconds for seconds in left if seconds is not None]
+    eta = f", about {len(waiting) * max(known):.0f} s left" if known else ""
+    st.progress(done, f"Measuring {len(waiting)} of {len(asked.all)} models{eta}")
+
+
+def drawn(asked: Asked, dark: bool) -> list[ModelUse]:
+    """The models that are measured, as the figure takes them."""
+    names, looks = comparison.names(asked.infos), comparison.styles(asked.infos, dark)
+    return [
+        ModelUse(name, *look, one.value)
+        for name, look, one in zip(names, looks, asked.runs, strict=True)
+        if one.value is not None
+    ]
+
+
+def window_losses(asked: Asked) -> dict[int, float]:
+    """The loss of each model of a window, of those that are measured."""
+    there = {size: one.value for size, one in asked.windows.items() if one.value is not None}
+    return {size: float(use.loss.mean[-1]) for size, use in sorted(there.items())}
+
+
+def in_words(models: Sequence[ModelUse], losses: Mapping[int, float]) -> str:
+    """What the figure shows, made from its numbers."""
+    parts = []
+    for model in models:
+        loss, half = model.use.loss, model.use.half_life
+        fades = f"; half of its gradient is left after {half:.3g} tokens" if half < MOST else ""
+        parts.append(f"The {model.label} gains no more beyond {loss.enough} tokens{fades}.")
+    if losses and models:
+        best = min(models, key=lambda model: model.use.loss.mean[-1])
+        size, least = min(losses.items(), key=lambda of: of[1])
+        more = least - float(best.use.loss.mean[-1])
+        parts.append(
+            f"The best window, {size} tokens, is {abs(more):.2f} nats "
+            f"{'worse' if more > 0 else 'better'} than the {best.label}'s state."
+        )
+    return " ".join(parts)
