@@ -13,7 +13,7 @@ import streamlit as st
 from rnnviz._paths import component, styles
 from rnnviz.analysis.text_view import View
 from rnnviz.app import state
-from rnnviz.figures import heatmap_height, products_message, unrolled_message
+from rnnviz.figures import heatmap_height, products_message, unrolled_message, windows_message
 
 UNSEEN = 1  # pixels: of a component that draws nothing, which would first take 40
 # The colours of the 32 shades of surprise in sampler_text.js
@@ -59,6 +59,12 @@ _products = st.components.v2.component(
     html='<div class="root"></div>',
     css=styles("slider.css", "products.css"),
     js=component("products.js"),
+)
+_windows = st.components.v2.component(
+    "rnnviz_windows",
+    html='<div class="root"></div>',
+    css=f"{component('slider.css')}\n{component('windows.css')}",
+    js=component("windows.js"),
 )
 _sampler = st.components.v2.component(
     "rnnviz_sampler",
@@ -227,3 +233,17 @@ def unrolled(
 def products(message: bytes) -> None:
     """The products of factors over a distance; a message of `products_message.pack`."""
     _products(key=state.PRODUCTS, data=message, height=products_message.height(message))
+
+
+def windows(message: bytes, on_choose: Callable[[windows_message.Shown], None]) -> None:
+    """A text that is cut into rows and windows; a message of `windows_message.pack`.
+
+    `on_choose(shown)`: another choice was made; it is called when a slider is released.
+    """
+    session, key = st.session_state, state.LESSON_CUT
+    _windows(
+        key=key,
+        data=message,
+        height=windows_message.HEIGHT,
+        on_choice_change=lambda: on_choose(windows_message.Shown(*session[key]["choice"])),
+    )

@@ -15,6 +15,7 @@ from rnnviz.app.lesson import (
     temperature,
     truncation,
     vanishing,
+    windows,
 )
 from rnnviz.app.lesson.stop import Stop
 
@@ -29,6 +30,7 @@ STOPS: Mapping[int, Stop] = {
     8: sizes.STOP,
     9: gru_cell.STOP,
     10: temperature.STOP,
+    11: windows.STOP,
 }
 
 
