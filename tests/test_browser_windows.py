@@ -198,19 +198,26 @@ def test_nothing_is_sent_while_a_slider_is_dragged_and_all_of_it_on_release(serv
 
 
 def test_an_answer_that_arrives_during_a_drag_does_not_end_it(server, page):
+    """One slider is released and the next one already moves when Python answers."""
     open_cut(page, server.url)
-    page.locator(".rows input").focus()
-    page.keyboard.press("ArrowRight")
-    x, y, step = handle(page, "length")
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + step, y)
+    page.locator(".canvas").evaluate(
+        """canvas => {
+          const move = (name, value, ...kinds) => {
+            const input = canvas.getRootNode().querySelector(`.${name} input`);
+            input.value = value;
+            for (const kind of kinds) input.dispatchEvent(new Event(kind));
+          };
+          move("rows", 5, "input", "change");
+          move("length", 6, "input");
+        }"""
+    )
     page.wait_for_url(re.compile("rows=5&steps=4"))
+    expect(page.locator(".st-key-lesson_check")).to_contain_text("with 5 rows and windows of 4")
     is_idle(page)
-    expect(page.locator(".length output")).to_have_text("5")
-    page.mouse.move(x + 2 * step, y, steps=4)
+    drawn(page)
     expect(page.locator(".length output")).to_have_text("6")
-    page.mouse.up()
+    assert page.locator(".length input").input_value() == "6"
+    page.locator(".length input").dispatch_event("change")
     page.wait_for_url(re.compile("rows=5&steps=6"))
 
 
@@ -283,3 +290,14 @@ def test_it_is_still_on_a_phone_and_legible_in_both_themes(server, cold_page):
         show_in(page, theme)
         found = findings(page, COLOURS)
         assert not found, "\n".join(found)
+
+
+def test_the_browsers_back_brings_the_cut_before(server, page):
+    open_cut(page, server.url, view="windows")
+    page.locator(".rows input").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url(re.compile("rows=3"))
+    page.go_back()
+    page.wait_for_url(re.compile("rows=4"))
+    expect(page.locator(".shape")).to_contain_text("(3, 4, 4)")
+    expect(page.locator(".rows input")).to_have_value("4")

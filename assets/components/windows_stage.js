@@ -7,11 +7,12 @@ const NARROW = 12; // pixels, the least width of a token
 const WIDE = 30; // the most
 const GUTTER = 54; // for the names of rows
 const TOP = 22; // for the numbers of windows
-const LINE = 30; // the most height of a row
+const LINE = 30; // the height of the one line
+const TALL = 38; // the most height of a row
 const BODY = 160; // of all rows
 const GAP = { most: 24, least: 16 }; // between windows
-const NAME_WIDTH = 66; // of "window 10"
-const NUMBER_WIDTH = 20;
+const NAME_WIDTH = 78; // of "window 10" and the scissors beside it
+const NUMBER_WIDTH = 42; // of a number and the scissors; without them a number fits any window
 const PITCH = 56; // between the lines of a text that is too long for one
 const AIM = 6; // before the last target, which is in no window
 
@@ -76,7 +77,7 @@ function rowsOf(cut, room, isCut) {
   const fit = (gap) => (room - GUTTER - gap * gaps) / columns;
   const gap = isCut ? (fit(GAP.most) < NARROW ? GAP.least : GAP.most) : 0;
   const wide = between(fit(gap), NARROW, WIDE);
-  const high = Math.min(LINE, BODY / rows);
+  const high = Math.min(TALL, BODY / rows);
   const left = (column) => GUTTER + column * wide + Math.floor(column / length) * gap;
   const last = left(columns - 1) - gap + (isCut ? AIM : 0);
   const bottom = TOP + (samples ? rows * high + 10 : 0);
@@ -131,8 +132,7 @@ function windowParts(n, choice, { rows, length, samples }, { left, wide, gap, hi
   const found = [];
   const pitch = width + gap;
   const name = pitch > NAME_WIDTH ? `window ${n + 1}` : `${n + 1}`;
-  if (pitch > NUMBER_WIDTH || isShown)
-    found.push(words(isShown ? "number shown" : "number", x + width / 2, TOP - 8, name));
+  found.push(words(isShown ? "number shown" : "number", x + width / 2, TOP - 8, name));
   if (isShown)
     found.push(
       svgElement("rect", {
@@ -146,7 +146,7 @@ function windowParts(n, choice, { rows, length, samples }, { left, wide, gap, hi
     );
   if (n === samples - 1) return found;
   const cut = x + width + gap / 2 - 0.5;
-  found.push(scissors(cut, TOP - 11));
+  if (pitch > NUMBER_WIDTH) found.push(scissors(cut, TOP - 11));
   found.push(svgElement("path", { class: "border", d: `M${cut} ${TOP - 3}V${TOP + rows * high}` }));
   for (let row = 0; row < rows; row++) {
     const y = TOP + (row + 0.5) * high - 1;

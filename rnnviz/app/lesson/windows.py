@@ -101,7 +101,7 @@ def goals(shown: Sequence[Seen]) -> list[Goal]:
             f"{least}",
             fewest is not None and fewest.left_over == 0,
         ),
-        Goal(f"Same text, same windows, more rows: an epoch has fewer steps. {steps}", falls),
+        Goal(f"More rows of one text, windows of one length: fewer steps an epoch. {steps}", falls),
         Goal(
             "Slide to a later window: rows go on where the window before ended, so h can be "
             f"handed on.{border}",
