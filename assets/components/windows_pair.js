@@ -42,7 +42,7 @@ const comesIn = ({ window }) =>
   window > 1 ? state(`from window ${window - 1}`, true) : state("h = 0", false);
 
 const goesOut = ({ window }, samples) =>
-  window < samples ? state(`to window ${window + 1}`, true) : state("last: not used", false);
+  window < samples ? state(`to window ${window + 1}`, true) : state("epoch ends", false);
 
 // What is said of a state, below its arrow; one that was handed on is detached
 function state(said, isCut) {
