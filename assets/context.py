@@ -25,7 +25,7 @@ from rnnviz.analysis.context_use import (
     shipped_use,
 )
 from rnnviz.app.caches import validation_text
-from rnnviz.runs.windows import load_window, windows_of
+from rnnviz.runs.window_files import load_window, windows_of
 
 
 def main(out: Path) -> None:

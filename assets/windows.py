@@ -17,7 +17,7 @@ from rnnviz import _paths, count_parameters, load_corpus, load_run
 from rnnviz.data.corpus import Corpus
 from rnnviz.nn.evaluation import evaluate
 from rnnviz.nn.window_model import WindowModel, hidden_size_for
-from rnnviz.runs.windows import WindowFacts, load_window, save_window
+from rnnviz.runs.window_files import WindowFacts, load_window, save_window
 from rnnviz.training.config import TrainConfig
 from rnnviz.training.loop import train
 

@@ -19,7 +19,7 @@ from rnnviz.app import caches, components, context
 from rnnviz.figures import context as figures
 from rnnviz.figures.context import ModelUse
 from rnnviz.jobs.measurements import Measurement, Measurements
-from rnnviz.runs.windows import WindowFacts, load_window, save_window, window_facts, windows_of
+from rnnviz.runs.window_files import WindowFacts, load_window, save_window, window_facts, windows_of
 from tests.conftest import wait_until
 from tests.test_app import is_fine, opened
 from tests.test_links import linked

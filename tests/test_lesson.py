@@ -69,6 +69,7 @@ SOLUTIONS = {
         ("lesson_temperature", math.inf),
     ),
     14: (("lesson_known", 109), ("lesson_known", 59)),
+    11: (("lesson_rows", 3), ("lesson_sample", 2)),
 }
 
 
@@ -94,7 +95,7 @@ def solve(app: AppTest, number: int) -> AppTest:
 
 def has_a_figure(app: AppTest) -> bool:
     drawn = {element.proto.component_name for element in app.get("bidi_component")}
-    return bool(app.get("plotly_chart")) or "rnnviz_unrolled" in drawn
+    return bool(app.get("plotly_chart")) or bool(drawn & {"rnnviz_unrolled", "rnnviz_windows"})
 
 
 @pytest.mark.parametrize("number", STOPS)
@@ -187,6 +188,7 @@ def test_a_link_restores_the_controls_of_its_stop():
         8: {"h": "120"},
         9: {"z": "0.5", "token": "2"},
         10: {"temperature": "inf"},
+        11: {"line": "a b", "rows": "2", "steps": "1", "sample": "1", "view": "windows"},
     }
     assert found.keys() == STOPS.keys()
     for number, parameters in found.items():
@@ -246,6 +248,9 @@ def test_a_full_page_has_the_same_state_and_leads_back(number):
     elif number == 14:
         assert list(state["runs"]) == list(past.RUNS)
         assert (state["text"], state["past_place"]) == (past.TEXT, 59)
+    elif number == 11:
+        assert (state["train_batch"], state["train_length"]) == (3, 4)
+        assert state["train_more"]
     else:
         assert list(state["runs"]) == [temperature.RUN]
         assert state["prompt"] == temperature.PROMPT
@@ -293,7 +298,8 @@ def test_a_stop_whose_group_is_not_here_says_so(place, number):
 def test_a_new_stop_is_a_text_and_a_function(tmp_path, monkeypatch):
     for path in _paths.LESSON.glob("*.md"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "11.md").write_text(
+    number = max(STOPS) + 1
+    (tmp_path / f"{number:02}.md").write_text(
         (tmp_path / "08.md").read_text(encoding="utf-8").replace("How many", "A new"),
         encoding="utf-8",
     )
@@ -301,15 +307,15 @@ def test_a_new_stop_is_a_text_and_a_function(tmp_path, monkeypatch):
     new = Stop(
         lambda dark, check: check(1), lambda seen: [Goal(f"Seen {seen}.", True)], (), lambda: None
     )
-    monkeypatch.setattr(stops, "STOPS", dict(STOPS) | {11: new})
+    monkeypatch.setattr(stops, "STOPS", dict(STOPS) | {number: new})
     monkeypatch.setattr(frame, "STOPS", stops.STOPS)
     texts.read.cache_clear()
-    app = linked(PAGE, stop="11")
+    app = linked(PAGE, stop=str(number))
     assert is_fine(app)
-    assert app.subheader[0].value == "11 · A new parameters?"
+    assert app.subheader[0].value == f"{number} · A new parameters?"
     assert "Seen [1]" in goals_of(app)
     app.button(key="back").click().run()
-    assert app.query_params["stop"] == "10"
+    assert app.query_params["stop"] == str(number - 1)
     texts.read.cache_clear()
 
 

@@ -2,6 +2,6 @@
 
 Tensors: `tracing` (gates and states), `gradients`, `sampling`. Arrays and numbers of runs:
 `text_view`, `gradient_decay`, `laboratory`, `sweeps`, `comparison`, `learning_curves`,
-`token_scores`, `time_lapse`. Nothing here imports plotly, streamlit, `figures` or `app`, and the
-modules of arrays import torch inside functions only.
+`token_scores`, `time_lapse`, `windows`. Nothing here imports plotly, streamlit, `figures` or `app`,
+and the modules of arrays import torch inside functions only.
 """

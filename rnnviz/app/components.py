@@ -13,7 +13,7 @@ import streamlit as st
 from rnnviz._paths import component, styles
 from rnnviz.analysis.text_view import View
 from rnnviz.app import state
-from rnnviz.figures import heatmap_height, products_message, unrolled_message
+from rnnviz.figures import heatmap_height, products_message, unrolled_message, windows_message
 
 UNSEEN = 1  # pixels: of a component that draws nothing, which would first take 40
 # The colours of the 32 shades of surprise in sampler_text.js
@@ -71,6 +71,12 @@ _order = st.components.v2.component(
     html='<div class="root"></div>',
     css=component("order.css"),
     js=component("order.js"),
+)
+_windows = st.components.v2.component(
+    "rnnviz_windows",
+    html='<div class="root"></div>',
+    css=f"{component('slider.css')}\n{component('windows.css')}",
+    js=component("windows.js"),
 )
 _sampler = st.components.v2.component(
     "rnnviz_sampler",
@@ -266,4 +272,18 @@ def order(message: bytes, height: int, on_order: Callable[[list[int]], None]) ->
         data=message,
         height=height,
         on_order_change=lambda: on_order(st.session_state[key]["order"]),
+    )
+
+
+def windows(message: bytes, on_choose: Callable[[windows_message.Shown], None]) -> None:
+    """A text that is cut into rows and windows; a message of `windows_message.pack`.
+
+    `on_choose(shown)`: another choice was made; it is called when a slider is released.
+    """
+    session, key = st.session_state, state.LESSON_CUT
+    _windows(
+        key=key,
+        data=message,
+        height=windows_message.HEIGHT,
+        on_choice_change=lambda: on_choose(windows_message.Shown(*session[key]["choice"])),
     )

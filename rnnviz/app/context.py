@@ -15,7 +15,7 @@ from rnnviz.app import caches, page
 from rnnviz.figures import comparison
 from rnnviz.figures.context import ModelUse
 from rnnviz.jobs.measurements import Measurement, Measurements
-from rnnviz.runs import windows
+from rnnviz.runs import window_files
 from rnnviz.runs.info import RunInfo
 
 if TYPE_CHECKING:
@@ -73,12 +73,12 @@ def _one_corpus(infos: Sequence[RunInfo]) -> bool:
 def _windows(info: RunInfo, text: str) -> dict[int, Measurement]:
     """Of the models of a window that were trained on a run's corpus, with its vocabulary."""
     own, found = _text_of(info, text), {}
-    for path, facts in windows.windows_of(info.fingerprint).items():
+    for path, facts in window_files.windows_of(info.fingerprint).items():
         if facts.tokens != tuple(info.vocab.id2token):
             continue
 
         def make(tell: Callable[[float], None], path: Path = path) -> ContextUse:
-            model, ids = windows.load_window(path), caches.run(info).ids(own)
+            model, ids = window_files.load_window(path), caches.run(info).ids(own)
             return uses.of_window(model, ids, tell)
 
         found[facts.window] = _measured(path, own, "cut", make)

@@ -85,6 +85,13 @@ LESSON_O = "lesson_o"
 LESSON_Z = "lesson_z"
 LESSON_PAST = "lesson_past"
 LESSON_KNOWN = "lesson_known"
+LESSON_LINE = "lesson_line"  # a text that is cut
+LESSON_ROWS = "lesson_rows"
+LESSON_STEPS = "lesson_steps"  # of a window
+LESSON_SAMPLE = "lesson_sample"  # the number of a window
+LESSON_VIEW = "lesson_view"
+LESSON_SENT = "lesson_sent"  # how many choices the figure has sent
+LESSON_CUT = "lesson_cut"
 
 # Sidebar
 CLOSE_SIDEBAR = "close_sidebar"
@@ -206,6 +213,7 @@ TRAIN_MINUTES = "train_minutes"
 TRAIN_EMBEDDING = "train_embed"
 TRAIN_DROPOUT = "train_dropout"
 TRAIN_SEED = "train_seed"
+TRAIN_MORE = "train_more"  # an expander
 TRAIN_BATCH = "train_batch"
 TRAIN_LENGTH = "train_length"
 TRAIN_CLIP = "train_clip"

@@ -29,6 +29,7 @@ USUAL = {  # of each setting: its value for texts, its value for made tasks
     state.TRAIN_EMBEDDING: (usual_embedding(TEXT.hidden_size), usual_embedding(TASK.hidden_size)),
     state.TRAIN_DROPOUT: (TEXT.dropout, TASK.dropout),
     state.TRAIN_BATCH: (TEXT.batch_size, TASK.batch_size),
+    state.TRAIN_LENGTH: (64, 64),
     state.TRAIN_CLIP: (TEXT.clip, TASK.clip),
     state.TRAIN_LR: (TEXT.lr, TASK.lr),
 }
@@ -63,7 +64,7 @@ def settings(source: Source) -> tuple[list[ModelShape], TrainConfig]:
     minutes = three.number_input(
         "Minutes, each", 0.05, 600.0, step=0.5, format="%g", key=state.TRAIN_MINUTES, **KEEP
     )
-    with st.expander("More settings"):
+    with st.expander("More settings", key=state.TRAIN_MORE, on_change="rerun"):
         one, two, three = st.columns(3)
         embedding = one.number_input(
             "Embedding size", 4, 2048, step=4, key=state.TRAIN_EMBEDDING, **KEEP
@@ -99,7 +100,6 @@ def _pick_batches() -> dict[str, Any]:
             "BPTT length, tokens",
             1,
             1024,
-            64,
             key=state.TRAIN_LENGTH,
             **KEEP,
             help="Gradients reach back at most so far (truncated BPTT). A made task has windows of "

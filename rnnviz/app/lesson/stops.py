@@ -16,6 +16,7 @@ from rnnviz.app.lesson import (
     temperature,
     truncation,
     vanishing,
+    windows,
 )
 from rnnviz.app.lesson.stop import Stop
 
@@ -30,6 +31,7 @@ STOPS: Mapping[int, Stop] = {
     8: sizes.STOP,
     9: gru_cell.STOP,
     10: temperature.STOP,
+    11: windows.STOP,
     14: past.STOP,
 }
 
