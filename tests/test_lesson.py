@@ -189,6 +189,7 @@ def test_a_link_restores_the_controls_of_its_stop():
         9: {"z": "0.5", "token": "2"},
         10: {"temperature": "inf"},
         11: {"line": "a b", "rows": "2", "steps": "1", "sample": "1", "view": "windows"},
+        14: {"from": "50"},
     }
     assert found.keys() == STOPS.keys()
     for number, parameters in found.items():
