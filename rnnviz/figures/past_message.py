@@ -9,11 +9,18 @@ from collections.abc import Sequence
 from rnnviz.analysis.past import LIKELIEST, Past
 from rnnviz.figures import binary_message, style
 
-CARD, ABOVE, LINE, PER_LINE = 215, 120, 24, 100  # pixels and characters, as past.css has them
+CARD, BAR, ABOVE, LINE, PER_LINE = 105, 22, 120, 24, 100  # pixels and characters, as in past.css
 
 
-def pack(pasts: Sequence[Past], labels: Sequence[str], place: int | None, dark: bool) -> bytes:
-    """`place`: from which character of the text on the past is known, None for all of it."""
+def pack(
+    pasts: Sequence[Past],
+    labels: Sequence[str],
+    place: int | None,
+    dark: bool,
+    bars: int = LIKELIEST,
+) -> bytes:
+    """`place`: from which character of the text on the past is known, None for all of it. `bars`:
+    how many of the likeliest tokens are drawn."""
     models = [
         {
             "label": label,
@@ -27,11 +34,12 @@ def pack(pasts: Sequence[Past], labels: Sequence[str], place: int | None, dark: 
         }
         for past, label in zip(pasts, labels, strict=True)
     ]
-    return binary_message.join({"models": models, "place": place, "bars": LIKELIEST}, ())
+    return binary_message.join({"models": models, "place": place, "bars": bars}, ())
 
 
 def height(message: bytes) -> int:
     """The height in pixels on a wide screen, so that its place is kept before it is drawn."""
-    models = binary_message.header_of(message)["models"]
+    header = binary_message.header_of(message)
+    models, card = header["models"], CARD + BAR * header["bars"]
     lines = math.ceil(sum(map(len, models[0]["tokens"])) / PER_LINE)
-    return ABOVE + LINE * min(lines, 5) + CARD * math.ceil(len(models) / 2)
+    return ABOVE + LINE * min(lines, 5) + card * math.ceil(len(models) / 2)

@@ -20,6 +20,7 @@ RUNS = ("python-source-lstm", "python-source-rnn-tanh")  # one that reaches far,
 CODE = EXAMPLES["python-source"][1]
 TEXT = CODE[: CODE.index("]\n") + 1]  # up to the end of a line
 MUCH, LITTLE = 0.5, 0.05  # of the probability
+BARS = 3  # of the likeliest next tokens
 FIELDS = (Field("from", state.LESSON_KNOWN, number(int, 0, len(TEXT) - 1)),)
 
 
@@ -49,7 +50,7 @@ def draw(dark: bool, check: Check) -> None:
         session[state.LESSON_KNOWN] = place
 
     names = comparison.names(infos)
-    message = past_message.pack(pasts, names, session.get(state.LESSON_KNOWN), dark)
+    message = past_message.pack(pasts, names, session.get(state.LESSON_KNOWN), dark, BARS)
     components.past(message, past_message.height(message), known_from, state.LESSON_PAST)
     asked = context.ask(infos, TEXT, "cut")
     waiting = bool(asked.waiting)
