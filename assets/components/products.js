@@ -39,10 +39,14 @@ export default function ({ data, parentElement }) {
     show();
   };
   const signal = renewSignal(root);
-  const fit = new ResizeObserver(show);
-  fit.observe(grid);
-  signal.addEventListener("abort", () => fit.disconnect());
-  show();
+  const fit = () => {
+    for (const each of cards) each.fit();
+    show();
+  };
+  const watch = new ResizeObserver(fit);
+  watch.observe(grid);
+  signal.addEventListener("abort", () => watch.disconnect());
+  fit();
   return cleanUp(root);
 }
 
@@ -105,10 +109,10 @@ function card(model, view, range, most, root) {
     chart.block,
     told,
   );
-  let distance = 1;
+  let [distance, unit, factors] = [1, null, []];
   const draw = () => {
-    const unit = model.order[Math.min(root.ranks[model.title] ?? 0, model.units - 1)];
-    const factors = model.factors(unit);
+    const chosen = model.order[Math.min(root.ranks[model.title] ?? 0, model.units - 1)];
+    if (chosen !== unit) [unit, factors] = [chosen, model.factors(chosen)];
     const shown = Math.min(distance, factors.length);
     chart.show(factors, shown, most);
     told.textContent = sentence(model, factors, shown, unit, view.target);
@@ -118,7 +122,7 @@ function card(model, view, range, most, root) {
     distance = to;
     draw();
   };
-  return { block, show };
+  return { block, fit: chart.fit, show };
 }
 
 function unitSlider(model, root, draw) {

@@ -18,36 +18,45 @@ export function runningLogs(factors) {
 
 const power = (n) => (Math.abs(n) < 3 ? String(10 ** n) : minus(`1e${n}`));
 
-// `show(factors, distance)` draws the first `distance` factors in colour, the others pale
+// `show(factors, distance, steps)` draws the first `distance` factors in colour, the others pale. A
+// drag changes the distance alone: bars and axes are then drawn already. `fit()` reads the width.
 export function productChart(label, range) {
   const block = element("div", "chart");
   const picture = svgElement("svg", { height: HEIGHT, role: "img" });
   block.append(picture);
+  let [width, drawn] = [460, null];
+  const fit = () => {
+    width = block.clientWidth || width;
+  };
   const show = (factors, distance, steps) => {
-    const width = block.clientWidth || 460;
-    picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    const of = { factors, width, steps };
+    if (!drawn || Object.entries(of).some(([name, value]) => drawn[name] !== value))
+      drawn = { ...of, ...drawAll(picture, of, range) };
+    drawn.clip.replaceChildren(...line(factors, distance, drawn.x, range));
+    drawn.bars.forEach((bar, n) => {
+      bar.classList.toggle("later", n >= distance);
+    });
     picture.setAttribute(
       "aria-label",
       `${label}: factors of ${distance} steps back and their product`,
     );
-    const x = (step) => LEFT + (step / steps) * (width - LEFT - RIGHT);
-    const clip = svgElement("svg", {
-      class: "clip",
-      x: 0,
-      y: LINE.top - 4,
-      width,
-      height: LINE.height + 8,
-    });
-    clip.append(...line(factors, distance, x, range));
-    picture.replaceChildren(
-      ...barAxis(width, factors),
-      ...logAxis(width, range),
-      ...bars(factors, distance, x),
-      clip,
-      ...stepAxis(width, steps, x),
-    );
   };
-  return { block, show };
+  return { block, fit, show };
+}
+
+function drawAll(picture, { factors, width, steps }, range) {
+  const x = (step) => LEFT + (step / steps) * (width - LEFT - RIGHT);
+  const box = { x: 0, y: LINE.top - 4, width, height: LINE.height + 8 };
+  const [clip, all] = [svgElement("svg", { class: "clip", ...box }), bars(factors, x)];
+  picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+  picture.replaceChildren(
+    ...barAxis(width, factors),
+    ...logAxis(width, range),
+    ...all,
+    clip,
+    ...stepAxis(width, steps, x),
+  );
+  return { x, clip, bars: all };
 }
 
 const tallest = (factors) => Math.max(1.25, ...factors);
@@ -79,13 +88,13 @@ function barAxis(width, factors) {
   return found;
 }
 
-function bars(factors, distance, x) {
+function bars(factors, x) {
   const most = tallest(factors);
   const wide = Math.max(1, (x(1) - x(0)) * 0.72);
   return Array.from(factors, (factor, n) => {
     const y = barY(factor, most);
     const attributes = { x: x(n + 0.5) - wide / 2, y, width: wide, height: barY(0, most) - y };
-    const bar = svgElement("rect", { class: n < distance ? "of" : "of later", ...attributes });
+    const bar = svgElement("rect", { class: "of", ...attributes });
     bar.append(svgElement("title", {}, `step ${n + 1} back: times ${factor.toPrecision(3)}`));
     return bar;
   });
