@@ -37,12 +37,14 @@ def trained(corpus: Corpus, sizes: dict[str, int], lr: float, like: dict) -> Win
 
 
 def main(out: Path) -> None:
-    run = load_run(BESIDE)
+    """Fill `out`/windows beside `out`/runs."""
+    folder = out / _paths.WINDOWS.name
+    run = load_run(out / "runs" / BESIDE)
     corpus = load_corpus("python-source", min_count=20)
     like = run.info.config
     embedding = run.info.model["embedding_size"]
     for window in WINDOWS:
-        if (out / f"{corpus.name}-{window}.safetensors").exists():
+        if (folder / f"{corpus.name}-{window}.safetensors").exists():
             continue
         parameters = sum(count_parameters(run.model).values())
         hidden = hidden_size_for(parameters, len(corpus.vocab), window, embedding)
@@ -66,10 +68,10 @@ def main(out: Path) -> None:
             valid_loss=round(evaluate(model, corpus.valid), 4),
             **sizes,
         )
-        path = save_window(out, model, facts)
+        path = save_window(folder, model, facts)
         loss = evaluate(load_window(path), corpus.valid)
         print(f"window {window}: {facts.valid_loss} nats, {loss:.4f} in float16; tried {tried}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if sys.argv[1:] else _paths.WINDOWS)
+    main(Path(sys.argv[1]))
