@@ -9,7 +9,7 @@ from rnnviz.app.lesson.stops import STOPS
 from tests.test_looks import BACKGROUNDS, COLOURS, SMALL_LABELS, findings, settled, show_in
 
 ONE_SCREEN = {"width": 1440, "height": 900}, {"width": 1920, "height": 1080}
-FIGURE = ".st-key-lesson_figure :is(.main-svg, .net)"
+FIGURE = ".st-key-lesson_figure :is(.main-svg, .net, .sums)"
 AT_THE_EDGE = 30  # steps of the gain from its usual value: a ReLU RNN neither loses nor explodes
 MOST_INTERACTIONS = 25  # of the first seven stops
 FOCUSED = """() => {

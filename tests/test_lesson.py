@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from rnnviz import RNN_TYPES, RNNModel, _paths, load_run, next_token
+from rnnviz.analysis import chain as chain_rule
 from rnnviz.analysis import (
     duel,
     flattening,
@@ -18,6 +19,7 @@ from rnnviz.analysis import (
     layer_sizes,
     lost_gradient,
     reach,
+    token_scores,
     two_products,
     unrolled,
 )
@@ -25,6 +27,7 @@ from rnnviz.app import navigation
 from rnnviz.app.lesson import (
     again,
     backward,
+    chain,
     copies,
     distance,
     frame,
@@ -41,6 +44,7 @@ from rnnviz.app.lesson import (
 from rnnviz.app.lesson.stop import Goal, Stop
 from rnnviz.app.lesson.stops import STOPS
 from rnnviz.app.terms import TERMS
+from rnnviz.figures.chain_message import Line
 from rnnviz.runs.recall_group import SHORT, model_name
 from rnnviz.runs.run import Run
 from tests.conftest import ROOT
@@ -66,6 +70,11 @@ SOLUTIONS = {
         ("lesson_temperature", 2.0),
         ("lesson_temperature", math.inf),
     ),
+    13: (
+        ("lesson_end", 5),
+        ("lesson_text", "if name is Zone:"),
+        ("lesson_order", "words swapped"),
+    ),
 }
 
 
@@ -79,7 +88,8 @@ def shows_the_point(app: AppTest) -> bool:
 
 def solve(app: AppTest, number: int) -> AppTest:
     for key, value in SOLUTIONS[number]:
-        controls = {control.key: control for control in [*app.slider, *app.select_slider]}
+        drawn = [*app.slider, *app.select_slider, *app.text_input, *app.button_group]
+        controls = {control.key: control for control in drawn}
         if key in controls:
             controls[key].set_value(value)
         else:
@@ -91,7 +101,7 @@ def solve(app: AppTest, number: int) -> AppTest:
 
 def has_a_figure(app: AppTest) -> bool:
     drawn = {element.proto.component_name for element in app.get("bidi_component")}
-    return bool(app.get("plotly_chart")) or "rnnviz_unrolled" in drawn
+    return bool(app.get("plotly_chart")) or bool(drawn & {"rnnviz_unrolled", "rnnviz_chain"})
 
 
 @pytest.mark.parametrize("number", STOPS)
@@ -184,6 +194,7 @@ def test_a_link_restores_the_controls_of_its_stop():
         8: {"h": "120"},
         9: {"z": "0.5", "token": "2"},
         10: {"temperature": "inf"},
+        13: {"written": "def f(x):", "order": "backwards", "end": "4"},
     }
     assert found.keys() == STOPS.keys()
     for number, parameters in found.items():
@@ -240,6 +251,9 @@ def test_a_full_page_has_the_same_state_and_leads_back(number):
         assert state["units"] == knobs.UNITS
         held = (("z", 0.0),), (("f", 0.0), ("i", 1.0))
         assert [*state["held"].values()] == [(knobs.START - 1, pairs) for pairs in held]
+    elif number == 13:
+        assert list(state["runs"]) == [chain.RUN]
+        assert state["prompt"] == "Zone name is if:"
     else:
         assert list(state["runs"]) == [temperature.RUN]
         assert state["prompt"] == temperature.PROMPT
@@ -328,7 +342,7 @@ def test_the_table_of_statements_names_the_stops_that_there_are():
     for _, _, cell in rows:
         for bracket, number in re.findall(r"(\(?)(\d+)", cell):
             assert (int(number) in STOPS) != bool(bracket)
-    assert {int(n) for _, _, cell in rows for n in re.findall(r"\d+", cell)} == set(range(1, 11))
+    assert {int(n) for _, _, cell in rows for n in re.findall(r"\d+", cell)} == STOPS.keys()
 
 
 @pytest.mark.parametrize(
@@ -385,11 +399,30 @@ def carried(runs: list[Run]) -> list[Goal]:
     return products.goals([products.seen(found, right, far)])
 
 
+def chained(runs: list[Run]) -> list[Goal]:
+    """What the solution of stop 13 shows: the end of the usual text, then another text."""
+    (run,), (_, (_, text), (_, order)) = runs, SOLUTIONS[13]
+    places = [(chain.TEXT, chain_rule.WRITTEN, 16), (chain.TEXT, chain_rule.WRITTEN, 5)]
+    places += [(text, chain_rule.WRITTEN, 16), (text, order, 16)]
+    return chain.goals([chain_seen(run, *place) for place in places])
+
+
+def chain_seen(run: Run, written: str, order: str, end: int) -> chain.Seen:
+    of = {name: chain_rule.ORDERS[name](written) for name in (order, chain_rule.WRITTEN)}
+    lines = [
+        Line(name, chain_rule.bits(token_scores.log_probs(run, chain_rule.START + text)))
+        for name, text in of.items()
+    ]
+    loss = chain_rule.mean_loss(run, of[order][:end])
+    return chain.seen(of[order], order, lines, end, loss)
+
+
 # Stops whose statement is about what was learnt: what all runs given show of it
 OF_MODELS = {
     1: (learned, [model_name(d, kind) for kind, d in distance_keys()]),
     5: (cut, truncation.RUNS),
     7: (carried, [model_name(SHORT, kind) for kind in two_products.PAIR]),
+    13: (chained, [chain.RUN]),
 }
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 from rnnviz._paths import component, styles
 from rnnviz.analysis.text_view import View
 from rnnviz.app import state
-from rnnviz.figures import heatmap_height, products_message, unrolled_message
+from rnnviz.figures import chain_message, heatmap_height, products_message, unrolled_message
 
 UNSEEN = 1  # pixels: of a component that draws nothing, which would first take 40
 # The colours of the 32 shades of surprise in sampler_text.js
@@ -59,6 +59,12 @@ _products = st.components.v2.component(
     html='<div class="root"></div>',
     css=styles("slider.css", "products.css"),
     js=component("products.js"),
+)
+_chain = st.components.v2.component(
+    "rnnviz_chain",
+    html='<div class="root"></div>',
+    css=styles("slider.css", "chain.css"),
+    js=component("chain.js"),
 )
 _sampler = st.components.v2.component(
     "rnnviz_sampler",
@@ -227,3 +233,15 @@ def unrolled(
 def products(message: bytes) -> None:
     """The products of factors over a distance; a message of `products_message.pack`."""
     _products(key=state.PRODUCTS, data=message, height=products_message.height(message))
+
+
+def chain(message: bytes, on_end: Callable[[int], None]) -> None:
+    """A text as a chain of probabilities; a message of `chain_message.pack`. `on_end(end)`: so many
+    of its tokens count; it is called when the slider is released."""
+    session, key = st.session_state, state.CHAIN
+    _chain(
+        key=key,
+        data=message,
+        height=chain_message.HEIGHT,
+        on_end_change=lambda: on_end(int(session[key]["end"])),
+    )

@@ -83,6 +83,10 @@ LESSON_F = "lesson_f"
 LESSON_I = "lesson_i"
 LESSON_O = "lesson_o"
 LESSON_Z = "lesson_z"
+LESSON_TEXT = "lesson_text"
+LESSON_ORDER = "lesson_order"
+LESSON_END = "lesson_end"
+CHAIN = "chain"
 
 # Sidebar
 CLOSE_SIDEBAR = "close_sidebar"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rnnviz.app.lesson import (
     again,
     backward,
+    chain,
     distance,
     gru_cell,
     lstm_cell,
@@ -29,6 +30,7 @@ STOPS: Mapping[int, Stop] = {
     8: sizes.STOP,
     9: gru_cell.STOP,
     10: temperature.STOP,
+    13: chain.STOP,
 }
 
 
