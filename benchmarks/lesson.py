@@ -17,13 +17,16 @@ from tests.browser import LAUNCH_ARGS, install_browser
 
 ROUNDS = 5
 PAIR = "runs=python-source-lstm&runs=python-source-rnn-tanh"
-# Resolves in the frame after a figure stands in the stop
+# Resolves in the frame after all figures stand in the stop
 PICTURE = """() => new Promise(done => {
   const drawn = () => {
     const figure = document.querySelector('.st-key-lesson_figure');
-    const trees = [...(figure?.querySelectorAll('[data-testid=stBidiComponentIsolated]') ?? [])];
-    if (figure?.querySelector('.main-svg .trace, .main-svg .points')
-        || trees.some(tree => tree.shadowRoot?.querySelector('canvas, .net')))
+    const all = selector => [...(figure?.querySelectorAll(selector) ?? [])];
+    const charts = all('[data-testid=stPlotlyChart]');
+    const trees = all('[data-testid=stBidiComponentIsolated]');
+    if (charts.length + trees.length
+        && charts.every(chart => chart.querySelector('.main-svg .trace, .main-svg .points'))
+        && trees.every(tree => tree.shadowRoot?.querySelector('canvas, .net, .sums, .circuit')))
       requestAnimationFrame(() => done(performance.now()));
     else requestAnimationFrame(drawn);
   };

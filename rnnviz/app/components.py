@@ -13,7 +13,13 @@ import streamlit as st
 from rnnviz._paths import component, styles
 from rnnviz.analysis.text_view import View
 from rnnviz.app import state
-from rnnviz.figures import chain_message, heatmap_height, products_message, unrolled_message
+from rnnviz.figures import (
+    chain_message,
+    circuit_message,
+    heatmap_height,
+    products_message,
+    unrolled_message,
+)
 
 UNSEEN = 1  # pixels: of a component that draws nothing, which would first take 40
 # The colours of the 32 shades of surprise in sampler_text.js
@@ -47,6 +53,12 @@ _cell = st.components.v2.component(
     html='<div class="root"></div>',
     css=styles("heatmaps.css", "cell.css"),
     js=component("cell.js"),
+)
+_circuit = st.components.v2.component(
+    "rnnviz_circuit",
+    html='<div class="root"></div>',
+    css=styles("heatmaps.css", "cell.css", "circuit.css"),
+    js=component("circuit.js"),
 )
 _unrolled = st.components.v2.component(
     "rnnviz_unrolled",
@@ -142,6 +154,11 @@ def cell(
         on_unit_change=lambda: on_unit(*session[key]["unit"]),
     )
     tell("held", answers)
+
+
+def circuit(message: bytes) -> None:
+    """One unit's circuit at a token; a message of `circuit_message.pack`."""
+    _circuit(key=state.CIRCUIT, data=message, height=circuit_message.HEIGHT)
 
 
 def reveal(key: str) -> None:

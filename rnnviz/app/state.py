@@ -87,6 +87,7 @@ LESSON_TEXT = "lesson_text"
 LESSON_ORDER = "lesson_order"
 LESSON_END = "lesson_end"
 CHAIN = "chain"
+CIRCUIT = "circuit"
 
 # Sidebar
 CLOSE_SIDEBAR = "close_sidebar"
