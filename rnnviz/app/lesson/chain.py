@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,11 +75,30 @@ def seen(text: str, order: str, lines: Sequence[Line], end: int, mean_loss: floa
 
 
 def draw(dark: bool, check: Check) -> None:
-    session, info = st.session_state, caches.run_list()[RUN]
-    found = _pick_text()
-    if not found:
+    """The controls stand below the figure, which has its height from the start."""
+    session = st.session_state
+    found = chain.orders(session[state.LESSON_TEXT])
+    if session[state.LESSON_ORDER] not in found:
+        session[state.LESSON_ORDER] = chain.WRITTEN
+    if session[state.LESSON_TEXT]:
+        _figure(found, dark, check)
+    else:
         st.info("Write at least one character.")
-        return
+    left, right = st.columns(2)
+    left.text_input("Text", key=state.LESSON_TEXT, max_chars=MOST, on_change=_count_all, **KEEP)
+    right.segmented_control(
+        "Order of its characters", list(found), key=state.LESSON_ORDER, required=True, **KEEP
+    )
+
+
+def _count_all() -> None:
+    session = st.session_state
+    session[state.LESSON_END] = max(1, len(session[state.LESSON_TEXT]))
+
+
+def _figure(found: Mapping[str, str], dark: bool, check: Check) -> None:
+    """The chain of a text, given the orders that there are of it, and the check."""
+    session, info = st.session_state, caches.run_list()[RUN]
     order = session[state.LESSON_ORDER]
     text = found[order]
     end = session[state.LESSON_END] = min(session[state.LESSON_END], len(text))
@@ -95,26 +114,6 @@ def draw(dark: bool, check: Check) -> None:
     tokens, start = [visible(token) for token in text], visible(chain.START)
     message = chain_message.pack(tokens, start, lines, end, info.rnn_type, dark)
     components.chain(message, release)
-
-
-def _pick_text() -> dict[str, str]:
-    """The text by the orders that there are of it, with a control for both; none of an empty one.
-    A new text counts as a whole."""
-    session = st.session_state
-
-    def whole() -> None:
-        session[state.LESSON_END] = max(1, len(session[state.LESSON_TEXT]))
-
-    left, right = st.columns(2)
-    left.text_input("Text", key=state.LESSON_TEXT, max_chars=MOST, on_change=whole, **KEEP)
-    text = session[state.LESSON_TEXT]
-    found = chain.orders(text)
-    if session[state.LESSON_ORDER] not in found:
-        session[state.LESSON_ORDER] = chain.WRITTEN
-    right.segmented_control(
-        "Order of its characters", list(found), key=state.LESSON_ORDER, required=True, **KEEP
-    )
-    return found if text else {}
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:

@@ -74,7 +74,6 @@ def draw(dark: bool, check: Check) -> None:
     sizes = tuple(caches.layer_size(info.rnn_type, h) for info in infos)
     check(seen(held, z, start, sizes))
     left, right = st.columns(knobs.WIDTHS)
-    page.chart(figure.held_cell(rows, tokens, start, dark), state.LESSON_CHART, right)
     with left, st.container(gap="xsmall"):
         knobs.circuit(RUNS[0], pairs(z)[0], dark)
         of_gate, of_token = st.columns(2)
@@ -82,6 +81,7 @@ def draw(dark: bool, check: Check) -> None:
         knobs.knob("Update gate z", state.LESSON_Z)
     with of_token:
         knobs.pick_token()
+    page.chart(figure.held_cell(rows, tokens, start, dark), state.LESSON_CHART, right)
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:

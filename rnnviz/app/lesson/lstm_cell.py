@@ -72,7 +72,6 @@ def draw(dark: bool, check: Check) -> None:
     shown = knobs.steps(RUN, tuple(pair for pair in pairs if pair[0] != "o"))
     check(seen(held, shown, pairs, start))
     left, right = st.columns(knobs.WIDTHS)
-    page.chart(figure.held_cell(rows, tokens, start, dark), state.LESSON_CHART, right)
     with left, st.container(gap="xsmall"):
         knobs.circuit(RUN, pairs, dark)
         *gates, last = [*st.columns(2), *st.columns(2)]
@@ -81,6 +80,7 @@ def draw(dark: bool, check: Check) -> None:
             knobs.knob(LABELS[name], key)
     with last:
         knobs.pick_token()
+    page.chart(figure.held_cell(rows, tokens, start, dark), state.LESSON_CHART, right)
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:
