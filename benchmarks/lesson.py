@@ -17,13 +17,16 @@ from tests.browser import LAUNCH_ARGS, install_browser
 
 ROUNDS = 5
 PAIR = "runs=python-source-lstm&runs=python-source-rnn-tanh"
-# Resolves in the frame after a figure stands in the stop
-PICTURE = """() => new Promise(done => {
+# Resolves in the frame after all figures stand in the stop, so many of them charts
+PICTURE = """count => new Promise(done => {
   const drawn = () => {
     const figure = document.querySelector('.st-key-lesson_figure');
-    const trees = [...(figure?.querySelectorAll('[data-testid=stBidiComponentIsolated]') ?? [])];
-    if (figure?.querySelector('.main-svg .trace, .main-svg .points')
-        || trees.some(tree => tree.shadowRoot?.querySelector('canvas, .net')))
+    const all = selector => [...(figure?.querySelectorAll(selector) ?? [])];
+    const charts = all('[data-testid=stPlotlyChart]');
+    const trees = all('[data-testid=stBidiComponentIsolated]');
+    if (charts.length === count && charts.length + trees.length
+        && charts.every(chart => chart.querySelector('.main-svg .trace, .main-svg .points'))
+        && trees.every(tree => tree.shadowRoot?.querySelector('canvas, .net, .sums, .circuit')))
       requestAnimationFrame(() => done(performance.now()));
     else requestAnimationFrame(drawn);
   };
@@ -57,14 +60,15 @@ def rows() -> Iterator[tuple[str, str, str]]:
         browser = playwright.chromium.launch(executable_path=path, args=LAUNCH_ARGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         for number in STOPS:
-            times = [_picture(page, f"{server.url}/lesson?stop={number}") for _ in range(ROUNDS)]
+            address, charts = f"{server.url}/lesson?stop={number}", int(number in SLIDERS)
+            times = [_picture(page, address, charts) for _ in range(ROUNDS)]
             yield (
                 f"stop {number}, first picture",
                 f"{statistics.median(times[1:]):.2f} s",
                 "at most 1 s",
             )
         for number, key in SLIDERS.items():
-            _picture(page, f"{server.url}/lesson?stop={number}")
+            _picture(page, f"{server.url}/lesson?stop={number}", 1)
             page.wait_for_timeout(1500)
             _leave_the_ends(page, key)
             times = [_step(page, key, n) for n in range(ROUNDS)]
@@ -97,9 +101,9 @@ def _drags(page: Page, url: str) -> Iterator[tuple[str, str, str]]:
         )
 
 
-def _picture(page: Page, address: str) -> float:
+def _picture(page: Page, address: str, charts: int) -> float:
     page.goto(address, wait_until="commit")
-    return page.evaluate(PICTURE) / 1000
+    return page.evaluate(PICTURE, charts) / 1000
 
 
 def _leave_the_ends(page: Page, key: str) -> None:

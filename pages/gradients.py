@@ -20,7 +20,7 @@ from rnnviz.figures.gradients import carriers, norm_lines
 from rnnviz.figures.gradients import decay as decay_figure
 from rnnviz.figures.gradients import laboratory as laboratory_figure
 
-FIELDS = (*gradients.FIELDS, *laboratory.FIELDS)
+FIELDS = (*gradients.FIELDS, *unrolled.FIELDS, *laboratory.FIELDS)
 
 page.start_page("Gradients through time")
 terms.intro(

@@ -11,6 +11,7 @@ FIELDS = (
     *cursor.UNIT_FIELDS,
     cursor.token_field("token"),
     address.is_open(state.HOW_WE_KNOW, "how"),
+    *cell.FIELDS,
 )
 
 page.start_page("Cell state")
@@ -25,6 +26,7 @@ terms.intro(
 )
 choice = sidebar.sidebar(also=FIELDS)
 shown = sidebar.shown(choice)
+cell.take_holds(shown, choice)
 dark = page.is_dark()
 labels = page.labels(choice.runs)
 

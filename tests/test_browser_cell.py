@@ -1,7 +1,7 @@
 """The circuits of the Cell state page, in a real browser."""
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 import torch
@@ -112,3 +112,21 @@ def test_a_touched_part_lights_its_equation_and_the_layer_shows_strips(server, p
     card.locator(".marks").click(position={"x": 150, "y": 20})
     expect(card.locator(".note")).not_to_have_text(f"unit {before}")
     expect(page.get_by_label("Unit", exact=True)).to_have_value(str(unit_of(card)))
+
+
+def test_what_is_held_is_in_the_address_and_a_copied_link_holds_it(server, page):
+    card = open_circuits(page, server.url, "recall-lstm").first
+    go_to(page, card, 5)
+    card.get_by_label("hold f").click()
+    card.get_by_label("f = 1", exact=True).click()
+    unit = unit_of(card)
+    page.wait_for_url(lambda url: f"hold=f:1@5/{unit}/recall-lstm" in unquote(url))
+    expect(card.locator(".result")).to_contain_text("Mean loss")
+    link, shown = page.url, card.locator(".result").inner_text()
+    page.goto("about:blank")
+    open_page(page, link)
+    card = page.locator(".card").first
+    expect(card.locator(".held-row")).to_have_count(1)
+    go_to(page, card, 5)
+    expect(card.locator(".is-held .held")).to_have_text(["= 1.00, held"])
+    assert card.locator(".result").inner_text() == shown

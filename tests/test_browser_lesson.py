@@ -9,7 +9,7 @@ from rnnviz.app.lesson.stops import STOPS
 from tests.test_looks import BACKGROUNDS, COLOURS, SMALL_LABELS, findings, settled, show_in
 
 ONE_SCREEN = {"width": 1440, "height": 900}, {"width": 1920, "height": 1080}
-FIGURE = ".st-key-lesson_figure :is(.main-svg, .net, .canvas)"
+FIGURE = ".st-key-lesson_figure :is(.main-svg, .net, .canvas, .sums)"
 AT_THE_EDGE = 30  # steps of the gain from its usual value: a ReLU RNN neither loses nor explodes
 MOST_INTERACTIONS = 25  # of the first seven stops
 FOCUSED = """() => {
@@ -172,3 +172,31 @@ def test_a_loss_that_is_clicked_and_a_past_that_is_forgotten_reach_the_check(ser
     page.keyboard.press("ArrowRight")
     expect(goals).to_contain_text("Before token 2: earlier losses change by 0 nats")
     page.wait_for_url(re.compile("forget=1"))
+
+
+def test_a_circuit_holds_what_its_knobs_say_and_is_read_by_keyboard(server, page):
+    """Stop 6: f at 0 and i not held, so that c is i g; the numbers are those in the circuit."""
+    open_stop(page, server.url, 6)
+    circuit = page.locator(".circuit")
+    number = circuit.locator(".label:not(.product)[data-part=f] .number")
+    before = number.text_content()
+    focus_on(page, of_slider("lesson_f"))
+    page.keyboard.press("ArrowRight")  # from not held to 0
+    expect(number).to_have_text("0.00")
+    assert before != "0.00"
+    expect(number).to_have_class(re.compile("changed"))
+    expect(circuit.locator(".label.product[data-part=f]")).to_have_text("0.00")
+    shown = {
+        part: float(
+            circuit.locator(f".label:not(.product)[data-part={part}] .number")
+            .text_content()
+            .replace("\u2212", "-")
+        )
+        for part in "igc"
+    }
+    assert abs(shown["c"] - shown["i"] * shown["g"]) < 0.01
+    circuit.focus()
+    for part in ("x", "h_prev", "c_prev", "f"):
+        page.keyboard.press("ArrowDown")
+        expect(circuit.locator(".lit").first).to_have_attribute("data-part", part)
+    expect(page.locator(".says")).to_contain_text("The forget gate")

@@ -161,3 +161,23 @@ def test_markup_in_tokens_is_text(server, page):
     assert page.locator(".stage b, .stage img").count() == 0
     shown = "".join(page.locator(".stage .token").all_inner_texts())
     assert shown == text.replace(" ", "\u2423")[len(text) - 1 - len(shown) : -1]
+
+
+def test_a_loss_that_is_clicked_is_in_the_address_and_back_returns_to_the_one_before(server, page):
+    open_unrolled(page, server.url)
+    page.wait_for_url(re.compile(f"loss={STEPS}"))
+    page.locator(".loss[data-step='11']").click()
+    page.wait_for_url(re.compile("loss=12"))
+    page.locator(".loss[data-step='8']").click()
+    page.wait_for_url(re.compile("loss=9"))
+    slide(page, "forget", 2)
+    page.wait_for_url(re.compile("forget="))
+    pressed = page.locator(".loss[aria-pressed=true]")
+    page.reload()
+    expect(pressed).to_have_attribute("data-step", "8")
+    expect(page.locator(".remember")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".remember")).to_be_hidden()
+    page.go_back()
+    expect(pressed).to_have_attribute("data-step", "11")
+    expect(page.locator(".products-distance")).to_be_visible()

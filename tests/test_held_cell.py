@@ -8,7 +8,7 @@ from rnnviz import RNNModel, load_run
 from rnnviz.analysis.layer_sizes import layer_size
 from rnnviz.analysis.unit_steps import unit_steps
 from rnnviz.app.lesson import gru_cell, knobs, lstm_cell
-from rnnviz.figures import held_cell
+from rnnviz.figures import binary_message, circuit_message, held_cell
 from rnnviz.figures.held_cell import Row
 from rnnviz.runs.run import Run
 
@@ -101,21 +101,14 @@ def test_the_units_shown_tell_strings():
         assert state[inside].max() < -0.85 < state[~inside].min()
 
 
-def test_the_figure_has_the_states_the_gates_and_the_equation_of_a_token():
+def test_the_figure_has_the_states_and_the_equation_of_a_token():
     start, pairs = 9, (("f", 0.5),)
     own, held = steps_of(LSTM), steps_of(LSTM, pairs, start)
-    rows = [Row("LSTM", state, own, held, ("f",)) for state in "ch"]
+    rows = [Row("LSTM", state, own, held) for state in "ch"]
     figure = held_cell.held_cell(rows, list(knobs.TEXT), start, dark=False)
-    lines = [trace for trace in figure.data if trace.type == "scatter"]
     wanted = [one.states[state][1:] for state in "ch" for one in (held, own)]
-    for line, values in zip(lines, wanted, strict=True):
+    for line, values in zip(figure.data, wanted, strict=True):
         assert np.array_equal(line.y, values)
-    c_bars, h_bars = (trace for trace in figure.data if trace.type == "bar")
-    assert dict(zip(c_bars.y, c_bars.x, strict=True)) == pytest.approx(
-        {name: held.gates[name][start] for name in "fig"}
-    )
-    assert dict(zip(c_bars.y, c_bars.marker.pattern.shape, strict=True))["f"] == "/"
-    assert list(h_bars.y) == ["o"]
     of_c, of_h = (note.text.replace("−", "-") for note in figure.layout.annotations)
     assert f"0.50 · ({held.states['c'][start]:.2f})" in of_c
     assert of_c.endswith(f"= {held.states['c'][start + 1]:.2f}")
@@ -125,8 +118,28 @@ def test_the_figure_has_the_states_the_gates_and_the_equation_of_a_token():
 def test_a_grus_equation_has_the_share_of_the_candidate():
     start, (pairs, _) = 9, gru_cell.pairs(0.7)
     steps = steps_of(BOTH[0], pairs, start)
-    row = Row("GRU", "h", steps_of(BOTH[0]), steps, ("z",))
+    row = Row("GRU", "h", steps_of(BOTH[0]), steps)
     (first, _) = held_cell.held_cell([row, row], list(knobs.TEXT), start, True).layout.annotations
     n, old, new = steps.gates["n"][start], *steps.states["h"][start : start + 2]
     written = first.text.replace("−", "-").split("= ")[2:]
     assert written == [f"0.30 · {n:.2f} + 0.70 · ({old:.2f}) ", f"{new:.2f}"]
+
+
+@pytest.mark.parametrize("run", BOTH, ids=lambda run: run.name)
+def test_a_circuit_has_the_numbers_of_a_token_as_it_is_and_held(run):
+    start, pairs = 9, gru_cell.pairs(0.3)[run.name == lstm_cell.RUN]
+    own, held = steps_of(run), steps_of(run, pairs, start)
+    unit = knobs.UNITS[run.name]
+    given = run.info, unit, own, held, dict(pairs), "<b>", start, True
+    header = binary_message.header_of(circuit_message.pack(*given))
+    assert (header["token"], header["unit"], header["place"]) == ("<b>", unit, start + 1)
+    assert [tuple(pair) for pair in header["held"]] == [*pairs]
+    for series, steps in ((header["series"], own), (header["held_series"], held)):
+        assert series.keys() == steps.series.keys()
+        for name, values in steps.gates.items():
+            assert series[name] == [values[start]]
+        for name, values in steps.states.items():
+            assert series[name] == [*values[start : start + 2]]
+    assert header["held_series"] != header["series"]
+    shares = {name for name, strip in header["strips"].items() if strip["scale"] == "sequential"}
+    assert shares == set("ifo" if run.name == lstm_cell.RUN else "rz")

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from rnnviz import RNN_TYPES, RNNModel, _paths, load_run, next_token
+from rnnviz.analysis import chain as chain_rule
 from rnnviz.analysis import (
     duel,
     flattening,
@@ -18,6 +19,7 @@ from rnnviz.analysis import (
     layer_sizes,
     lost_gradient,
     reach,
+    token_scores,
     two_products,
     unrolled,
 )
@@ -26,6 +28,7 @@ from rnnviz.app import navigation
 from rnnviz.app.lesson import (
     again,
     backward,
+    chain,
     copies,
     distance,
     frame,
@@ -43,6 +46,7 @@ from rnnviz.app.lesson import (
 from rnnviz.app.lesson.stop import Goal, Stop
 from rnnviz.app.lesson.stops import STOPS
 from rnnviz.app.terms import TERMS
+from rnnviz.figures.chain_message import Line
 from rnnviz.runs.recall_group import SHORT, model_name
 from rnnviz.runs.run import Run
 from tests.conftest import ROOT
@@ -70,6 +74,11 @@ SOLUTIONS = {
     ),
     14: (("lesson_known", 109), ("lesson_known", 59)),
     11: (("lesson_rows", 3), ("lesson_sample", 2)),
+    13: (
+        ("lesson_end", 5),
+        ("lesson_text", "if name is Zone:"),
+        ("lesson_order", "words swapped"),
+    ),
 }
 
 
@@ -83,7 +92,8 @@ def shows_the_point(app: AppTest) -> bool:
 
 def solve(app: AppTest, number: int) -> AppTest:
     for key, value in SOLUTIONS[number]:
-        controls = {control.key: control for control in [*app.slider, *app.select_slider]}
+        drawn = [*app.slider, *app.select_slider, *app.text_input, *app.button_group]
+        controls = {control.key: control for control in drawn}
         if key in controls:
             controls[key].set_value(value)
         else:
@@ -95,7 +105,8 @@ def solve(app: AppTest, number: int) -> AppTest:
 
 def has_a_figure(app: AppTest) -> bool:
     drawn = {element.proto.component_name for element in app.get("bidi_component")}
-    return bool(app.get("plotly_chart")) or bool(drawn & {"rnnviz_unrolled", "rnnviz_windows"})
+    own = {"rnnviz_unrolled", "rnnviz_windows", "rnnviz_chain"}
+    return bool(app.get("plotly_chart")) or bool(drawn & own)
 
 
 @pytest.mark.parametrize("number", STOPS)
@@ -190,6 +201,7 @@ def test_a_link_restores_the_controls_of_its_stop():
         10: {"temperature": "inf"},
         11: {"line": "a b", "rows": "2", "steps": "1", "sample": "1", "view": "windows"},
         14: {"from": "50"},
+        13: {"written": "def f(x):", "order": "backwards", "end": "4"},
     }
     assert found.keys() == STOPS.keys()
     for number, parameters in found.items():
@@ -252,6 +264,9 @@ def test_a_full_page_has_the_same_state_and_leads_back(number):
     elif number == 11:
         assert (state["train_batch"], state["train_length"]) == (3, 4)
         assert state["train_more"]
+    elif number == 13:
+        assert list(state["runs"]) == [chain.RUN]
+        assert state["prompt"] == "Zone name is if:"
     else:
         assert list(state["runs"]) == [temperature.RUN]
         assert state["prompt"] == temperature.PROMPT
@@ -403,12 +418,31 @@ def known(runs: list[Run]) -> list[Goal]:
     return past.goals([past.seen(pasts, place) for _, place in SOLUTIONS[14]])
 
 
+def chained(runs: list[Run]) -> list[Goal]:
+    """What the solution of stop 13 shows: the end of the usual text, then another text."""
+    (run,), (_, (_, text), (_, order)) = runs, SOLUTIONS[13]
+    places = [(chain.TEXT, chain_rule.WRITTEN, 16), (chain.TEXT, chain_rule.WRITTEN, 5)]
+    places += [(text, chain_rule.WRITTEN, 16), (text, order, 16)]
+    return chain.goals([chain_seen(run, *place) for place in places])
+
+
+def chain_seen(run: Run, written: str, order: str, end: int) -> chain.Seen:
+    of = {name: chain_rule.ORDERS[name](written) for name in (order, chain_rule.WRITTEN)}
+    lines = [
+        Line(name, chain_rule.bits(token_scores.log_probs(run, chain_rule.START + text)))
+        for name, text in of.items()
+    ]
+    loss = chain_rule.mean_loss(run, of[order][:end])
+    return chain.seen(of[order], order, lines, end, loss)
+
+
 # Stops whose statement is about what was learnt: what all runs given show of it
 OF_MODELS = {
     1: (learned, [model_name(d, kind) for kind, d in distance_keys()]),
     5: (cut, truncation.RUNS),
     7: (carried, [model_name(SHORT, kind) for kind in two_products.PAIR]),
     14: (known, past.RUNS),
+    13: (chained, [chain.RUN]),
 }
 
 

@@ -15,10 +15,12 @@ PREPARED = {
     "pages/gates.py": {"model": "recall-rnn-tanh", "unit": "7", "order": "variance", "how": "True"},
     "pages/states.py": {
         **{"model": "recall-rnn-tanh", "unit": "9", "order": "index", "token": "3", "how": "True"},
+        **{"hold": "f:1,i:0@3/5/recall-lstm"},
     },
     "pages/gradients.py": {
         **{"target": "4", "window": "5", "gain": "2.5", "forget_bias": "3.0"},
         **{"size": "16", "steps": "40", "clip": "True"},
+        **{"unrolled": "recall-rnn-tanh", "loss": "3", "forget": "2"},
     },
     "pages/sampling.py": {"downloads": "True", "seed": "3"},
     "pages/compare.py": {

@@ -22,19 +22,21 @@ export function followKeys(parts, step) {
 
 // A key on a circuit that is not about tokens; whether it was one
 function onPart(parts, { unit, model, hold }, key) {
-  const by = { ArrowUp: -1, ArrowDown: 1 }[key];
-  const { svg } = unit;
-  const names = unit.parts;
-  if (by) {
-    const at = names.indexOf(svg.chosen);
-    svg.chosen = names[at < 0 ? 0 : clamp(at + by, names.length)];
-  } else if (key === "Escape") svg.chosen = null;
-  else if (key === "Enter" && CIRCUITS[model.kind].holds.includes(svg.chosen)) {
-    hold.toggle(svg.chosen);
+  if (key === "Enter" && CIRCUITS[model.kind].holds.includes(unit.svg.chosen)) {
+    hold.toggle(unit.svg.chosen);
     return true;
-  } else return false;
+  }
+  return choosePart(unit, key, parts.spoken);
+}
+
+// Up and down choose a part of a circuit, Escape none; whether the key was one of these
+export function choosePart({ svg, parts: names, says }, key, spoken) {
+  const by = { ArrowUp: -1, ArrowDown: 1 }[key];
+  if (!by && key !== "Escape") return false;
+  const at = names.indexOf(svg.chosen);
+  svg.chosen = by ? names[at < 0 ? 0 : clamp(at + by, names.length)] : null;
   svg.light(svg.chosen);
-  speak(parts.spoken, [unit.says]);
+  speak(spoken, [says]);
   return true;
 }
 

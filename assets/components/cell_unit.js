@@ -9,9 +9,15 @@ import { colorAt } from "./heatmaps_colors.js";
 const OTHER = { scale: "diverging", lo: -1, hi: 1, by_tanh: true }; // of numbers without a strip
 const WIDE = 16; // of a pipe, and of a valve that is open
 
-export function unitView(model, tables) {
+// What it says when nothing is touched, and what its keys do
+const ON_PAGE = {
+  touch: "Touch a part of the circuit, or of an equation, to see both light up.",
+  keys: "Left and right move over the tokens, up and down over the parts, Enter holds a part.",
+};
+
+export function unitView(model, tables, words = ON_PAGE) {
   const circuit = CIRCUITS[model.kind];
-  const parts = { model, circuit, tables, colours: [], numbers: [], valves: [], lines: [] };
+  const parts = { model, circuit, tables, words, colours: [], numbers: [], valves: [], lines: [] };
   const svg = drawCircuit(parts);
   const equations = element("div", "equations");
   equations.append(...circuit.equations.map((line) => equation(parts, line)));
@@ -122,7 +128,7 @@ function followParts(area, svg, light) {
   };
 }
 
-function lightUp({ circuit }, svg, equations, says, part) {
+function lightUp({ circuit, words }, svg, equations, says, part) {
   svg.lit = part;
   svg.classList.toggle("dimmed", part !== null);
   for (const each of [
@@ -139,8 +145,7 @@ function lightUp({ circuit }, svg, equations, says, part) {
   }
   says.replaceChildren();
   if (part === null) {
-    const touch = "Touch a part of the circuit, or of an equation, to see both light up.";
-    says.append(element("span", "muted", touch));
+    says.append(element("span", "muted", words.touch));
   } else says.append(symbol(part), " ", circuit.says[part]);
 }
 
@@ -186,11 +191,8 @@ function colourOf(model, of, value, tables) {
   return colorAt(panel, value, tables[panel.scale]);
 }
 
-function spoken({ circuit, model }, values, token) {
+function spoken({ circuit, model, words }, values, token) {
   const told = circuit.equations.map((line) => line.split(" ")[0]);
   const numbers = told.map((name) => `${name} ${digits(values[name])}`).join(", ");
-  return (
-    `${model.label} circuit of unit ${model.unit} at “${token}”: ${numbers}. Left and right ` +
-    "move over the tokens, up and down over the parts, Enter holds a part."
-  );
+  return `${model.label} circuit of unit ${model.unit} at “${token}”: ${numbers}. ${words.keys}`;
 }

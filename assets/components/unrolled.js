@@ -32,9 +32,9 @@ function build(root, view, send) {
   resize(parts);
 }
 
-// The root keeps the choice while new data has the same text
+// The root keeps the choice while new data has the same text, and names no loss anew
 function kept(root, view) {
-  const written = JSON.stringify(view.tokens);
+  const written = JSON.stringify([view.tokens, view.opened]);
   if (root.written !== written) {
     root.choice = { target: view.target, first: null, window: 0 };
     root.written = written;

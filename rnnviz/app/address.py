@@ -11,7 +11,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
@@ -30,7 +30,8 @@ class Field:
 
     `name`: its query parameter. `key`: its key in the session. `parse`: makes a value of the
     parameter's text, or raises ValueError. `usual`: the value it begins with, None for none.
-    `many`: the value is a list, and each entry a parameter of this name.
+    `many`: the value is a list, and each entry a parameter of this name. `text`: the parameter of a
+    value, or of an entry.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Field:
     parse: Callable[[str], object]
     usual: object = None
     many: bool = False
+    text: Callable[[Any], str] = str
 
 
 def number(kind: type, low: float, high: float) -> Callable[[str], float]:
@@ -153,13 +155,20 @@ def show(names: Sequence[str], text: str | None, layer: int) -> None:
     st.session_state[state.SHOWN] = wanted
 
 
+def is_opening() -> bool:
+    """Whether the page is drawn for the first time since it was opened."""
+    return not st.session_state[state.ADDRESS].completed
+
+
 def write(also: Sequence[Field] = ()) -> None:
     """Write what is shown, and these fields, into the address."""
     wanted = dict(st.session_state[state.SHOWN])
     for field in also:
         value = st.session_state.get(field.key)
-        if value is not None and value is not False and len(str(value)) <= MAX_URL_TEXT:
-            wanted[field.name] = [str(one) for one in (value if field.many else [value])]
+        if value is not None and value is not False:
+            texts = [field.text(one) for one in (value if field.many else [value])]
+            if sum(map(len, texts)) <= MAX_URL_TEXT:
+                wanted[field.name] = texts
     _put({name: values for name, values in wanted.items() if values})
 
 

@@ -20,6 +20,7 @@ import streamlit as st
 from rnnviz import _paths
 from rnnviz._process import compute_slot
 from rnnviz.analysis import (
+    chain,
     flattening,
     gradient_decay,
     layer_sizes,
@@ -304,6 +305,17 @@ def _piece_nats(path: str, changed: int, text: str, ends: tuple[int, ...]) -> np
 def piece_nats(info: RunInfo, pieces: word_order.Pieces, order: Sequence[int]) -> np.ndarray:
     """What each piece costs a run in an order, (W,) nats."""
     return _piece_nats(*stamp(info), pieces.text(order), tuple(pieces.ends(order)))
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _mean_loss(path: str, changed: int, text: str) -> float:
+    with compute_slot():
+        return chain.mean_loss(_run(path, changed), text)
+
+
+def mean_loss(info: RunInfo, text: str) -> float:
+    """Mean nats a token of a text after a line end."""
+    return _mean_loss(*stamp(info), text)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
-from rnnviz.analysis.text_view import View
+from rnnviz.analysis.text_view import MAX_TOKENS, View
 from rnnviz.analysis.unit_steps import UnitSteps
 from rnnviz.app import caches, components, cursor, page, state
+from rnnviz.app.address import Field, number
 from rnnviz.app.caches import Pairs
 from rnnviz.app.state import Choice
 from rnnviz.figures import cell_message
@@ -17,12 +19,66 @@ from rnnviz.figures.cell_message import Cell
 from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.runs.info import RunInfo
 
+MOST = 1e6  # of a value that a link holds
+
+
+@dataclass(frozen=True)
+class Hold:
+    """What is held of a unit of a run from a token (from 0) on. In a link it is
+    f:1,i:0@5/220/name: gates and states with their values, the token (from 1), unit and run."""
+
+    run: str
+    unit: int
+    start: int
+    pairs: Pairs
+
+    def __str__(self) -> str:
+        pairs = ",".join(f"{of}:{value:.12g}" for of, value in self.pairs)
+        return f"{pairs}@{self.start + 1}/{self.unit}/{self.run}"
+
+
+def _parse(text: str) -> Hold:
+    """A hold of a link. Raises ValueError."""
+    what, unit, run = text.split("/", 2)
+    held, token = what.split("@")
+    value = number(float, -MOST, MOST)
+    pairs = {of: value(given) for of, given in (pair.split(":") for pair in held.split(","))}
+    start = number(int, 1, MAX_TOKENS)(token) - 1
+    return Hold(run, int(number(int, 0, 10**6)(unit)), int(start), tuple(pairs.items()))
+
+
+FIELDS = (Field("hold", state.HOLDS, _parse, many=True),)
+
+
+def take_holds(shown: Sequence[View], choice: Choice) -> None:
+    """Hold what the address says, where it is news: a link, or the browser's Back. What a run or a
+    text does not have is left out."""
+    session = st.session_state
+    before, asked = (session.get(name, []) for name in (state.HOLDS_SHOWN, state.HOLDS))
+    if asked == before:
+        return
+    views = {view.info.name: view for view in shown}
+    for one in (*(Hold(one.run, one.unit, 0, ()) for one in before), *asked):
+        if (view := views.get(one.run)) is not None and _fits(one, view):
+            session.setdefault(state.UNITS, {})[one.run] = one.unit
+            hold(key(view.info, choice.text, choice.layer, one.unit), one.start, one.pairs)
+
+
+def _fits(one: Hold, view: View) -> bool:
+    names = view.gates.keys() | view.states.keys()
+    is_there = one.unit < view.states["h"].shape[1] and one.start < len(view.tokens)
+    return is_there and dict(one.pairs).keys() <= names
+
 
 def one_cell(shown: Sequence[View], choice: Choice, order: str, first: int, dark: bool) -> None:
     """The section, below what else shows the units of a layer."""
     st.subheader("One cell")
     cells = [
         _cell(view, choice, unit) for view, unit in zip(shown, cursor.units_of(shown), strict=True)
+    ]
+    session = st.session_state
+    session[state.HOLDS] = session[state.HOLDS_SHOWN] = [
+        Hold(cell.view.info.name, cell.unit, cell.start, cell.pairs) for cell in cells if cell.held
     ]
     _caption(shown)
     components.cell(

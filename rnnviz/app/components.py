@@ -13,7 +13,14 @@ import streamlit as st
 from rnnviz._paths import component, styles
 from rnnviz.analysis.text_view import View
 from rnnviz.app import state
-from rnnviz.figures import heatmap_height, products_message, unrolled_message, windows_message
+from rnnviz.figures import (
+    chain_message,
+    circuit_message,
+    heatmap_height,
+    products_message,
+    unrolled_message,
+    windows_message,
+)
 
 UNSEEN = 1  # pixels: of a component that draws nothing, which would first take 40
 # The colours of the 32 shades of surprise in sampler_text.js
@@ -48,6 +55,12 @@ _cell = st.components.v2.component(
     css=styles("heatmaps.css", "cell.css"),
     js=component("cell.js"),
 )
+_circuit = st.components.v2.component(
+    "rnnviz_circuit",
+    html='<div class="root"></div>',
+    css=styles("heatmaps.css", "cell.css", "circuit.css"),
+    js=component("circuit.js"),
+)
 _unrolled = st.components.v2.component(
     "rnnviz_unrolled",
     html='<div class="root"></div>',
@@ -77,6 +90,12 @@ _windows = st.components.v2.component(
     html='<div class="root"></div>',
     css=f"{component('slider.css')}\n{component('windows.css')}",
     js=component("windows.js"),
+)
+_chain = st.components.v2.component(
+    "rnnviz_chain",
+    html='<div class="root"></div>',
+    css=styles("slider.css", "chain.css"),
+    js=component("chain.js"),
 )
 _sampler = st.components.v2.component(
     "rnnviz_sampler",
@@ -154,6 +173,11 @@ def cell(
         on_unit_change=lambda: on_unit(*session[key]["unit"]),
     )
     tell("held", answers)
+
+
+def circuit(message: bytes) -> None:
+    """One unit's circuit at a token; a message of `circuit_message.pack`."""
+    _circuit(key=state.CIRCUIT, data=message, height=circuit_message.HEIGHT)
 
 
 def reveal(key: str) -> None:
@@ -286,4 +310,16 @@ def windows(message: bytes, on_choose: Callable[[windows_message.Shown], None]) 
         data=message,
         height=windows_message.HEIGHT,
         on_choice_change=lambda: on_choose(windows_message.Shown(*session[key]["choice"])),
+    )
+
+
+def chain(message: bytes, on_end: Callable[[int], None]) -> None:
+    """A text as a chain of probabilities; a message of `chain_message.pack`. `on_end(end)`: so many
+    of its tokens count; it is called when the slider is released."""
+    session, key = st.session_state, state.CHAIN
+    _chain(
+        key=key,
+        data=message,
+        height=chain_message.HEIGHT,
+        on_end_change=lambda: on_end(int(session[key]["end"])),
     )

@@ -92,6 +92,11 @@ LESSON_SAMPLE = "lesson_sample"  # the number of a window
 LESSON_VIEW = "lesson_view"
 LESSON_SENT = "lesson_sent"  # how many choices the figure has sent
 LESSON_CUT = "lesson_cut"
+LESSON_TEXT = "lesson_text"
+LESSON_ORDER = "lesson_order"
+LESSON_END = "lesson_end"
+CHAIN = "chain"
+CIRCUIT = "circuit"
 
 # Sidebar
 CLOSE_SIDEBAR = "close_sidebar"
@@ -145,6 +150,8 @@ HOW_WE_KNOW = "how_we_know"
 UNIT_LINES = "unit_lines"
 CELL = "cell"
 HELD = "held"  # by a cell's key, from which token on its unit is held, and what of it
+HOLDS = "holds"  # a list of cell.Hold: what is held of the units shown, as the address has it
+HOLDS_SHOWN = "holds_shown"  # HOLDS as they were drawn last
 HALF_LIVES = "half_lives"
 STRETCHES = "stretches"
 
@@ -157,8 +164,9 @@ BOUND = "bound"  # whether the upper bound is drawn beside what is carried
 INFLUENCE = "influence"
 UNROLLED = "unrolled"
 UNROLLED_RUN = "unrolled_run"
-UNROLLED_LOSS = "unrolled_loss"  # the tokens, and the step whose loss was clicked
-FORGOTTEN = "forgotten"  # the text, and the step before which its states are zero
+UNROLLED_LOSS = "unrolled_loss"  # the tokens, None for those of a link, and the step of the loss
+UNROLLED_OPENED = "unrolled_opened"  # the step whose loss is looked at first, and how often one was
+FORGOTTEN = "forgotten"  # the text, None for a link's, and the step before which states are zero
 PRODUCTS = "products"
 TRAINING_NORMS = "training_norms"
 LABORATORY = "laboratory"

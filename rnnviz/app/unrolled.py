@@ -11,29 +11,45 @@ import streamlit as st
 from rnnviz.analysis.counted import last_target
 from rnnviz.analysis.text_view import View
 from rnnviz.analysis.unrolled import STEPS
-from rnnviz.app import caches, components, state
+from rnnviz.app import address, caches, components, state
+from rnnviz.app.address import Field, any_name, number
 from rnnviz.app.state import Choice
 from rnnviz.figures import products_message, unrolled_message
 from rnnviz.figures.products_message import Factors
 from rnnviz.figures.unrolled_message import Copies
 from rnnviz.nn.cell_types import CELL_TYPES
 
+FIELDS = (
+    Field("unrolled", state.UNROLLED_RUN, any_name),
+    Field(
+        "loss",
+        state.UNROLLED_LOSS,
+        lambda text: (None, int(number(int, 1, STEPS)(text)) - 1),
+        text=lambda value: str(value[1] + 1),
+    ),
+    Field(
+        "forget",
+        state.FORGOTTEN,
+        lambda text: (None, int(number(int, 1, STEPS - 1)(text))),
+        text=lambda value: str(value[1]),
+    ),
+)
+
 
 def copies(shown: Sequence[View], names: Sequence[str], choice: Choice, dark: bool) -> None:
     """One of the models shown, unrolled."""
     session, view = st.session_state, _pick_model(shown, names)
-    steps = _steps(view)
-    text, forgotten = session.get(state.FORGOTTEN, ("", 0))
-    if text != choice.text or forgotten >= steps:
-        forgotten = 0
+    steps, forgotten = _steps(view), _forgotten(view, choice.text)
+    target, opened = _opened(view)
     drawn = Copies(
         view.info,
         view.tokens[: steps + 1],
         view.counts[: steps + 1],
         now=caches.unrolled(view.info, choice.text, forgotten),
         whole=caches.unrolled(view.info, choice.text),
-        target=_usual(view),
+        target=target,
         forgotten=forgotten,
+        opened=opened,
     )
 
     def forget(step: int) -> None:
@@ -73,12 +89,35 @@ def _usual(view: View) -> int:
 
 
 def _target(view: View) -> int:
-    """The step whose loss was clicked. Other tokens, as those of a model with another vocabulary,
-    begin anew."""
+    """The step whose loss was clicked, or is named by a link. Other tokens, as those of a model
+    with another vocabulary, begin anew."""
     tokens, step = st.session_state.get(state.UNROLLED_LOSS, ((), 0))
-    if tokens != view.tokens:
-        st.session_state[state.UNROLLED_LOSS] = (view.tokens, _usual(view))
-        return _usual(view)
+    if tokens is None and step >= _steps(view):
+        tokens = ()
+    if tokens in (None, view.tokens):
+        return step
+    return _usual(view)
+
+
+def _opened(view: View) -> tuple[int, int]:
+    """The step whose loss the component looks at first, and a number that changes whenever it
+    shall do so anew: the page was opened, or the loss is not one that was clicked there."""
+    session, step = st.session_state, _target(view)
+    tokens, _ = session.get(state.UNROLLED_LOSS, ((), 0))
+    if tokens != view.tokens or address.is_opening():
+        session[state.UNROLLED_LOSS] = (view.tokens, step)
+        _, count = session.get(state.UNROLLED_OPENED, (0, 0))
+        session[state.UNROLLED_OPENED] = (step, count + 1)
+    return session[state.UNROLLED_OPENED]
+
+
+def _forgotten(view: View, text: str) -> int:
+    """The step before which states are zero, 0 for none; it is of one text."""
+    session = st.session_state
+    of_text, step = session.pop(state.FORGOTTEN, ("", 0))
+    if of_text not in (None, text) or not 0 < step < _steps(view):
+        return 0
+    session[state.FORGOTTEN] = (text, step)
     return step
 
 

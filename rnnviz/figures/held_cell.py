@@ -1,5 +1,4 @@
-"""One unit along a text, as it is and with gates held: its states, and beside them the gates that
-make them at one token."""
+"""The states of one unit along a text, as it is and with gates held."""
 
 from __future__ import annotations
 
@@ -10,26 +9,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnnviz.analysis.unit_steps import UnitSteps
-from rnnviz.figures.style import BELOW, SYMBOLS, cell_name, color, new_figure, plain
+from rnnviz.figures.style import BELOW, cell_name, color, new_figure, plain
 
 if TYPE_CHECKING:
     from rnnviz.figures.style import Figure
 
-# By state of a cell type, the gates that make it, in the order of its equation
-GATES = {("LSTM", "c"): ("f", "i", "g"), ("LSTM", "h"): ("o",), ("GRU", "h"): ("z", "n", "r")}
-LEFT, RIGHT = [0, 0.8], [0.87, 1]  # of the width: states, gates
+LEFT = 48  # pixels of the axes' own words
 ROWS = ([0.59, 0.9], [0.02, 0.33])  # of the height
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A state of a unit, c or h: as it is, and, where gates are `fixed`, with these held."""
+    """A state of a unit, c or h: as it is, and, where gates are held, with these held."""
 
     kind: str
     state: str
     own: UnitSteps
     held: UnitSteps | None
-    fixed: tuple[str, ...] = ()
 
 
 def held_cell(rows: Sequence[Row], tokens: Sequence[str], start: int, dark: bool) -> Figure:
@@ -38,20 +34,20 @@ def held_cell(rows: Sequence[Row], tokens: Sequence[str], start: int, dark: bool
     axes: dict[str, Any] = {}
     notes = []
     for n, (row, height) in enumerate(zip(rows, ROWS, strict=True)):
-        states, gates = (str(2 * n + side) if n or side > 1 else "" for side in (1, 2))
-        data += [*_lines(row, states, n == 0, dark), _bars(row, gates, start, dark)]
-        axes |= _axes(row, tokens, states, gates, height)
+        axis = str(n + 1) if n else ""
+        data += _lines(row, axis, n == 0, dark)
+        axes |= _axes(row, tokens, axis, height)
         notes.append(_note(_equation(row.kind, row.state, row.held or row.own, start), height[1]))
     line = {"color": "#888888", "width": 1.5, "dash": "dot"}
     layout = {
-        "height": 450,
-        "margin": {"l": 52, "r": 12, "t": 6, "b": 60},
+        "height": 480,
+        "margin": {"l": LEFT, "r": 8, "t": 6, "b": 60},
         "legend": BELOW,
         "annotations": notes,
         "shapes": [
             {"type": "line", "line": line, "xref": f"x{n}", "x0": start - 0.5, "x1": start - 0.5}
             | {"yref": f"y{n} domain", "y0": 0, "y1": 1}
-            for n in ("", "3")
+            for n in ("", "2")
         ],
     }
     return new_figure(
@@ -81,61 +77,31 @@ def _lines(row: Row, axis: str, is_first: bool, dark: bool) -> list[dict[str, An
     ]
 
 
-def _bars(row: Row, axis: str, start: int, dark: bool) -> dict[str, Any]:
-    """The gates at a token; one that is held is hatched."""
-    names = GATES[row.kind, row.state][::-1]
-    values = [float((row.held or row.own).gates[name][start]) for name in names]
-    pattern = ["/" if name in row.fixed else "" for name in names]
-    look = {"color": color(row.kind, dark), "pattern": {"shape": pattern}}
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "xaxis": f"x{axis}",
-        "yaxis": f"y{axis}",
-        "x": values,
-        "y": names,
-        "customdata": [SYMBOLS[name] for name in names],
-        "marker": look,
-        "showlegend": False,
-        "hovertemplate": "%{customdata}: %{x:.3f}<extra></extra>",
-    }
-
-
-def _axes(
-    row: Row, tokens: Sequence[str], states: str, gates: str, height: list[float]
-) -> dict[str, Any]:
+def _axes(row: Row, tokens: Sequence[str], axis: str, height: list[float]) -> dict[str, Any]:
     values = np.concatenate([one.states[row.state] for one in (row.own, row.held) if one])
     low, high = min(-1.0, float(values.min())), max(1.0, float(values.max()))
     return {
-        f"xaxis{states}": {
-            "domain": LEFT,
-            "anchor": f"y{states}",
+        f"xaxis{axis}": {
+            "anchor": f"y{axis}",
             "range": [-0.5, len(tokens) - 0.5],
             "tickvals": list(range(len(tokens))),
             "ticktext": [plain(token) for token in tokens],
             "tickangle": 0,
             "showgrid": False,
         },
-        f"yaxis{states}": {
+        f"yaxis{axis}": {
             "domain": height,
             "range": [1.08 * low, 1.08 * high],
             "title": {"text": f"{cell_name(row.kind)}: {row.state}"},
             "nticks": 4,
         },
-        f"xaxis{gates}": {
-            "domain": RIGHT,
-            "anchor": f"y{gates}",
-            "range": [-1.05, 1.05],
-            "tickvals": [-1, 0, 1],
-            "zeroline": True,
-        },
-        f"yaxis{gates}": {"domain": height, "anchor": f"x{gates}", "showgrid": False},
     }
 
 
 def _note(text: str, top: float) -> dict[str, Any]:
     place = {"xref": "paper", "x": 0, "xanchor": "left", "yref": "paper", "y": top}
     return place | {
+        "xshift": 4 - LEFT,
         "yanchor": "bottom",
         "align": "left",
         "text": text,

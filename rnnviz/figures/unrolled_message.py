@@ -31,7 +31,8 @@ class Copies:
     """What is drawn of T steps of a run. `tokens`, `counts` (T+1,): as in `View`, of what is read
     and of the last that is predicted. `now`: the steps; `whole`: as they are when nothing is
     forgotten. `target`: the step whose loss is looked at first. `forgotten`: the step before which
-    states are zero, 0 for none. `without`: the parts of PARTS that are left out."""
+    states are zero, 0 for none. `without`: the parts of PARTS that are left out. `opened`: another
+    number where `target` shall be looked at anew, also in a text that is drawn already."""
 
     info: RunInfo
     tokens: Sequence[str]
@@ -41,6 +42,7 @@ class Copies:
     target: int
     forgotten: int = 0
     without: tuple[str, ...] = ()
+    opened: int = 0
 
 
 def pack(copies: Copies, dark: bool) -> bytes:
@@ -78,6 +80,7 @@ def _described(copies: Copies, dark: bool) -> dict:
         "likeliest": list(now.likeliest),
         "probability": _rounded(now.probability),
         "target": copies.target,
+        "opened": copies.opened,
         "forgotten": copies.forgotten,
         "without": copies.without,
         "bounded": CELL_TYPES[info.rnn_type].bounded,

@@ -66,19 +66,22 @@ def draw(dark: bool, check: Check) -> None:
     infos = [caches.run_list()[run] for run in RUNS]
     held = [knobs.steps(run, of_run) for run, of_run in zip(RUNS, pairs(z), strict=True)]
     rows = [
-        Row(info.rnn_type, of, knobs.steps(info.name), steps, tuple(name for name, _ in fixed))
-        for info, (of, _), steps, fixed in zip(infos, STATES, held, pairs(z), strict=True)
+        Row(info.rnn_type, of, knobs.steps(info.name), steps)
+        for info, (of, _), steps in zip(infos, STATES, held, strict=True)
     ]
     tokens = [visible(token) for token in knobs.TEXT]
     h = infos[0].model["hidden_size"]
     sizes = tuple(caches.layer_size(info.rnn_type, h) for info in infos)
     check(seen(held, z, start, sizes))
-    page.chart(figure.held_cell(rows, tokens, start, dark), state.LESSON_CHART)
-    left, right = st.columns(2)
-    with left:
+    left, right = st.columns(knobs.WIDTHS)
+    with left, st.container(gap="xsmall"):
+        knobs.circuit(RUNS[0], pairs(z)[0], dark)
+        of_gate, of_token = st.columns(2)
+    with of_gate:
         knobs.knob("Update gate z", state.LESSON_Z)
-    with right:
+    with of_token:
         knobs.pick_token()
+    page.chart(figure.held_cell(rows, tokens, start, dark), state.LESSON_CHART, right)
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from rnnviz.analysis.text_view import visible
 from rnnviz.analysis.unit_steps import UnitSteps
 from rnnviz.app import caches, cell, components, state
 from rnnviz.app.address import Field, number
 from rnnviz.app.caches import Pairs
 from rnnviz.app.lesson.shared import show_elsewhere
 from rnnviz.app.state import KEEP
+from rnnviz.figures import circuit_message
 
 TEXT = 'print("Hello, " + name)\n'
+WIDTHS = (6, 5)  # of the circuit, at least 400 pixels on a screen of 1440, and of the curves
 START = 10  # inside the string; counted from 1
 UNITS = {"python-source-lstm": 220, "python-source-gru": 6}  # of each, one that knows strings
 OWN = "own"  # a gate that is not held
@@ -60,6 +63,21 @@ def pairs(keys: Mapping[str, str]) -> Pairs:
 def steps(run: str, held: Pairs = ()) -> UnitSteps:
     """What the telling unit of a shipped run does along the text."""
     return caches.one_unit(caches.run_list()[run], TEXT, 0, UNITS[run], held, start())
+
+
+def circuit(run: str, held: Pairs, dark: bool) -> None:
+    """The telling unit of a shipped run at the token from which on gates are held."""
+    message = circuit_message.pack(
+        caches.run_list()[run],
+        UNITS[run],
+        steps(run),
+        steps(run, held),
+        dict(held),
+        visible(TEXT[start()]),
+        start(),
+        dark,
+    )
+    components.circuit(message)
 
 
 def leave(held: Mapping[str, Pairs]) -> None:

@@ -66,19 +66,21 @@ def _most(values: np.ndarray) -> float:
 def draw(dark: bool, check: Check) -> None:
     start, pairs = knobs.start(), knobs.pairs(KEYS)
     own, held = knobs.steps(RUN), knobs.steps(RUN, pairs)
-    fixed = tuple(name for name, _ in pairs)
     kind = caches.run_list()[RUN].rnn_type
-    rows = [Row(kind, of, own, held, fixed) for of in ("c", "h")]
+    rows = [Row(kind, of, own, held) for of in ("c", "h")]
     tokens = [visible(token) for token in knobs.TEXT]
     shown = knobs.steps(RUN, tuple(pair for pair in pairs if pair[0] != "o"))
     check(seen(held, shown, pairs, start))
-    page.chart(figure.held_cell(rows, tokens, start, dark), state.LESSON_CHART)
-    *gates, last = st.columns(4)
+    left, right = st.columns(knobs.WIDTHS)
+    with left, st.container(gap="xsmall"):
+        knobs.circuit(RUN, pairs, dark)
+        *gates, last = [*st.columns(2), *st.columns(2)]
     for column, (name, key) in zip(gates, KEYS.items(), strict=True):
         with column:
             knobs.knob(LABELS[name], key)
     with last:
         knobs.pick_token()
+    page.chart(figure.held_cell(rows, tokens, start, dark), state.LESSON_CHART, right)
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rnnviz.app.lesson import (
     again,
     backward,
+    chain,
     distance,
     gru_cell,
     lstm_cell,
@@ -32,6 +33,7 @@ STOPS: Mapping[int, Stop] = {
     9: gru_cell.STOP,
     10: temperature.STOP,
     11: windows.STOP,
+    13: chain.STOP,
     14: past.STOP,
 }
 
