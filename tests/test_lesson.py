@@ -1,5 +1,6 @@
 """The lesson: its frame, its texts, and each stop's check with shipped and with random weights."""
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -17,6 +18,7 @@ from rnnviz.analysis import (
     gradient_decay,
     layer_sizes,
     lost_gradient,
+    one_step,
     reach,
     two_products,
     unrolled,
@@ -36,6 +38,7 @@ from rnnviz.app.lesson import (
     stops,
     temperature,
     texts,
+    training_step,
     truncation,
 )
 from rnnviz.app.lesson.stop import Goal, Stop
@@ -65,6 +68,12 @@ SOLUTIONS = {
         ("lesson_temperature", 0.5),
         ("lesson_temperature", 2.0),
         ("lesson_temperature", math.inf),
+    ),
+    12: (
+        ("lesson_pressed", 6),
+        ("lesson_rate", 50.0),
+        ("lesson_rate", 1.0),
+        ("lesson_crossing", True),
     ),
 }
 
@@ -184,6 +193,7 @@ def test_a_link_restores_the_controls_of_its_stop():
         8: {"h": "120"},
         9: {"z": "0.5", "token": "2"},
         10: {"temperature": "inf"},
+        12: {"pressed": "5", "cell": "GRU", "lr": "0.05", "reset": "True", "crossing": "True"},
     }
     assert found.keys() == STOPS.keys()
     for number, parameters in found.items():
@@ -240,6 +250,9 @@ def test_a_full_page_has_the_same_state_and_leads_back(number):
         assert state["units"] == knobs.UNITS
         held = (("z", 0.0),), (("f", 0.0), ("i", 1.0))
         assert [*state["held"].values()] == [(knobs.START - 1, pairs) for pairs in held]
+    elif number == 12:
+        assert state["train_types"] == ["LSTM"]
+        assert state["train_recipe"] == "sgd"
     else:
         assert list(state["runs"]) == [temperature.RUN]
         assert state["prompt"] == temperature.PROMPT
@@ -287,7 +300,8 @@ def test_a_stop_whose_group_is_not_here_says_so(place, number):
 def test_a_new_stop_is_a_text_and_a_function(tmp_path, monkeypatch):
     for path in _paths.LESSON.glob("*.md"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "11.md").write_text(
+    number = max(STOPS) + 1
+    (tmp_path / f"{number}.md").write_text(
         (tmp_path / "08.md").read_text(encoding="utf-8").replace("How many", "A new"),
         encoding="utf-8",
     )
@@ -295,15 +309,15 @@ def test_a_new_stop_is_a_text_and_a_function(tmp_path, monkeypatch):
     new = Stop(
         lambda dark, check: check(1), lambda seen: [Goal(f"Seen {seen}.", True)], (), lambda: None
     )
-    monkeypatch.setattr(stops, "STOPS", dict(STOPS) | {11: new})
+    monkeypatch.setattr(stops, "STOPS", dict(STOPS) | {number: new})
     monkeypatch.setattr(frame, "STOPS", stops.STOPS)
     texts.read.cache_clear()
-    app = linked(PAGE, stop="11")
+    app = linked(PAGE, stop=str(number))
     assert is_fine(app)
-    assert app.subheader[0].value == "11 · A new parameters?"
+    assert app.subheader[0].value == f"{number} · A new parameters?"
     assert "Seen [1]" in goals_of(app)
     app.button(key="back").click().run()
-    assert app.query_params["stop"] == "10"
+    assert app.query_params["stop"] == str(max(STOPS))
     texts.read.cache_clear()
 
 
@@ -328,7 +342,7 @@ def test_the_table_of_statements_names_the_stops_that_there_are():
     for _, _, cell in rows:
         for bracket, number in re.findall(r"(\(?)(\d+)", cell):
             assert (int(number) in STOPS) != bool(bracket)
-    assert {int(n) for _, _, cell in rows for n in re.findall(r"\d+", cell)} == set(range(1, 11))
+    assert {int(n) for _, _, cell in rows for n in re.findall(r"\d+", cell)} == STOPS.keys()
 
 
 @pytest.mark.parametrize(
@@ -438,6 +452,91 @@ def test_one_network_reads_any_length_whatever_the_weights():
         assert again.goals(shown)[0].is_met
         assert shown[-1].before == 0 < shown[-1].after
         assert {one.parameters for one in shown} == {run.info.parameters}
+
+
+def stepped(model: RNNModel, numbers: tuple[tuple[float, bool], ...]) -> list[training_step.Seen]:
+    """What whole steps show, each at a rate and with gradients that cross or not."""
+    shown = []
+    for lr, crossing in numbers:
+        way = one_step.Way(crossing=crossing)
+        step = one_step.one_step(model, one_step.windows(), way, lr)
+        shown.append(training_step.seen(model.rnn_type, lr, way, 6, step))
+    return shown
+
+
+@pytest.mark.parametrize("kind", RNN_TYPES)
+@pytest.mark.parametrize("seed", [None, 0, 1, 2])
+def test_a_step_lowers_a_loss_or_raises_it_whatever_the_weights(kind, seed):
+    """Those of the stop, and random ones whose gradients are as large as a trained model's."""
+    model = one_step.begun(kind)
+    if seed is not None:
+        torch.manual_seed(seed)
+        for weights in model.parameters():
+            nn.init.uniform_(weights, -0.7, 0.7)
+    tried = ((training_step.RATES[0], False), (training_step.RATES[-1], False), (1.0, True))
+    assert all(goal.is_met for goal in training_step.goals(stepped(model, tried)))
+
+
+def test_what_a_step_did_not_do_is_not_reached():
+    model = one_step.begun("LSTM")
+    shown = stepped(model, ((1.0, False), (50.0, False), (1.0, True)))
+    down, up, far = shown
+
+    def met(*found: training_step.Seen) -> list[bool]:
+        return [goal.is_met for goal in training_step.goals(found)]
+
+    assert met(*shown) == [True] * 4
+    assert met(down) == [True, False, True, False]
+    assert met(up) == [False, True, True, False]
+    assert met(far) == [True, False, True, False]  # nothing yet to compare its reach with
+    assert met(replace(down, after=math.nan)) == [False, True, True, False]
+    assert not met(replace(down, after=down.loss))[0]
+    assert not met(*shown, replace(down, clipped=0.26))[2]
+    assert not met(*shown, replace(down, reach=13))[3]
+    assert not met(down, replace(far, reach=12))[3]
+    for pressed, wanted in ((5, [False, False, True, True]), (4, [False] * 3 + [True])):
+        assert met(*(replace(one, pressed=pressed) for one in shown)) == wanted
+    assert not any(met(*(replace(one, pressed=3) for one in shown)))
+
+
+def test_lines_of_a_step_are_run_in_their_order_and_show_what_they_did():
+    app = linked(PAGE, stop="12")
+    for n in range(1, 7):
+        able = [not app.button(key=f"line{line}").disabled for line in range(1, 7)]
+        assert able == [line <= n for line in range(1, 7)]
+        app.button(key=f"line{n}").click().run()
+        assert is_fine(app)
+        assert app.query_params["pressed"] == str(n)
+        assert step_numbers(app).count("–") == 12 - 2 * n
+    app.button(key="line2").click().run()
+    assert app.query_params["pressed"] == "2"
+    app.button(key="all_lines").click().run()
+    step = one_step.one_step(one_step.begun("LSTM"), one_step.windows(), one_step.Way(), 1.0)
+    for number in (step.loss, step.loss_after, step.norm, step.left, step.clipped):
+        assert f"{number:.3f}" in step_numbers(app)
+    assert f"{math.exp(step.loss):.2f}" in step_numbers(app)
+
+
+def step_numbers(app: AppTest) -> list[str]:
+    """The cells of the table of a step, below its head."""
+    table = next(e.proto.body for e in app.get("html") if "step-table" in e.proto.body)
+    body = table.split("step-table")[1].split("</table>")[0]
+    return re.findall(r"<td>([^<]+)</td>", body)[2:]
+
+
+@pytest.mark.parametrize("value", ["nan", "-1", "0", "inf", "fast", "1e-12", "1e99"])
+def test_a_learning_rate_in_a_link_is_one_of_the_slider(value):
+    app = linked(PAGE, stop="12", lr=value, pressed="6", cell="RNN_RELU")
+    assert is_fine(app)
+    assert app.session_state["lesson_rate"] in training_step.RATES
+
+
+def test_a_loss_that_is_no_number_is_said():
+    app = linked(PAGE, stop="12", lr="50000", pressed="6", cell="RNN_RELU")
+    assert "not a number" in step_numbers(app)
+    assert "2.001 → not a number" in goals_of(app)
+    layout = json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]
+    assert "✕ not a number" in layout["annotations"][1]["text"]
 
 
 def test_what_does_not_hold_for_one_network_and_its_state_is_not_reached():

@@ -83,6 +83,14 @@ LESSON_F = "lesson_f"
 LESSON_I = "lesson_i"
 LESSON_O = "lesson_o"
 LESSON_Z = "lesson_z"
+LESSON_PRESSED = "lesson_pressed"  # how many buttons of a step of training
+LESSON_CELL = "lesson_cell"
+LESSON_RATE = "lesson_rate"
+LESSON_RESET = "lesson_reset"
+LESSON_CROSSING = "lesson_crossing"
+LESSON_BUTTONS = "lesson_buttons"
+LESSON_STEP = "lesson_step"
+ALL_LINES = "all_lines"
 
 # Sidebar
 CLOSE_SIDEBAR = "close_sidebar"
@@ -263,6 +271,11 @@ def prediction(stop: int) -> str:
 def point(stop: int) -> str:
     """The button that shows the point of a stop."""
     return f"point{stop}"
+
+
+def line(number: int) -> str:
+    """The button of one line of a step of training."""
+    return f"line{number}"
 
 
 def copies(stop: int) -> str:

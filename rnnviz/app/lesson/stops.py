@@ -13,6 +13,7 @@ from rnnviz.app.lesson import (
     products,
     sizes,
     temperature,
+    training_step,
     truncation,
     vanishing,
 )
@@ -29,6 +30,7 @@ STOPS: Mapping[int, Stop] = {
     8: sizes.STOP,
     9: gru_cell.STOP,
     10: temperature.STOP,
+    12: training_step.STOP,
 }
 
 
