@@ -146,7 +146,7 @@ def _train(model: RNNModel, inputs: Tensor, targets: Tensor) -> None:
         found, hidden = model(input, hidden)  # (B,T,V)
         hidden = as_hidden([h.detach() for h in hidden_tensors(hidden)])
         model.zero_grad()
-        _nats(found, target).mean().backward()
+        nats(found, target).mean().backward()
         _clip_and_update(model, CLIP, LR)
 
 
@@ -169,14 +169,14 @@ def one_step(model: RNNModel, windows: Windows, way: Way, lr: float) -> OneStep:
     with _embedded(model) as embedded:
         state = _state(model, windows, way)
         found, _ = model(windows.inputs, state)  # (B,T,V)
-    nats = _nats(found, windows.targets)  # (B,T)
+    losses = nats(found, windows.targets)  # (B,T)
     model.zero_grad()
-    nats.mean().backward()
+    losses.mean().backward()
     gradients, weights = _gradients(model), model.projection.weight.detach().clone()
     clipped = _clip_and_update(model, way.clip, lr)
     return OneStep(
         shape=tuple(found.shape),
-        nats=nats.detach().numpy(),
+        nats=losses.detach().numpy(),
         left=_norm(left),
         added=_norm([a + b for a, b in zip(left, gradients, strict=True)]),
         norm=_norm(gradients),
@@ -195,7 +195,7 @@ def losses_by_rate(
     model = _copy(model)
     state = _state(model, windows, way)
     found, _ = model(windows.inputs, state)  # (B,T,V)
-    _nats(found, windows.targets).mean().backward()
+    nats(found, windows.targets).mean().backward()
     losses = []
     for lr in rates:
         stepped = _copy(model)
@@ -224,10 +224,10 @@ def _losses(model: RNNModel, windows: Windows, way: Way, state: Hidden) -> np.nd
     with torch.no_grad():
         if way.crossing:
             state = _state(model, windows, way)
-        return _nats(model(windows.inputs, state)[0], windows.targets).numpy()
+        return nats(model(windows.inputs, state)[0], windows.targets).numpy()
 
 
-def _nats(log_probs: Tensor, targets: Tensor) -> Tensor:
+def nats(log_probs: Tensor, targets: Tensor) -> Tensor:
     """Minus the log-probability of each token: (B,T,V), ids (B,T) -> (B,T)."""
     return -log_probs.gather(-1, targets[..., None])[..., 0]
 

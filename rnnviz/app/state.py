@@ -212,6 +212,7 @@ TRAIN_TIED = "train_tied"
 TRAIN_FORGET_BIAS = "train_forget_bias"
 TRAIN_NAME = "train_name"
 TRAIN_BEGIN = "train_begin"
+TRAIN_PARTS = "train_parts"  # an expander
 PANELS = "panels"
 
 # Compare

@@ -1,4 +1,4 @@
-"""One step of training under a setting, computed once and kept for all sessions."""
+"""What the small model of `one_step` does, computed once and kept for all sessions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rnnviz._process import compute_slot
+from rnnviz.analysis import model_parts
 from rnnviz.analysis import one_step as steps
+from rnnviz.analysis.model_parts import Reading
 from rnnviz.analysis.one_step import OneStep, Way
 
 if TYPE_CHECKING:
@@ -34,3 +36,10 @@ def losses_by_rate(rnn_type: str, way: Way, rates: tuple[float, ...]) -> np.ndar
     """The loss of the window in nats after such a step at each rate."""
     with compute_slot():
         return steps.losses_by_rate(_begun(rnn_type), steps.windows(), way, rates)
+
+
+@st.cache_resource(max_entries=50, show_spinner=False)
+def readings(rnn_type: str, dropout: float) -> tuple[Reading, ...]:
+    """One window read twice in training, then twice in evaluation."""
+    with compute_slot():
+        return model_parts.readings(rnn_type, dropout)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from rnnviz.analysis.one_step import CLIP, LENGTH, OneStep, Way
-from rnnviz.app import page, state, step_caches
+from rnnviz.app import components, page, state, step_caches
 from rnnviz.app.address import Field, flag, number, one_of
 from rnnviz.app.lesson import step_html
 from rnnviz.app.lesson.step_html import BACKWARD, CLIPPED, LINES, UPDATE
@@ -200,10 +200,12 @@ def _reaches(name: str, found: Sequence[Seen]) -> str:
 
 
 def leave() -> None:
-    """The Train page begins with this cell type and the lecture's recipe."""
+    """The Train page has this cell type, the lecture's recipe, and the parts of the model open."""
     session = st.session_state
     session[state.TRAIN_TYPES] = [session[state.LESSON_CELL]]
     session[state.TRAIN_RECIPE] = "sgd"
+    session[state.TRAIN_PARTS] = True
+    components.reveal(state.TRAIN_PARTS)
 
 
 STOP = Stop(draw, goals, FIELDS, leave)
