@@ -211,3 +211,18 @@ def test_a_step_is_run_line_by_line_and_lowers_the_loss_or_raises_it(server, pag
     expect(page.locator(".st-key-lesson_point")).to_be_visible()
     page.wait_for_url(re.compile("pressed=6.*lr=50000.*crossing=True"))
     assert page.evaluate(OVERFLOW) == [0, 0]
+
+
+def test_a_step_leads_to_the_parts_of_the_model_that_train_would_train(server, page):
+    open_stop(page, server.url, 12)
+    page.get_by_role("button", name="More: Train").click()
+    parts = page.get_by_role("listitem").filter(has_text="×")
+    expect(parts).to_have_count(7)
+    expect(parts.first).to_be_in_viewport()
+    names = ["Tokens", "Embedding", "Dropout", "LSTM", "Dropout", "Projection", "Log-softmax"]
+    assert [words.split("\n")[0] for words in parts.all_inner_texts()] == names
+    losses = page.locator(".st-key-train_parts tr").filter(has_text=re.compile(r"\d\.\d{4}"))
+    expect(losses).to_have_count(2)
+    first, again = (row.split()[-2:] for row in losses.all_inner_texts())
+    assert first[0] != again[0]  # in training
+    assert first[1] == again[1]  # in evaluation

@@ -20,6 +20,7 @@ from rnnviz.analysis import (
     lost_gradient,
     one_step,
     reach,
+    small_training,
     two_products,
     unrolled,
 )
@@ -461,7 +462,7 @@ def stepped(model: RNNModel, numbers: tuple[tuple[float, bool], ...]) -> list[tr
     shown = []
     for lr, crossing in numbers:
         way = one_step.Way(crossing=crossing)
-        step = one_step.one_step(model, one_step.windows(), way, lr)
+        step = one_step.one_step(model, small_training.windows(), way, lr)
         shown.append(training_step.seen(model.rnn_type, lr, way, 6, step))
     return shown
 
@@ -470,7 +471,7 @@ def stepped(model: RNNModel, numbers: tuple[tuple[float, bool], ...]) -> list[tr
 @pytest.mark.parametrize("seed", [None, 0, 1, 2])
 def test_a_step_lowers_a_loss_or_raises_it_whatever_the_weights(kind, seed):
     """Those of the stop, and random ones whose gradients are as large as a trained model's."""
-    model = one_step.begun(kind)
+    model = small_training.begun(kind)
     if seed is not None:
         torch.manual_seed(seed)
         for weights in model.parameters():
@@ -480,7 +481,7 @@ def test_a_step_lowers_a_loss_or_raises_it_whatever_the_weights(kind, seed):
 
 
 def test_what_a_step_did_not_do_is_not_reached():
-    model = one_step.begun("LSTM")
+    model = small_training.begun("LSTM")
     shown = stepped(model, ((1.0, False), (50.0, False), (1.0, True)))
     down, up, far = shown
 
@@ -513,10 +514,44 @@ def test_lines_of_a_step_are_run_in_their_order_and_show_what_they_did():
     app.button(key="line2").click().run()
     assert app.query_params["pressed"] == "2"
     app.button(key="all_lines").click().run()
-    step = one_step.one_step(one_step.begun("LSTM"), one_step.windows(), one_step.Way(), 1.0)
+    step = one_step.one_step(
+        small_training.begun("LSTM"), small_training.windows(), one_step.Way(), 1.0
+    )
     for number in (step.loss, step.loss_after, step.norm, step.left, step.clipped):
         assert f"{number:.3f}" in step_numbers(app)
     assert f"{math.exp(step.loss):.2f}" in step_numbers(app)
+    app.select_slider(key="lesson_rate").set_value(20.0).run()
+    p, moves, after = shown_weights(app)
+    np.testing.assert_allclose(p, step.block.weights, atol=0.0051)
+    np.testing.assert_allclose(moves, 20 * step.block.gradients, atol=0.0051)
+    np.testing.assert_allclose(after, p - moves, atol=0.0151)
+
+
+def test_what_backward_says_is_where_its_gradient_ended():
+    def told(**state) -> str:
+        app = linked(PAGE, stop="12", pressed="4", **state)
+        return next(e.proto.body for e in app.get("html") if "step-told" in e.proto.body)
+
+    model, windows = small_training.begun("GRU"), small_training.windows()
+    norms = [
+        one_step.one_step(model, windows, one_step.Way(crossing=crossing), 1.0).norm
+        for crossing in (False, True)
+    ]
+    assert "12 characters, to where the state was detached" in told(cell="GRU")
+    assert "12 characters, to the zeros" in told(cell="GRU", reset="True", crossing="True")
+    crossed = told(cell="GRU", crossing="True")
+    assert "24 characters, into the window before" in crossed
+    assert f"{norms[1]:.3f}, detached {norms[0]:.3f}" in crossed
+
+
+def shown_weights(app: AppTest) -> list[np.ndarray]:
+    """The numbers in the three blocks of weights."""
+    html = next(e.proto.body for e in app.get("html") if "step-weights" in e.proto.body)
+    blocks = html.split("step-weights")[1].split("<table>")[1:]
+    cells = [re.findall(r"<td[^>]*>([^<]+)</td>", block) for block in blocks]
+    return [
+        np.reshape([float(cell.replace("−", "-")) for cell in block], (3, 3)) for block in cells
+    ]
 
 
 def step_numbers(app: AppTest) -> list[str]:

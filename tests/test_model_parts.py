@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from rnnviz import RNN_TYPES, RNNModel
-from rnnviz.analysis import model_parts, one_step
+from rnnviz.analysis import model_parts, small_training
 from rnnviz.nn.model_config import ModelConfig
 from tests.test_background import LINE
 from tests.test_train_page import pasted
@@ -59,7 +59,7 @@ def test_a_loss_differs_by_dropout_alone(kind):
     assert len({one.loss for one in model_parts.readings(kind, 0.0)[:2]}) == 1
     without = model_parts.readings(kind, 0.0)
     assert without[0].loss == pytest.approx(evaluated.loss, rel=1e-6)
-    windows, model = one_step.windows(), one_step.begun(kind)
+    windows, model = small_training.windows(), small_training.begun(kind)
     log_probs, _ = model.eval()(windows.inputs, model.init_hidden(1))
     wanted = F.nll_loss(log_probs[0], windows.targets[0])
     assert evaluated.loss == pytest.approx(wanted.item(), rel=1e-6)

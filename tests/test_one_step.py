@@ -10,8 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from rnnviz import RNN_TYPES, RNNModel
-from rnnviz.analysis import one_step
-from rnnviz.analysis.one_step import CLIP, LENGTH, VOCABULARY, Way, Windows
+from rnnviz.analysis import one_step, small_training
+from rnnviz.analysis.one_step import CLIP, Way, Windows
+from rnnviz.analysis.small_training import LENGTH, VOCABULARY
 from rnnviz.data.corpus import bptt_batchify
 from rnnviz.training.step import TrainStep
 
@@ -201,7 +202,7 @@ def test_without_gradients_of_a_step_before_nothing_is_added():
 
 def test_a_loss_that_overflows_is_given_as_it_is():
     losses = one_step.losses_by_rate(
-        one_step.begun("RNN_RELU"), one_step.windows(), Way(), [1.0, 1e30]
+        small_training.begun("RNN_RELU"), small_training.windows(), Way(), [1.0, 1e30]
     )
     assert np.isfinite(losses).tolist() == [True, False]
 
@@ -211,24 +212,27 @@ def test_the_model_is_in_the_middle_of_the_training_that_the_command_does(kind):
     """The same windows in the steps of `rnnviz train --optimizer sgd`; only its gradients are not
     kept there."""
     torch.manual_seed(0)
-    begun, model = one_step.begun(kind), RNNModel(kind, len(VOCABULARY), 8, 16, 1, dropout=0.0)
+    begun, model = (
+        small_training.begun(kind),
+        RNNModel(kind, len(VOCABULARY), 8, 16, 1, dropout=0.0),
+    )
     rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.uniform_(-0.25, 0.25, generator=rng)
-    ids = torch.tensor([VOCABULARY.index(token) for token in one_step.TEXT])
+    ids = torch.tensor([VOCABULARY.index(token) for token in small_training.TEXT])
     inputs, targets = (bptt_batchify(part, 1, LENGTH) for part in (ids[:-1], ids[1:]))
     step = TrainStep(model, 1, CLIP, None, all_count=True)
-    for number in range(one_step.EPOCHS * len(inputs) + 1):
+    for number in range(small_training.EPOCHS * len(inputs) + 1):
         window = number % len(inputs)
         if window == 0:
             step.reset_hidden()
         step.gradients(inputs[window], targets[window], LENGTH)
-        step.update(one_step.LR)
+        step.update(small_training.LR)
     for mine, its in zip(model.parameters(), begun.parameters(), strict=True):
         torch.testing.assert_close(mine, its, rtol=0, atol=0.02)
     assert all(p.grad is not None for p in begun.parameters())
-    windows = one_step.windows()
+    windows = small_training.windows()
     assert torch.equal(windows.before, inputs[0])
     assert torch.equal(windows.inputs[0], ids[LENGTH : 2 * LENGTH])
     assert torch.equal(windows.targets[0], ids[LENGTH + 1 : 2 * LENGTH + 1])

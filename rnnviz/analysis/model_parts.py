@@ -58,14 +58,14 @@ class Reading:
 
 
 def readings(rnn_type: str, dropout: float) -> tuple[Reading, ...]:
-    """One window of `one_step`, read twice in training and twice in evaluation by its model, to
-    which dropout is added. Nothing else differs."""
+    """The window of `small_training`, read by its model with dropout added: twice in training, then
+    twice in evaluation. Nothing else differs."""
     import torch
 
-    from rnnviz.analysis import one_step
+    from rnnviz.analysis import one_step, small_training
     from rnnviz.nn.evaluation import evaluating
 
-    windows = one_step.windows()
+    windows = small_training.windows()
 
     def read(model: RNNModel, seed: int) -> Reading:
         torch.manual_seed(seed)
@@ -74,7 +74,7 @@ def readings(rnn_type: str, dropout: float) -> tuple[Reading, ...]:
         return Reading(loss.item(), loss.requires_grad)
 
     with torch.random.fork_rng(devices=[]):
-        model = one_step.begun(rnn_type)
+        model = small_training.begun(rnn_type)
         model.dropout.p = dropout
         found = [read(model.train(), seed) for seed in SEEDS]
         with evaluating(model):

@@ -2,7 +2,7 @@
 
     log_probs = model(window); loss = nats.mean(); zero_grad; backward; clip; p -= lr * grad
 
-`begun` makes a small model that is in the middle of its training, `windows` a text for it.
+`small_training` has a model and a text for it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 
     from rnnviz.nn.model import Hidden, RNNModel
 
-TEXT = "the more you read, the more you see. the more you see, the more you ask. "
-VOCABULARY = tuple(sorted(set(TEXT)))
-LENGTH, EMBEDDING, HIDDEN = 12, 8, 16
 CLIP = 0.25  # the lecture's norm
-EPOCHS, LR = 25, 1.0  # of the training before the step
 BLOCK = 3  # rows and columns of weights that are shown
 
 
@@ -104,53 +100,7 @@ class OneStep:
         return len(self.input_norms) - int(reached[0]) if len(reached) else 0
 
 
-def windows() -> Windows:
-    """The first two windows of TEXT, one row each."""
-    inputs, targets = _all_windows()
-    return Windows(inputs[0], inputs[1], targets[1])
-
-
-def _all_windows() -> tuple[Tensor, Tensor]:
-    """Inputs and targets of TEXT, (S,1,T) each."""
-    from rnnviz.data.corpus import bptt_batchify
-
-    ids = [VOCABULARY.index(token) for token in TEXT]
-    return bptt_batchify(ids[:-1], 1, LENGTH), bptt_batchify(ids[1:], 1, LENGTH)
-
-
-def begun(rnn_type: str, seed: int = 0) -> RNNModel:
-    """A small model of TEXT after EPOCHS of the lecture's recipe and one more window, whose
-    gradients it still has. Raises ValueError for an unknown cell type."""
-    import torch
-
-    from rnnviz.nn.model import RNNModel
-
-    model = RNNModel(rnn_type, len(VOCABULARY), EMBEDDING, HIDDEN, 1, dropout=0.0)
-    rng = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.uniform_(-(HIDDEN**-0.5), HIDDEN**-0.5, generator=rng)
-    inputs, targets = _all_windows()
-    for _ in range(EPOCHS):
-        _train(model, inputs, targets)
-    _train(model, inputs[:1], targets[:1])
-    return model
-
-
-def _train(model: RNNModel, inputs: Tensor, targets: Tensor) -> None:
-    """One pass over windows (S,B,T), with the state carried on from zeros."""
-    from rnnviz.nn.model import as_hidden, hidden_tensors
-
-    hidden = model.init_hidden(inputs.shape[1])
-    for input, target in zip(inputs, targets, strict=True):
-        found, hidden = model(input, hidden)  # (B,T,V)
-        hidden = as_hidden([h.detach() for h in hidden_tensors(hidden)])
-        model.zero_grad()
-        nats(found, target).mean().backward()
-        _clip_and_update(model, CLIP, LR)
-
-
-def _clip_and_update(model: RNNModel, clip: float, lr: float) -> float:
+def clip_and_update(model: RNNModel, clip: float, lr: float) -> float:
     """Clip the gradients, then p -= lr * grad -> their norm after clipping."""
     from torch.nn.utils import clip_grad_norm_
 
@@ -173,7 +123,7 @@ def one_step(model: RNNModel, windows: Windows, way: Way, lr: float) -> OneStep:
     model.zero_grad()
     losses.mean().backward()
     gradients, weights = _gradients(model), model.projection.weight.detach().clone()
-    clipped = _clip_and_update(model, way.clip, lr)
+    clipped = clip_and_update(model, way.clip, lr)
     return OneStep(
         shape=tuple(found.shape),
         nats=losses.detach().numpy(),
@@ -195,13 +145,12 @@ def losses_by_rate(
     model = _copy(model)
     state = _state(model, windows, way)
     found, _ = model(windows.inputs, state)  # (B,T,V)
+    model.zero_grad()
     nats(found, windows.targets).mean().backward()
     losses = []
     for lr in rates:
         stepped = _copy(model)
-        for new, gradient in zip(stepped.parameters(), _gradients(model), strict=True):
-            new.grad = gradient
-        _clip_and_update(stepped, way.clip, lr)
+        clip_and_update(stepped, way.clip, lr)
         losses.append(float(_losses(stepped, windows, way, state).mean()))
     return np.array(losses)
 
@@ -255,9 +204,10 @@ def _norms(gradient: Tensor | None, steps: int) -> np.ndarray:
 
 
 def _copy(model: RNNModel) -> RNNModel:
-    """The same weights, without gradients."""
+    """The same weights and gradients."""
     made = copy.deepcopy(model)
-    made.zero_grad()
+    for parameter, gradient in zip(made.parameters(), _gradients(model), strict=True):
+        parameter.grad = gradient
     return made
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnnviz.analysis.one_step import CLIP, TEXT, VOCABULARY, Block, OneStep
+from rnnviz.analysis.one_step import CLIP, Block, OneStep, Way
+from rnnviz.analysis.small_training import LENGTH, TEXT, VOCABULARY
 from rnnviz.analysis.text_view import visible
 from rnnviz.figures.style import loss_text
 
@@ -18,14 +19,45 @@ ORANGE, BLUE = "213 94 0", "0 114 178"
 MOST_INK = 0.5  # of a cell's colour, so that its number can be read
 
 
+def told(step: OneStep, way: Way, detached: float, pressed: int) -> str:
+    """What the line that was run last did; `detached`: the norm of the gradient where the state is
+    carried and detached."""
+    start = "a state of zeros" if way.reset else "the state that the window before ended with"
+    clip = f"Not above {way.clip}: nothing changes."
+    if step.norm > way.clip:
+        clip = f"Above {way.clip}: every gradient is multiplied by {step.clipped / step.norm:.3f}."
+    sentences = (
+        f"A small model in the middle of its training, and the next {LENGTH} characters.",
+        f"Read from {start}: a probability for each of {step.shape[-1]} characters, at each place.",
+        "Minus log p of the character that came, and the mean. e to the mean is the perplexity.",
+        "The step before left its gradients. Backward would add to them: ∥g∥ "
+        f"{step.added:.3f} instead of {step.norm:.3f}.",
+        _reached(step, way, detached),
+        clip,
+        "p − lr · g for every parameter: that is the whole optimizer. Now the window's loss is "
+        f"{after_text(step)}.",
+    )
+    return f'<p class="step-told" role="status">{sentences[pressed]}</p>'
+
+
+def _reached(step: OneStep, way: Way, detached: float) -> str:
+    """How far back the gradient went, and with what norm."""
+    back = f"Back through {step.reach} characters"
+    if way.reset:
+        return f"{back}, to the zeros that the window began with."
+    if not way.crossing:
+        return f"{back}, to where the state was detached. The graph kept {LENGTH} steps."
+    return (
+        f"{back}, into the window before: {2 * LENGTH} steps were kept. ∥g∥ is {step.norm:.3f}, "
+        f"detached {detached:.3f}."
+    )
+
+
 def strip(step: OneStep, pressed: int) -> str:
     """The window's tokens, what comes after each, and how well the model knew it, a column each."""
     (nats,), (_, steps, vocabulary) = step.nats, step.shape
-    first = steps  # the window is the second one of the text
-    rows = [
-        _row("reads", [visible(token) for token in TEXT[first : first + steps]]),
-        _row("next", [visible(token) for token in TEXT[first + 1 : first + 1 + steps]]),
-    ]
+    tokens = [visible(token) for token in TEXT[LENGTH:]]  # the window is the text's second one
+    rows = [_row("reads", tokens[:steps]), _row("next", tokens[1 : steps + 1])]
     if pressed < LOSS:
         words = [f"−{one:.1f}" for one in nats] if pressed else [NONE] * steps
         rows.append(_row("log p", words))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from rnnviz.analysis.one_step import CLIP, LENGTH, OneStep, Way
+from rnnviz.analysis.one_step import CLIP, OneStep, Way
+from rnnviz.analysis.small_training import LENGTH
 from rnnviz.app import components, page, state, step_caches
 from rnnviz.app.address import Field, flag, number, one_of
 from rnnviz.app.lesson import step_html
@@ -72,8 +73,9 @@ def draw(dark: bool, check: Check) -> None:
     step = step_caches.one_step(kind, way, lr)
     check(seen(kind, lr, way, pressed, step))
     _press(pressed)
+    detached = step_caches.one_step(kind, Way(), lr).norm
     with st.container(height=TOLD_HEIGHT, border=False):
-        st.html(f'<p class="step-told" role="status">{_told(kind, lr, way, step, pressed)}</p>')
+        st.html(step_html.told(step, way, detached, pressed))
     with st.container(height=STRIP_HEIGHT, border=False):
         st.html(step_html.strip(step, pressed))
     words, chart = st.columns([5, 4], gap="small")
@@ -123,41 +125,6 @@ def _pick() -> None:
             disabled=st.session_state[state.LESSON_RESET],
             **KEEP,
         )
-
-
-def _told(rnn_type: str, lr: float, way: Way, step: OneStep, pressed: int) -> str:
-    """What the line that was run last did, in a sentence or two."""
-    start = "a state of zeros" if way.reset else "the state that the window before ended with"
-    clip = f"Not above {CLIP}: nothing changes."
-    if step.norm > CLIP:
-        clip = f"Above {CLIP}: every gradient is multiplied by {step.clipped / step.norm:.3f}."
-    return (
-        f"A small model in the middle of its training, and the next {LENGTH} characters.",
-        f"Read from {start}: a probability for each of {step.shape[-1]} characters, at each place.",
-        "Minus log p of the character that came, and the mean. e to the mean is the perplexity.",
-        "The step before left its gradients. Backward would add to them: ∥g∥ "
-        f"{step.added:.3f} instead of {step.norm:.3f}.",
-        _reached(rnn_type, lr, way, step),
-        clip,
-        "p − lr · g for every parameter: that is the whole optimizer. Now the window's loss is "
-        f"{step_html.after_text(step)}.",
-    )[pressed]
-
-
-def _reached(rnn_type: str, lr: float, way: Way, step: OneStep) -> str:
-    """How far back the gradient went, and with what norm."""
-    if way.reset:
-        return f"Back through {step.reach} characters, to the zeros that the window began with."
-    if not way.crossing:
-        return (
-            f"Back through {step.reach} characters, to where the state was detached. The graph "
-            f"kept {LENGTH} steps."
-        )
-    cut = step_caches.one_step(rnn_type, Way(), lr)
-    return (
-        f"Back through {step.reach} characters, into the window before: {2 * LENGTH} steps were "
-        f"kept. ∥g∥ is {step.norm:.3f}, detached {cut.norm:.3f}."
-    )
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:
