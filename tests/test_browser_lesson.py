@@ -203,7 +203,7 @@ def test_a_step_is_run_line_by_line_and_lowers_the_loss_or_raises_it(server, pag
     assert float(after) < float(before)
     slider = page.locator(".st-key-lesson_rate [type=range]")
     slider.press("End")
-    expect(goals).to_contain_text("At lr 50,000")
+    expect(goals).to_contain_text("LSTM, lr 50,000")
     _, (before, after) = of_line(page, "update")
     assert float(after.replace(",", "")) > float(before)
     page.get_by_text("Do not detach the state").click()

@@ -136,5 +136,6 @@ def _weight(value: float | None) -> str:
         return f"<td>{NONE}</td>"
     size = abs(value)
     words = f"{value:.2f}" if size < 99.5 else f"{value:.0f}"
+    words = "0.00" if size < 0.005 else words  # not minus 0
     tint = _tint(ORANGE if value < 0 else BLUE, min(1.0, size))
     return f"<td{tint}>{words.replace('-', '−')}</td>"

@@ -155,7 +155,7 @@ def _step(found: Sequence[Seen]) -> str:
         return ""
     one = found[-1]
     after = loss_text(one.after) if math.isfinite(one.after) else "not a number"
-    return f" At lr {one.lr:,g}: {loss_text(one.loss)} → {after}."
+    return f" {cell_name(one.rnn_type)}, lr {one.lr:,g}: {loss_text(one.loss)} → {after}."
 
 
 def _norms(found: Sequence[Seen]) -> str:
