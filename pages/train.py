@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from rnnviz.app import page, terms, train, train_settings, training_panels
+from rnnviz.app import page, terms, train, train_parts, train_settings, training_panels
 
 page.start_page("Train")
 terms.intro(
@@ -15,6 +15,7 @@ terms.intro(
 training_panels.show()
 
 text, sizes = st.columns(2, gap="large")
+parts = st.container()
 with text:
     st.subheader("Text")
     prepared = train.pick_tokens(*train.pick_source())
@@ -22,6 +23,9 @@ with text:
 with sizes:
     st.subheader("Models")
     models, config = train_settings.settings(prepared.source)
+with parts:
+    train_parts.show(prepared, models, config)
+with sizes:
     train.submit_button(prepared, models, config)
     st.caption(
         "All cell types get the same text, sizes, seed, batches and time. Only the learning rate "

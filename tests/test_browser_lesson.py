@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from rnnviz.app.lesson import backward, texts
+from rnnviz.app.lesson.step_html import LINES
 from rnnviz.app.lesson.stops import STOPS
 from tests.test_looks import BACKGROUNDS, COLOURS, SMALL_LABELS, findings, settled, show_in
 
@@ -200,3 +201,56 @@ def test_a_circuit_holds_what_its_knobs_say_and_is_read_by_keyboard(server, page
         page.keyboard.press("ArrowDown")
         expect(circuit.locator(".lit").first).to_have_attribute("data-part", part)
     expect(page.locator(".says")).to_contain_text("The forget gate")
+
+
+def of_line(page: Page, line: str) -> tuple[str, list[str]]:
+    """What the table of a step says of a line: what changes, and before and after."""
+    row = page.locator(".step-table tr", has=page.get_by_text(line, exact=True))
+    return row.locator("th").nth(1).inner_text(), row.locator("td").all_inner_texts()
+
+
+def test_a_step_is_run_line_by_line_and_lowers_the_loss_or_raises_it(server, page):
+    open_stop(page, server.url, 12)
+    said, goals = page.locator(".step-told"), page.locator(".st-key-lesson_check")
+    for n, line in enumerate(LINES):
+        before = said.inner_text()
+        assert page.locator(".st-key-lesson_buttons button:disabled").count() == len(LINES) - 1 - n
+        page.get_by_role("button", name=line, exact=True).click()
+        expect(said).not_to_have_text(before)
+        is_idle(page)
+    _, (left, zeroed) = of_line(page, "zero_grad")
+    reach, (_, norm) = of_line(page, "backward")
+    _, (unclipped, clipped) = of_line(page, "clip")
+    assert float(left) > 0 == float(zeroed)
+    assert "12 steps" in reach
+    assert norm == unclipped
+    assert float(clipped) <= 0.25 < float(unclipped)
+    losses = [float(one) for one in page.locator(".step-strip tr").last.inner_text().split()[1:]]
+    _, (before, after) = of_line(page, "update")
+    assert abs(sum(losses) / len(losses) - float(before)) < 0.05  # the strip has one decimal
+    assert float(after) < float(before)
+    slider = page.locator(".st-key-lesson_rate [type=range]")
+    slider.press("End")
+    expect(goals).to_contain_text("LSTM, lr 50,000")
+    _, (before, after) = of_line(page, "update")
+    assert float(after.replace(",", "")) > float(before)
+    page.get_by_text("Do not detach the state").click()
+    expect(page.locator(".step-table")).to_contain_text("24 steps back")
+    expect(page.locator(".st-key-lesson_point")).to_be_visible()
+    page.wait_for_url(re.compile("pressed=6.*lr=50000.*crossing=True"))
+    assert page.evaluate(OVERFLOW) == [0, 0]
+
+
+def test_a_step_leads_to_the_parts_of_the_model_that_train_would_train(server, page):
+    open_stop(page, server.url, 12)
+    page.get_by_role("button", name="More: Train").click()
+    parts = page.get_by_role("listitem").filter(has_text="×")
+    expect(parts).to_have_count(7)
+    expect(parts.first).to_be_in_viewport()
+    names = ["Tokens", "Embedding", "Dropout", "LSTM", "Dropout", "Projection", "Log-softmax"]
+    assert [words.split("\n")[0] for words in parts.all_inner_texts()] == names
+    losses = page.locator(".st-key-train_parts tr").filter(has_text=re.compile(r"\d\.\d{4}"))
+    expect(losses).to_have_count(2)
+    first, again = (row.split()[-2:] for row in losses.all_inner_texts())
+    assert first[0] != again[0]  # in training
+    assert first[1] == again[1]  # in evaluation

@@ -97,6 +97,14 @@ LESSON_ORDER = "lesson_order"
 LESSON_END = "lesson_end"
 CHAIN = "chain"
 CIRCUIT = "circuit"
+LESSON_PRESSED = "lesson_pressed"  # how many buttons of a step of training
+LESSON_CELL = "lesson_cell"
+LESSON_RATE = "lesson_rate"
+LESSON_RESET = "lesson_reset"
+LESSON_CROSSING = "lesson_crossing"
+LESSON_BUTTONS = "lesson_buttons"
+LESSON_STEP = "lesson_step"
+ALL_LINES = "all_lines"
 
 # Sidebar
 CLOSE_SIDEBAR = "close_sidebar"
@@ -231,6 +239,7 @@ TRAIN_TIED = "train_tied"
 TRAIN_FORGET_BIAS = "train_forget_bias"
 TRAIN_NAME = "train_name"
 TRAIN_BEGIN = "train_begin"
+TRAIN_PARTS = "train_parts"  # an expander
 PANELS = "panels"
 
 # Compare
@@ -290,6 +299,11 @@ def prediction(stop: int) -> str:
 def point(stop: int) -> str:
     """The button that shows the point of a stop."""
     return f"point{stop}"
+
+
+def line(number: int) -> str:
+    """The button of one line of a step of training."""
+    return f"line{number}"
 
 
 def copies(stop: int) -> str:

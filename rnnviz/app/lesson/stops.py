@@ -15,6 +15,7 @@ from rnnviz.app.lesson import (
     products,
     sizes,
     temperature,
+    training_step,
     truncation,
     vanishing,
     windows,
@@ -33,6 +34,7 @@ STOPS: Mapping[int, Stop] = {
     9: gru_cell.STOP,
     10: temperature.STOP,
     11: windows.STOP,
+    12: training_step.STOP,
     13: chain.STOP,
     14: past.STOP,
 }
