@@ -6,6 +6,7 @@ import streamlit as st
 
 from rnnviz.analysis import context_use, word_order
 from rnnviz.analysis.context_curve import BEYOND
+from rnnviz.analysis.past import LONGEST
 from rnnviz.app import address, caches, components, context, page, sidebar, state, terms
 from rnnviz.app.address import Field
 from rnnviz.figures import comparison, order_message, past_message
@@ -37,6 +38,12 @@ choice = sidebar.sidebar(also=FIELDS)
 dark = page.is_dark()
 names = comparison.names(choice.runs)
 session = st.session_state
+pieces = word_order.pieces(choice.text)
+if len(choice.text.rstrip()) > len(pieces.text(range(len(pieces.pieces)))):
+    st.info(
+        f"The text is long: below, its last {LONGEST} tokens and its first {word_order.MOST} words "
+        "are shown, the others are left out."
+    )
 
 
 @address.fragment(FIELDS)
@@ -95,7 +102,6 @@ def past() -> None:
 @address.fragment(FIELDS)
 def words() -> None:
     st.subheader("The same words in another order")
-    pieces = word_order.pieces(choice.text)
     every = list(range(len(pieces.pieces)))
     order = order_of(every)
 

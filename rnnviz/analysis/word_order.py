@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +38,7 @@ class Pieces:
 
 def pieces(text: str) -> Pieces:
     """The first MOST words of a text, or of one with fewer than FEWEST words its characters."""
-    found = re.findall(r"(\s*)(\S+)", text)[:MOST]
+    found = [each.groups() for each in islice(re.finditer(r"(\s*)(\S+)", text), MOST)]
     if len(found) < FEWEST:
         return Pieces(tuple(text[:MOST]), ("",) * min(len(text), MOST))
     return Pieces(tuple(word for _, word in found), tuple(space for space, _ in found))

@@ -106,9 +106,9 @@ def _text_of(info: RunInfo, text: str) -> str:
 
 def progress(asked: Asked) -> None:
     """How far what is measured now has come, and what failed."""
-    for one in asked.all:
+    for info, one in zip(asked.infos, asked.runs, strict=True):
         if one.message:
-            st.error(page.plain(one.message))
+            st.info(page.plain(f"{info.name}: {one.message}"))
     if not (waiting := asked.waiting):
         return
     done = sum(1.0 if one.done else one.share for one in asked.all) / len(asked.all)

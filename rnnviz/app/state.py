@@ -51,6 +51,7 @@ REVEAL = "reveal"
 
 # Lesson
 STOP = "stop"  # number of the stop that is shown
+STOP_DRAWN = "stop_drawn"  # the stop whose controls have their values
 STEPPER = "stepper"
 LESSON_KEYS = "lesson_keys"
 LESSON_TITLE = "lesson_title"

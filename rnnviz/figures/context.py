@@ -53,7 +53,7 @@ def context(
 def losses(models: Sequence[ModelUse], windows: Mapping[int, float]) -> Figure:
     """The upper panel alone."""
     data = [_curve(model) for model in models]
-    return new_figure(data, _layout(windows, _longest(models), data) | {"height": 230})
+    return new_figure(data, _layout(windows, _longest(models), data) | {"height": 220})
 
 
 def _longest(models: Sequence[ModelUse]) -> int:

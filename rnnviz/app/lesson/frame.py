@@ -58,10 +58,20 @@ def pick_stop() -> int:
     number = session[state.STOP] = nearest(asked)
     if number != asked:
         page.say_once(f"The lesson has no stop {asked}: this is stop {number}.")
-    for field in STOPS[number].fields:
-        session[field.key] = session.get(field.key, field.usual)
+    _give_values(number)
     address.show([], None, 0)
     return number
+
+
+def _give_values(number: int) -> None:
+    """Give the controls of a stop their values when it is opened. Streamlit sends a value that is
+    given to the browser, where it would undo what a person moved while the page was drawn."""
+    session = st.session_state
+    is_new = address.is_opening() or session.get(state.STOP_DRAWN) != number
+    session[state.STOP_DRAWN] = number
+    for field in STOPS[number].fields:
+        if is_new or field.key not in session:
+            session[field.key] = session.get(field.key, field.usual)
 
 
 def show(number: int, top: DeltaGenerator, body: DeltaGenerator) -> None:
