@@ -1,8 +1,8 @@
 """Trains the models of a window that ship: `python assets/windows.py FOLDER`.
 
 They stand beside python-source-*: the same text, the budget of those and as many parameters as its
-LSTM. Each takes the best of three learning rates, by validation loss at a twentieth of the budget.
-A file that is there is not trained again.
+LSTM. Their learning rate is the best of three for a window of 4, by validation loss at a twentieth
+of the budget. A file that is there is not trained again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from rnnviz import _paths, count_parameters, load_corpus, load_run
+from rnnviz import _paths, load_corpus, load_run
 from rnnviz.data.corpus import Corpus
 from rnnviz.nn.evaluation import evaluate
 from rnnviz.nn.window_model import WindowModel, hidden_size_for
@@ -22,7 +22,7 @@ from rnnviz.training.config import TrainConfig
 from rnnviz.training.loop import train
 
 BESIDE = "python-source-lstm"
-WINDOWS = (1, 2, 4, 8, 16)
+WINDOWS, SEARCHED = (1, 2, 4, 8, 16), 4
 RATES = (2e-3, 4e-3, 8e-3)
 SEARCH = 20  # times fewer steps
 
@@ -38,39 +38,39 @@ def trained(corpus: Corpus, sizes: dict[str, int], lr: float, like: dict) -> Win
 
 def main(out: Path) -> None:
     """Fill `out`/windows beside `out`/runs."""
-    folder = out / _paths.WINDOWS.name
-    run = load_run(out / "runs" / BESIDE)
-    corpus = load_corpus("python-source", min_count=20)
-    like = run.info.config
-    embedding = run.info.model["embedding_size"]
+    folder, run = out / _paths.WINDOWS.name, load_run(out / "runs" / BESIDE)
+    corpus, like = load_corpus("python-source", min_count=20), run.info.config
+    parameters, embedding = run.info.parameters, run.info.model["embedding_size"]
+
+    def sizes(window: int) -> dict[str, int]:
+        hidden = hidden_size_for(parameters, len(corpus.vocab), window, embedding)
+        return {"window": window, "embedding_size": embedding, "hidden_size": hidden}
+
+    short = like | {"steps": like["steps"] // SEARCH}
+    tried = {
+        lr: evaluate(trained(corpus, sizes(SEARCHED), lr, short), corpus.valid) for lr in RATES
+    }
+    lr = min(tried, key=tried.__getitem__)
     for window in WINDOWS:
         if (folder / f"{corpus.name}-{window}.safetensors").exists():
             continue
-        parameters = sum(count_parameters(run.model).values())
-        hidden = hidden_size_for(parameters, len(corpus.vocab), window, embedding)
-        sizes = {"window": window, "embedding_size": embedding, "hidden_size": hidden}
-        short = like | {"steps": like["steps"] // SEARCH}
-        tried = {
-            lr: round(evaluate(trained(corpus, sizes, lr, short), corpus.valid), 4) for lr in RATES
-        }
-        lr = min(tried, key=tried.__getitem__)
         begun = time.process_time()
-        model = trained(corpus, sizes, lr, like)
+        model = trained(corpus, sizes(window), lr, like)
         facts = WindowFacts(
             corpus=corpus.name,
             fingerprint=corpus.fingerprint,
             tokens=tuple(corpus.vocab.id2token),
             lr=lr,
-            tried={f"{lr:g}": loss for lr, loss in tried.items()},
+            tried={f"{lr:g}": round(loss, 4) for lr, loss in tried.items()},
             steps=like["steps"],
             seed=like["seed"],
             seconds=round(time.process_time() - begun, 1),
             valid_loss=round(evaluate(model, corpus.valid), 4),
-            **sizes,
+            **sizes(window),
         )
         path = save_window(folder, model, facts)
         loss = evaluate(load_window(path), corpus.valid)
-        print(f"window {window}: {facts.valid_loss} nats, {loss:.4f} in float16; tried {tried}")
+        print(f"window {window}: {facts.valid_loss} nats, {loss:.4f} in float16")
 
 
 if __name__ == "__main__":
