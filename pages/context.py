@@ -117,14 +117,14 @@ def words() -> None:
             )
             for info, name in zip(choice.runs, names, strict=True)
         ]
-        message = order_message.pack(pieces.pieces, order, costs)
+        message = order_message.pack(order, costs)
         height = order_message.height(pieces.pieces, len(costs))
         components.order(message, height, move)
         st.caption(
-            "Drag a word elsewhere, or move it with Alt and an arrow key. Colour and number: what "
-            f"it costs the {page.plain(names[0])}, in nats, and in brackets what it cost in the "
-            "text as it was. A sequence is no bag of words: the same ones in another order are "
-            "less likely. A text's first token is not predicted and costs nothing."
+            "Drag a word elsewhere, or move it with Alt and an arrow key. Colour: what each "
+            f"token costs the {page.plain(names[0])}. Number: the nats of the word, in brackets "
+            "those in the text as it was. A sequence is no bag of words: another order of the same "
+            "ones has another probability. A text's first token is not predicted and costs nothing."
         )
     page.show_sentence()
 

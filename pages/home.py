@@ -35,8 +35,8 @@ with body:
         if st.session_state[state.DUEL_RACE]:
             race.show()
     ways = (
-        (navigation.LESSON, "Why? The lesson, in stops of one screen"),
-        (navigation.GATES, "Your own text: every gate at every token"),
+        (navigation.LESSON, "Why? The lesson, stop by stop"),
+        (navigation.GATES, "Your own text: gates at each token"),
         (navigation.TRAIN, "Your own model: train it, watch it learn"),
     )
     for column, (target, label) in zip(st.columns(3), ways, strict=True):

@@ -3,6 +3,7 @@
 import re
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -10,13 +11,16 @@ from rnnviz import load_run
 from rnnviz.analysis.past import past
 from rnnviz.analysis.word_order import piece_nats, pieces
 from tests.test_browser import open_page
+from tests.test_browser_lesson import is_idle
 
 TEXT = "the value of a list is returned"
 RUN = "python-docs-gru"
 
 
-def open_context(page: Page, url: str, more: str = "") -> None:
-    open_page(page, f"{url}/context?runs={RUN}&text={quote(TEXT)}{more}")
+def open_context(page: Page, url: str) -> None:
+    open_page(page, f"{url}/context?runs={RUN}&text={quote(TEXT)}")
+    expect(page.get_by_test_id("stProgress")).to_have_count(0)  # nothing is being measured
+    is_idle(page)
 
 
 def costs(page: Page) -> list[float]:
@@ -24,7 +28,7 @@ def costs(page: Page) -> list[float]:
 
 
 def words(page: Page) -> list[str]:
-    return page.locator(".piece .word").all_inner_texts()
+    return [word.lstrip("␣") for word in page.locator(".piece .word").all_inner_texts()]
 
 
 def test_the_slider_shows_what_the_model_says_and_sends_nothing_before_its_release(server, page):
@@ -65,7 +69,8 @@ def test_a_word_moves_by_keyboard_and_by_dragging_and_the_costs_follow(server, p
     expect(page.locator(".piece .word").first).to_have_text("value")
     run, cut = load_run(RUN), pieces(TEXT)
     order = [1, 0, 2, 3, 4, 5, 6]
-    wanted = piece_nats(run, cut.text(order), cut.ends(order))
+    tokens = piece_nats(run, cut.text(order), cut.ends(order))
+    wanted = np.array([sum(cost for _, cost in piece) for piece in tokens])
     assert costs(page) == pytest.approx(wanted, abs=0.06)
     expect(page.locator(".sums")).to_contain_text(f"cost {wanted.sum():.1f} nats")
     assert costs(page) != before

@@ -88,7 +88,11 @@ def test_nats_of_pieces_add_up_to_those_of_the_text(name):
     found = word_order.pieces("the value of the list is returned")
     order = [3, 4, 0, 1, 2, 5, 6]
     text = found.text(order)
-    nats = word_order.piece_nats(run, text, found.ends(order))
+    tokens = word_order.piece_nats(run, text, found.ends(order))
+    nats = np.array([sum(cost for _, cost in piece) for piece in tokens])
+    assert ["".join(token for token, _ in piece).lstrip("␣") for piece in tokens] == [
+        found.pieces[n] for n in order
+    ]
     ids = run.ids(text)
     with torch.no_grad():
         log_p, _ = run.model(ids[None, :-1], run.model.init_hidden(1))

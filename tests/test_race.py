@@ -82,8 +82,7 @@ def test_the_verdict_is_made_of_the_records(place, monkeypatch):
     monkeypatch.setattr(race, "STEPS", 10)
     one = ended(Jobs().add(Race(3, 2.0)))
     assert race.verdict(one, NAMES) == (
-        "Over 3 letters, within 10 steps: the LSTM and the GRU and the tanh RNN and the ReLU RNN "
-        "did not."
+        "Over 3 letters, within 10 steps: the LSTM, the GRU, the tanh RNN and the ReLU RNN did not."
     )
 
 

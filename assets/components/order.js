@@ -13,17 +13,20 @@ export default function ({ data, parentElement, setStateValue }) {
 function build(root, view, send) {
   renewSignal(root);
   const table = colorTable(view.scale);
-  const most = Math.max(1e-9, ...view.models[0].now, ...view.models[0].before);
+  const [{ now, before }] = view.models;
+  const ends = { lo: 0, hi: Math.max(1e-9, ...[...now, ...before].flat().map(([, nats]) => nats)) };
   const row = element("div", "pieces");
   row.setAttribute("role", "list");
   const parts = { root, view, row, send };
-  row.append(...view.order.map((n, at) => piece(parts, n, at, { lo: 0, hi: most }, table)));
+  row.append(...view.order.map((n, at) => piece(parts, n, at, ends, table)));
   root.replaceChildren(buttons(parts), row, sums(view));
 }
 
+const costOf = (tokens) => tokens.reduce((sum, [, nats]) => sum + nats, 0);
+
 function buttons({ view, send }) {
   const bar = element("div", "bar");
-  const all = view.pieces.map((_, n) => n);
+  const all = view.models[0].before.map((_, n) => n);
   const shuffled = () => {
     const order = [...view.order];
     for (let n = order.length - 1; n > 0; n--) {
@@ -42,17 +45,22 @@ function buttons({ view, send }) {
 }
 
 function piece(parts, n, at, ends, table) {
-  const { view } = parts;
-  const [now, before] = [view.models[0].now[at], view.models[0].before[n]];
+  const [{ now, before }] = parts.view.models;
+  const [here, was] = [costOf(now[at]), costOf(before[n])].map((nats) => nats.toFixed(1));
   const block = element("div", "piece");
   block.setAttribute("role", "listitem");
   block.tabIndex = 0;
-  const word = element("bdi", "word", view.pieces[n]);
-  const cost = element("span", "cost", `${now.toFixed(1)} (${before.toFixed(1)})`);
-  const says = `${view.pieces[n]}: ${now.toFixed(1)} nats, ${before.toFixed(1)} as it was`;
+  const word = element("bdi", "word");
+  now[at].forEach(([token, nats], k) => {
+    const old = before[n].at(k - now[at].length); // a space before it may be new: from the end
+    const span = element("span", "", token);
+    span.title = `${token}: ${nats.toFixed(2)} nats${old ? `, ${old[1].toFixed(2)} as it was` : ""}`;
+    tint(span, ends, nats, table);
+    word.append(span);
+  });
+  const says = `${word.textContent}: ${here} nats, ${was} as it was`;
   block.setAttribute("aria-label", `${says}; Alt and an arrow key move it`);
-  tint(word, ends, now, table);
-  block.append(word, cost);
+  block.append(word, element("span", "cost", `${here} (${was})`));
   block.onkeydown = (event) => onKey(parts, event, at);
   block.onpointerdown = (event) => drag(parts, event, block, at);
   return block;
@@ -106,10 +114,8 @@ function isBefore(piece, x, y) {
 
 function sums(view) {
   const list = element("div", "sums");
-  const sum = (costs) => costs.reduce((all, nats) => all + nats, 0);
   for (const { label, now, before } of view.models) {
-    const left = view.order.map((n) => before[n]);
-    const [here, was] = [sum(now), sum(left)];
+    const [here, was] = [now, view.order.map((n) => before[n])].map((all) => costOf(all.flat()));
     const more = here - was;
     const sign = more < 0 ? "−" : "+";
     list.append(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rnnviz.analysis.text_view import visible
 from rnnviz.analysis.token_scores import log_probs
 
 if TYPE_CHECKING:
@@ -52,10 +53,14 @@ def checked_order(order: Sequence[int], count: int) -> list[int]:
     return order
 
 
-def piece_nats(run: Run, text: str, ends: Sequence[int]) -> np.ndarray:
-    """The nats of the tokens that each piece of a text begins or holds, (W,), with what stands
-    before it. A text's first token is not predicted and counts 0."""
-    starts = np.array(run.vocab.spans(text)).reshape(-1, 2)[:, 0]  # (T,)
+def piece_nats(run: Run, text: str, ends: Sequence[int]) -> list[list[tuple[str, float]]]:
+    """The tokens that each piece of a text holds, with what stands before it, and their nats. A
+    text's first token is not predicted and counts 0."""
+    spans = np.array(run.vocab.spans(text)).reshape(-1, 2)  # (T,2)
     nats = -np.nan_to_num(log_probs(run, text).astype(np.float64))  # (T,)
-    of = np.searchsorted(ends, starts, "right")  # the piece of each token
-    return np.bincount(of, nats, len(ends))[: len(ends)]
+    of = np.searchsorted(ends, spans[:, 0], "right")  # the piece of each token
+    found: list[list[tuple[str, float]]] = [[] for _ in ends]
+    for piece, (start, end), cost in zip(of, spans, nats, strict=True):
+        if piece < len(ends):
+            found[piece].append((visible(text[start:end]), float(cost)))
+    return found

@@ -297,13 +297,17 @@ def past(info: RunInfo, text: str) -> Past:
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _piece_nats(path: str, changed: int, text: str, ends: tuple[int, ...]) -> np.ndarray:
+def _piece_nats(
+    path: str, changed: int, text: str, ends: tuple[int, ...]
+) -> list[list[tuple[str, float]]]:
     with compute_slot():
         return word_order.piece_nats(_run(path, changed), text, ends)
 
 
-def piece_nats(info: RunInfo, pieces: word_order.Pieces, order: Sequence[int]) -> np.ndarray:
-    """What each piece costs a run in an order, (W,) nats."""
+def piece_nats(
+    info: RunInfo, pieces: word_order.Pieces, order: Sequence[int]
+) -> list[list[tuple[str, float]]]:
+    """What each token of each piece costs a run in an order, in nats."""
     return _piece_nats(*stamp(info), pieces.text(order), tuple(pieces.ends(order)))
 
 

@@ -5,40 +5,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-import numpy as np
-
-from rnnviz.analysis.text_view import visible
 from rnnviz.figures import binary_message, style
+
+Tokens: TypeAlias = Sequence[tuple[str, float]]  # of a piece, with the nats of each
 
 
 @dataclass(frozen=True, eq=False)
 class Costs:
-    """Nats of each piece for one model: `before` (P,) in the text as it was, `now` (W,) in the
+    """What each piece costs one model: `before` (P,) in the text as it was, `now` (W,) in the
     order shown."""
 
     label: str
-    before: np.ndarray
-    now: np.ndarray
+    before: Sequence[Tokens]
+    now: Sequence[Tokens]
 
 
-def pack(pieces: Sequence[str], order: Sequence[int], costs: Sequence[Costs]) -> bytes:
-    """The pieces have the colours of the first model's costs."""
+def pack(order: Sequence[int], costs: Sequence[Costs]) -> bytes:
+    """The tokens of the first model have the colours of what they cost it."""
     models = [
-        {
-            "label": cost.label,
-            "before": [round(float(nats), 3) for nats in cost.before],
-            "now": [round(float(nats), 3) for nats in cost.now],
-        }
+        {"label": cost.label, "before": _rounded(cost.before), "now": _rounded(cost.now)}
         for cost in costs
     ]
-    header = {
-        "pieces": [visible(piece) for piece in pieces],
-        "order": list(order),
-        "models": models,
-        "scale": style.scale("sequential"),
-    }
-    return binary_message.join(header, ())
+    scale = style.scale("sequential")
+    return binary_message.join({"order": list(order), "models": models, "scale": scale}, ())
+
+
+def _rounded(pieces: Sequence[Tokens]) -> list[list[tuple[str, float]]]:
+    return [[(token, round(nats, 3)) for token, nats in piece] for piece in pieces]
 
 
 def height(pieces: Sequence[str], models: int) -> int:

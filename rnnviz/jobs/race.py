@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -145,5 +145,11 @@ def verdict(race: Race, names: dict[str, str]) -> str:
     steps = max((r.step for p in race.progress for r in p.records[-1:]), default=0)
     text = f"Over {race.distance} letters, within {steps:,} steps: "
     parts = [", ".join(learned) + " learned it"] if learned else []
-    parts += [f"{' and '.join(others)} did not"] if others else []
+    parts += [f"{_listed(others)} did not"] if others else []
     return f"{text}{'; '.join(parts)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    """a, b and c."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
