@@ -14,7 +14,7 @@ from playwright.sync_api import Page, TimeoutError, expect
 from rnnviz import list_runs, load_run, trace_model
 from rnnviz._paths import SHIPPED_RUNS
 from rnnviz.figures import style
-from tests.conftest import Server, label_of
+from tests.conftest import Server, label_of, wait_until
 
 PAGES = {
     "": "See inside a recurrent network",
@@ -184,12 +184,18 @@ def test_a_click_on_a_state_shows_the_arithmetic_of_that_step(server, page):
     unit, token = map(int, re.findall(r"\d+", heading.inner_text())[:2])
     run = load_run("recall-lstm")
     layer = trace_model(run.model, run.ids(text)).layers[0]
-    written = page.locator(".katex-mathml annotation").all()
-    for line, states in zip(written, (layer.c_out, layer.h_out), strict=True):
-        last = line.text_content().rsplit("=", 1)[1].removesuffix(r"\end{aligned}")
+    wanted = [states[token - 1, 0, unit].item() for states in (layer.c_out, layer.h_out)]
+    wait_until(lambda: results(page) == pytest.approx(wanted, rel=6e-3))
+
+
+def results(page: Page) -> list[float]:
+    """What the equations of a step end with."""
+    found = []
+    for line in page.locator(".st-key-step .katex-mathml annotation").all_text_contents():
+        last = line.rsplit("=", 1)[1].removesuffix(r"\end{aligned}")
         number, _, power = last.replace("}", "").partition(r"\cdot 10^{")
-        shown = float(number) * 10.0 ** int(power or 0)
-        assert shown == pytest.approx(states[token - 1, 0, unit].item(), rel=6e-3)
+        found.append(float(number) * 10.0 ** int(power or 0))
+    return found
 
 
 def test_c_has_the_colour_of_its_tanh_and_is_told_to_three_digits(server, page):

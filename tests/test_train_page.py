@@ -31,6 +31,7 @@ def folder(tmp_path, monkeypatch):
     for job in training_caches.jobs().list():
         job.stop()
     wait_until(lambda: not any(job.active for job in training_caches.jobs().list()))
+    training_caches.jobs.clear()  # other tests of this process do not see what failed in these
 
 
 def pasted(text: str, **state) -> AppTest:
