@@ -56,7 +56,12 @@ def curves() -> None:
         format_func=context.MODES.__getitem__,
     )
     beyond = session[state.BEYOND]
-    asked = context.ask(choice.runs, choice.text, beyond)
+    asked = None
+    with page.sentences():
+        asked = context.ask(choice.runs, choice.text, beyond)
+    page.show_sentence()
+    if asked is None:
+        return
     was_waiting = bool(asked.waiting)
 
     @st.fragment(run_every=0.5 if was_waiting else None)

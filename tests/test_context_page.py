@@ -1,6 +1,8 @@
 """The Context page, without a browser: what is measured, and what its components are given."""
 
 import json
+import re
+import shutil
 import struct
 import threading
 import time
@@ -186,7 +188,7 @@ def test_a_measurement_is_made_once_and_tells_how_far_it_is():
     one = all_of_them.of("key", make)
     wait_until(lambda: one.share == 0.5)
     assert not one.done
-    assert one.seconds_left == pytest.approx(time.monotonic() - one.began, abs=0.5)
+    assert one.seconds == pytest.approx(2 * (time.monotonic() - one.began), abs=0.5)
     second = all_of_them.of("another", lambda tell: 2)
     assert all_of_them.of("key", make) is one
     assert not second.done  # one at a time
@@ -209,11 +211,27 @@ def test_a_measurement_that_fails_is_a_sentence(error, sentence):
     assert one.value is None
 
 
-def test_the_progress_of_several_has_the_time_left():
-    waiting, done = Measurement(), Measurement()
-    waiting.began, waiting.share, done.value = time.monotonic() - 3, 0.25, "found"
-    assert waiting.seconds_left == pytest.approx(9, abs=0.5)
-    assert context.Asked([], [waiting, done], {}).waiting == [waiting]
+def test_the_progress_of_several_has_the_time_left(monkeypatch):
+    """One takes 12 s in all and has 9 left, the one after it takes as long."""
+    running, later, done = Measurement(), Measurement(), Measurement()
+    running.began, running.share, done.value = time.monotonic() - 3, 0.25, "found"
+    shown = []
+    monkeypatch.setattr(context.st, "progress", lambda *given: shown.append(given))
+    context.progress(context.Asked([], [], {1: running, 2: later, 4: done}))
+    ((share, said),) = shown
+    assert share == pytest.approx(1.25 / 3)
+    assert re.fullmatch("Measuring 2 of 3 models, about 2[012] s left", said)
+
+
+def test_a_run_that_is_gone_is_one_sentence(drawn, tmp_path, monkeypatch):
+    monkeypatch.setenv("RNNVIZ_RUNS", str(tmp_path))
+    shutil.copytree(_paths.SHIPPED_RUNS / "recall-rnn-tanh", tmp_path / "mine")
+    app = opened(PAGE, runs=["mine"], text="Aab?A")
+    assert is_fine(app)
+    (tmp_path / "mine" / "weights.safetensors").unlink()
+    app.run()
+    assert not app.exception
+    assert app.error
 
 
 # The figure, and models of a window

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -14,12 +14,9 @@ from rnnviz.analysis.context_use import ContextUse
 from rnnviz.app import caches, page
 from rnnviz.figures import comparison
 from rnnviz.figures.context import ModelUse
-from rnnviz.jobs.measurements import Measurement, Measurements
+from rnnviz.jobs.measurements import Make, Measurement, Measurements
 from rnnviz.runs import window_files
 from rnnviz.runs.info import RunInfo
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MOST = 1e4  # tokens: a gradient whose half-life is longer does not fade
 MODES = {"cut": "cut off", "shuffled": "in random order", "replaced": "from elsewhere"}
@@ -54,14 +51,12 @@ class Asked:
 
 
 def ask(infos: Sequence[RunInfo], text: str, beyond: str) -> Asked:
-    """Begin what is not known yet. `text`: for models whose own validation text is not here."""
+    """Begin what is not known yet. `text`: for models whose own validation text is not here. Raises
+    FileNotFoundError for a run that is gone."""
     found = []
     for info in infos:
         own = _text_of(info, text)
-
-        def make(tell: Callable[[float], None], info: RunInfo = info, own: str = own) -> ContextUse:
-            return uses.context_use(caches.run(info), own, beyond, tell)
-
+        make = partial(_use_of, info, own, beyond)
         found.append(_measured(info.folder / "weights.safetensors", own, beyond, make))
     return Asked(infos, found, _windows(infos[0], text) if _one_corpus(infos) else {})
 
@@ -72,20 +67,23 @@ def _one_corpus(infos: Sequence[RunInfo]) -> bool:
 
 def _windows(info: RunInfo, text: str) -> dict[int, Measurement]:
     """Of the models of a window that were trained on a run's corpus, with its vocabulary."""
-    own, found = _text_of(info, text), {}
-    for path, facts in window_files.windows_of(info.fingerprint).items():
-        if facts.tokens != tuple(info.vocab.id2token):
-            continue
-
-        def make(tell: Callable[[float], None], path: Path = path) -> ContextUse:
-            model, ids = window_files.load_window(path), caches.run(info).ids(own)
-            return uses.of_window(model, ids, tell)
-
-        found[facts.window] = _measured(path, own, "cut", make)
-    return found
+    own, tokens = _text_of(info, text), tuple(info.vocab.id2token)
+    return {
+        facts.window: _measured(path, own, "cut", partial(_window_use, path, info, own))
+        for path, facts in window_files.windows_of(info.fingerprint).items()
+        if facts.tokens == tokens
+    }
 
 
-def _measured(weights: Path, text: str, beyond: str, make: Callable[..., Any]) -> Measurement:
+def _use_of(info: RunInfo, text: str, beyond: str, tell: Callable[[float], None]) -> ContextUse:
+    return uses.context_use(caches.run(info), text, beyond, tell)
+
+
+def _window_use(path: Path, info: RunInfo, text: str, tell: Callable[[float], None]) -> ContextUse:
+    return uses.of_window(window_files.load_window(path), caches.run(info).ids(text), tell)
+
+
+def _measured(weights: Path, text: str, beyond: str, make: Make) -> Measurement:
     """What ships, or what is measured now."""
     key = _key(str(weights), weights.stat().st_mtime_ns, text, beyond)
     if (use := uses.shipped_use(key)) is not None:
@@ -112,9 +110,10 @@ def progress(asked: Asked) -> None:
     if not (waiting := asked.waiting):
         return
     done = sum(1.0 if one.done else one.share for one in asked.all) / len(asked.all)
-    left = [one.seconds_left for one in waiting]
-    known = [seconds for seconds in left if seconds is not None]
-    eta = f", about {len(waiting) * max(known):.0f} s left" if known else ""
+    eta = ""
+    for one in waiting:
+        if (whole := one.seconds) is not None:  # the others take as long, one after the other
+            eta = f", about {whole * (len(waiting) - one.share):.0f} s left"
     st.progress(done, f"Measuring {len(waiting)} of {len(asked.all)} models{eta}")
 
 

@@ -33,11 +33,11 @@ class Measurement:
         return self.value is not None or bool(self.message)
 
     @property
-    def seconds_left(self) -> float | None:
-        """By the share that is done; None before there is one."""
+    def seconds(self) -> float | None:
+        """How long all of it takes, by the share that is done; None before there is one."""
         if self.began is None or not self.share:
             return None
-        return (time.monotonic() - self.began) * (1 - self.share) / self.share
+        return (time.monotonic() - self.began) / self.share
 
     def run(self, make: Make, ending: threading.Event) -> None:
         """Compute `make(tell)`; while the process is ending it is given up."""
