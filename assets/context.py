@@ -22,7 +22,7 @@ from rnnviz.analysis.context_use import (
     key_of,
     of_window,
     pack,
-    shipped_use,
+    read_uses,
 )
 from rnnviz.app.caches import validation_text
 from rnnviz.runs.window_files import load_window, windows_of
@@ -30,10 +30,12 @@ from rnnviz.runs.window_files import load_window, windows_of
 
 def main(out: Path) -> None:
     """What is in the file already is not measured again."""
-    found, path = {}, out / CONTEXT_USES.name
+    path = out / CONTEXT_USES.name
+    found = read_uses(path) if path.exists() else {}
 
     def keep(key: str, make: Callable[[], ContextUse]) -> None:
-        found[key] = shipped_use(key, path) or make()
+        if key not in found:
+            found[key] = make()
 
     runs = [load_run(folder) for folder in sorted((out / "runs").glob("python-*"))]
     for beyond, run in product(BEYOND, runs):

@@ -86,26 +86,33 @@ def key_of(weights: Path, text: str, beyond: str) -> str:
     return "-".join([*(part.hexdigest()[:16] for part in parts), beyond])
 
 
-@cache
-def _shipped(path: Path, changed: int) -> Mapping[str, np.ndarray]:
-    from safetensors.numpy import load
-
-    return load(path.read_bytes())
-
-
-def shipped_use(key: str, path: Path = _paths.CONTEXT_USES) -> ContextUse | None:
-    """What a file has of a measurement, None where it has nothing; by default what ships."""
+def shipped_use(key: str) -> ContextUse | None:
+    """What ships of a measurement, None where nothing does."""
     try:
-        arrays = _shipped(path, path.stat().st_mtime_ns)
-        distances = tuple(map(int, arrays[f"{key}.distances"]))
-        nats = arrays[f"{key}.nats"].astype(np.float64)
-        return ContextUse(ContextLoss(distances, nats), float(arrays[f"{key}.half_life"][0]))
-    except (OSError, KeyError):
+        return _read(_paths.CONTEXT_USES, _paths.CONTEXT_USES.stat().st_mtime_ns).get(key)
+    except OSError:
         return None
 
 
+@cache
+def _read(path: Path, changed: int) -> Mapping[str, ContextUse]:
+    return read_uses(path)
+
+
+def read_uses(path: Path) -> dict[str, ContextUse]:
+    """What `pack` wrote, by key. Raises OSError where the file is gone."""
+    from safetensors.numpy import load
+
+    arrays, found = load(path.read_bytes()), {}
+    for key in (name.removesuffix(".nats") for name in arrays if name.endswith(".nats")):
+        distances = tuple(map(int, arrays[f"{key}.distances"]))
+        loss = ContextLoss(distances, arrays[f"{key}.nats"].astype(np.float64))
+        found[key] = ContextUse(loss, float(arrays[f"{key}.half_life"][0]))
+    return found
+
+
 def pack(uses: Mapping[str, ContextUse]) -> bytes:
-    """A file from which `shipped_use` reads."""
+    """A file that `read_uses` reads."""
     from safetensors.numpy import save
 
     arrays = {}
