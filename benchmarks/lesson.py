@@ -25,7 +25,7 @@ PICTURE = """count => new Promise(done => {
     const charts = all('[data-testid=stPlotlyChart]');
     const trees = all('[data-testid=stBidiComponentIsolated]');
     if (charts.length === count && charts.length + trees.length
-        && charts.every(chart => chart.querySelector('.main-svg .trace, .main-svg .points'))
+        && charts.every(chart => chart.querySelector('.main-svg :is(.trace, .points, .xtick)'))
         && trees.every(tree => tree.shadowRoot?.querySelector(
           'canvas, .net, .sums, .circuit, .canvas, .text')))
       requestAnimationFrame(() => done(performance.now()));
