@@ -2,7 +2,7 @@
 // is held, what would be without that stands beside it.
 
 import { symbol } from "./cell_equations.js";
-import { clamp, element, hidden, minus, svgElement } from "./dom.js";
+import { clamp, element, hidden, minus, percentText, svgElement } from "./dom.js";
 
 // The likeliest next tokens
 
@@ -25,13 +25,8 @@ export function nextTokens(model) {
 }
 
 function inText(logP, following) {
-  const chance = logP === null ? "does not count" : `${percent(Math.exp(logP))}`;
+  const chance = logP === null ? "does not count" : `${percentText(Math.exp(logP))}`;
   return `in the text: ${following} ${chance}`;
-}
-
-function percent(share) {
-  if (share > 0 && share < 0.001) return "<0.1%";
-  return `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
 }
 
 function fiveBars(model, name) {
@@ -50,7 +45,7 @@ function fiveBars(model, name) {
     bars.forEach(({ bar, word, fill, number }, n) => {
       word.textContent = words[likeliest[t][n]];
       fill.style.transform = `scaleX(${probs[t][n]})`;
-      number.textContent = percent(probs[t][n]);
+      number.textContent = percentText(probs[t][n]);
       bar.classList.toggle("follows", word.textContent === following);
     });
   };

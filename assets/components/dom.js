@@ -21,6 +21,15 @@ export function button(words, onclick = null) {
   return Object.assign(element("button", "", words), { type: "button", onclick });
 }
 
+// A slider of whole numbers in its label, with its value beside the words; `kind` is a class more
+export function rangeSlider(label, limits, kind = "") {
+  const block = element("label", `slider ${kind}`.trim());
+  const [words, value, input] = [element("span", "", label), element("output"), element("input")];
+  Object.assign(input, { type: "range", step: 1, ...limits });
+  block.append(words, value, input);
+  return { block, value, input };
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 export function svgElement(kind, attributes, text = "") {
@@ -147,4 +156,10 @@ export function digits(value) {
   const size = Math.abs(value);
   if (size && size < 1e-4) return minus(value.toExponential(2));
   return minus(size >= 999.5 ? value.toFixed(0) : value ? value.toPrecision(3) : "0");
+}
+
+// A share of 1 to be read
+export function percentText(share) {
+  if (share > 0 && share < 0.001) return "<0.1%";
+  return `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
 }

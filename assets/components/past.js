@@ -5,6 +5,8 @@ import {
   element,
   hidden,
   modelHeader,
+  percentText,
+  rangeSlider,
   readHeader,
   redraw,
   renewSignal,
@@ -25,13 +27,9 @@ function build(root, view, send) {
   renewSignal(root);
   const [first] = view.models;
   const most = first.tokens.length;
-  const lengthFrom = (place) =>
-    most -
-    Math.max(
-      0,
-      first.starts.findLastIndex((s) => s <= place),
-    );
-  const slider = rangeOf(most, view.place === null ? most : lengthFrom(view.place));
+  const from = view.place === null ? 0 : first.starts.findLastIndex((s) => s <= view.place);
+  const value = most - Math.max(0, from);
+  const slider = rangeSlider("What is known of the past", { min: 1, max: most, value });
   const text = element("div", "text");
   const tokens = first.tokens.map((token) => {
     const span = element("span", "token", token);
@@ -47,8 +45,8 @@ function build(root, view, send) {
     const length = Number(slider.input.value);
     const place = first.starts[most - length];
     const all = length === most ? ", all that there is" : "";
-    setText(slider.output, `the last ${length} token${length === 1 ? "" : "s"}${all}`);
-    slider.input.setAttribute("aria-valuetext", slider.output.textContent);
+    setText(slider.value, `the last ${length} token${length === 1 ? "" : "s"}${all}`);
+    slider.input.setAttribute("aria-valuetext", slider.value.textContent);
     tokens.forEach((token, n) => {
       token.classList.toggle("gone", n < most - length);
     });
@@ -70,18 +68,6 @@ function scrollTo(block, token) {
     block.scrollTop = top - height / 2;
 }
 
-function rangeOf(max, value) {
-  const block = element("label", "slider");
-  const [words, output, input] = [
-    element("span", "", "What is known of the past"),
-    element("output"),
-    element("input"),
-  ];
-  Object.assign(input, { type: "range", step: 1, min: 1, max, value });
-  block.append(words, output, input);
-  return { block, input, output };
-}
-
 function card(model, count) {
   const block = element("section", "model");
   block.style.setProperty("--model", model.color);
@@ -98,7 +84,7 @@ function card(model, count) {
     bars.forEach((each, n) => {
       each.show(model.likeliest[row][n], model.p[row][n]);
     });
-    const moved = percent(model.moved[row]);
+    const moved = inPercent(model.moved[row]);
     const known = missing ? "The place is inside its last token. " : "";
     setText(told, `${known}${moved} of the probability is not where the whole text puts it.`);
     chart.show(length);
@@ -119,15 +105,12 @@ function bar() {
   const show = (token, p) => {
     setText(word, token);
     fill.style.transform = `scaleX(${p})`;
-    setText(number, percent(p));
+    setText(number, inPercent(p));
   };
   return { row, show };
 }
 
-function percent(share) {
-  if (share < 0.001) return share > 0 ? "<0.1%" : "0%";
-  return `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
-}
+const inPercent = (share) => (share ? percentText(share) : "0%");
 
 // The share that is not where the whole text puts it, over the length of the past
 function curve(model) {

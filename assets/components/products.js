@@ -7,6 +7,7 @@ import {
   element,
   freePlace,
   modelHeader,
+  rangeSlider,
   readHeader,
   renewSignal,
 } from "./dom.js";
@@ -22,7 +23,11 @@ export default function ({ data, parentElement }) {
   root.distance ??= USUAL;
   root.ranks ??= {};
   const most = Math.max(...view.models.map(({ steps }) => steps));
-  const slider = rangeOf("Distance", 1, most, Math.min(root.distance, most));
+  const slider = rangeSlider("Distance", {
+    min: 1,
+    max: most,
+    value: Math.min(root.distance, most),
+  });
   slider.block.classList.add("products-distance");
   const grid = element("div", "models");
   const range = rangeOfLogs(view);
@@ -73,14 +78,6 @@ function rangeOfLogs({ models }) {
   return { low, high: Math.min(HIGHEST, Math.max(0, Math.ceil(Math.max(...logs)))) };
 }
 
-function rangeOf(label, min, max, value) {
-  const block = element("label", "slider");
-  const [words, output, input] = [element("span", "", label), element("output"), element("input")];
-  Object.assign(input, { type: "range", step: 1, min, max, value });
-  block.append(words, output, input);
-  return { block, input, value: output };
-}
-
 const HOW = {
   W: [
     "One matrix after the other",
@@ -126,7 +123,11 @@ function card(model, view, range, most, root) {
 }
 
 function unitSlider(model, root, draw) {
-  const slider = rangeOf("Unit", 0, model.units - 1, root.ranks[model.title] ?? 0);
+  const slider = rangeSlider("Unit", {
+    min: 0,
+    max: model.units - 1,
+    value: root.ranks[model.title] ?? 0,
+  });
   const say = () => {
     const rank = Number(slider.input.value);
     const place = rank === 0 ? ", keeps most" : rank === model.units - 1 ? ", keeps least" : "";

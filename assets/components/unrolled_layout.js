@@ -1,6 +1,6 @@
 // What stands on the page for a network unrolled in time: the matrices, the copies, and the sliders.
 
-import { element, hidden, modelHeader, spokenLine, svgElement } from "./dom.js";
+import { element, hidden, modelHeader, rangeSlider, spokenLine, svgElement } from "./dom.js";
 import { weightName } from "./unrolled_data.js";
 
 // A row of the stage: its name, and a cell for each copy
@@ -8,14 +8,6 @@ function stageRow(name, label) {
   const row = element("div", `row ${name}`);
   row.append(element("span", "of-row", label));
   return row;
-}
-
-function slider(name, label) {
-  const block = element("label", `slider ${name}`);
-  const [words, value, input] = [element("span", "", label), element("output"), element("input")];
-  Object.assign(input, { type: "range", min: 0, step: 1 });
-  block.append(words, value, input);
-  return { block, value, input };
 }
 
 // A button for each matrix of a copy
@@ -82,9 +74,9 @@ export function layOutCopies(root, view, table, widthOf) {
   const net = element("div", "net");
   const [canvas, picture] = [element("canvas"), svgElement("svg", { "aria-hidden": "true" })];
   net.append(canvas, picture);
-  const forget = slider("forget", "Forget the past before");
-  const first = slider("first", "Copies shown");
-  const window = slider("window", "Window of truncated BPTT");
+  const forget = rangeSlider("Forget the past before", { min: 0 }, "forget");
+  const first = rangeSlider("Copies shown", { min: 0 }, "first");
+  const window = rangeSlider("Window of truncated BPTT", { min: 0 }, "window");
   const remember = Object.assign(hidden("button", "remember"), { type: "button" });
   remember.textContent = "Remember again";
   stage.append(rows.loss, rows.guess, net, rows.token, forget.block);

@@ -1,23 +1,15 @@
 // What stands on the page for a text that is cut, whatever it is cut into.
 
-import { button, element, makeFocusable, spokenLine, svgElement } from "./dom.js";
+import { button, element, makeFocusable, rangeSlider, spokenLine, svgElement } from "./dom.js";
 
 const VIEWS = { line: "One line", rows: "Rows", windows: "Windows" };
-
-function sliderOf(name, label) {
-  const block = element("label", `slider ${name}`);
-  const [words, value, input] = [element("span", "", label), element("output"), element("input")];
-  Object.assign(input, { type: "range", min: 1, step: 1 });
-  block.append(words, value, input);
-  return { block, value, input };
-}
 
 // Draw into `root` all that stays, and return its parts
 export function layOutWindows(root) {
   const sliders = {
-    rows: sliderOf("rows", "Rows (batch_size)"),
-    length: sliderOf("length", "Window (sequence_length)"),
-    window: sliderOf("window", "Window shown"),
+    rows: rangeSlider("Rows (batch_size)", { min: 1 }, "rows"),
+    length: rangeSlider("Window (sequence_length)", { min: 1 }, "length"),
+    window: rangeSlider("Window shown", { min: 1 }, "window"),
   };
   const controls = element("div", "sliders");
   controls.append(...Object.values(sliders).map(({ block }) => block));

@@ -30,12 +30,28 @@ _SHADES = "\n".join(
 )
 _SHADES += "\n::highlight(rnnviz-uncounted) { color: var(--muted); }"
 
-_heatmaps = st.components.v2.component(
-    "rnnviz_heatmaps",
-    html='<div class="root"></div>',
-    css=styles("heatmaps.css"),
-    js=component("heatmaps.js"),
-)
+
+def _drawing(name: str, *css: str, more: str = "") -> Callable[..., object]:
+    """A component that draws into its root, by its script's name; `css`: files of its styles, and
+    `more` of them."""
+    return st.components.v2.component(
+        f"rnnviz_{name}",
+        html='<div class="root"></div>',
+        css=f"{styles(*css)}\n{more}",
+        js=component(f"{name}.js"),
+    )
+
+
+_heatmaps = _drawing("heatmaps", "heatmaps.css")
+_cell = _drawing("cell", "heatmaps.css", "cell.css")
+_circuit = _drawing("circuit", "heatmaps.css", "cell.css", "circuit.css")
+_unrolled = _drawing("unrolled", "root.css", "slider.css", "unrolled.css")
+_products = _drawing("products", "root.css", "slider.css", "chart.css", "products.css")
+_chain = _drawing("chain", "root.css", "slider.css", "chart.css", "chain.css")
+_past = _drawing("past", "root.css", "slider.css", "past.css")
+_order = _drawing("order", "root.css", "order.css")
+_windows = _drawing("windows", "root.css", "slider.css", "windows.css")
+_sampler = _drawing("sampler", "sampler.css", more=_SHADES)
 _address = st.components.v2.component("rnnviz_address", js=component("address.js"))
 _reveal = st.components.v2.component("rnnviz_reveal", js=component("reveal.js"))
 _lesson_keys = st.components.v2.component("rnnviz_lesson_keys", js=component("lesson_keys.js"))
@@ -48,60 +64,6 @@ _temperature = st.components.v2.component(
     html=component("temperature.html"),
     css=component("temperature.css"),
     js=component("temperature.js"),
-)
-_cell = st.components.v2.component(
-    "rnnviz_cell",
-    html='<div class="root"></div>',
-    css=styles("heatmaps.css", "cell.css"),
-    js=component("cell.js"),
-)
-_circuit = st.components.v2.component(
-    "rnnviz_circuit",
-    html='<div class="root"></div>',
-    css=styles("heatmaps.css", "cell.css", "circuit.css"),
-    js=component("circuit.js"),
-)
-_unrolled = st.components.v2.component(
-    "rnnviz_unrolled",
-    html='<div class="root"></div>',
-    css=styles("slider.css", "unrolled.css"),
-    js=component("unrolled.js"),
-)
-_products = st.components.v2.component(
-    "rnnviz_products",
-    html='<div class="root"></div>',
-    css=styles("slider.css", "products.css"),
-    js=component("products.js"),
-)
-_past = st.components.v2.component(
-    "rnnviz_past",
-    html='<div class="root"></div>',
-    css=styles("slider.css", "past.css"),
-    js=component("past.js"),
-)
-_order = st.components.v2.component(
-    "rnnviz_order",
-    html='<div class="root"></div>',
-    css=component("order.css"),
-    js=component("order.js"),
-)
-_windows = st.components.v2.component(
-    "rnnviz_windows",
-    html='<div class="root"></div>',
-    css=f"{component('slider.css')}\n{component('windows.css')}",
-    js=component("windows.js"),
-)
-_chain = st.components.v2.component(
-    "rnnviz_chain",
-    html='<div class="root"></div>',
-    css=styles("slider.css", "chain.css"),
-    js=component("chain.js"),
-)
-_sampler = st.components.v2.component(
-    "rnnviz_sampler",
-    html='<div class="root"></div>',
-    css=f"{styles('sampler.css')}\n{_SHADES}",
-    js=component("sampler.js"),
 )
 
 
