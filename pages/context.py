@@ -1,6 +1,7 @@
 """What of the past matters: how much of it, in which order, and what a state is worth."""
 
 import re
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -11,6 +12,7 @@ from rnnviz.app import address, caches, components, context, page, sidebar, stat
 from rnnviz.app.address import Field
 from rnnviz.figures import comparison, order_message, past_message
 from rnnviz.figures import context as figures
+from rnnviz.figures.context import ModelUse
 from rnnviz.figures.order_message import Costs
 
 
@@ -62,19 +64,13 @@ def curves() -> None:
     page.show_sentence()
     if asked is None:
         return
-    was_waiting = bool(asked.waiting)
 
-    @st.fragment(run_every=0.5 if was_waiting else None)
-    def live() -> None:
-        models, losses = context.drawn(asked, dark), context.window_losses(asked)
+    def draw(models: Sequence[ModelUse], losses: context.Losses) -> None:
         page.chart(figures.context(models, losses, names), state.CONTEXT_FIGURE)
         if models:
             st.markdown(page.plain(context.in_words(models, losses)))
-        context.progress(asked)
-        if was_waiting and not asked.waiting:
-            st.rerun()
 
-    live()
+    context.live(asked, dark, draw)
     st.caption(
         f"{context.MEANING[beyond]} Each point is the mean loss of {context_use.POSITIONS} tokens, "
         "the same ones, of validation text, with its standard error. Below, two measures of memory "

@@ -216,7 +216,7 @@ def test_the_progress_of_several_has_the_time_left(monkeypatch):
     running.began, running.share, done.value = time.monotonic() - 3, 0.25, "found"
     shown = []
     monkeypatch.setattr(context.st, "progress", lambda *given: shown.append(given))
-    context.progress(context.Asked([], [], {1: running, 2: later, 4: done}))
+    context._progress(context.Asked([], [], {1: running, 2: later, 4: done}))
     ((share, said),) = shown
     assert share == pytest.approx(1.25 / 3)
     assert re.fullmatch("Measuring 2 of 3 models, about 2[012] s left", said)

@@ -117,16 +117,12 @@ def one_step(model: RNNModel, windows: Windows, way: Way, lr: float) -> OneStep:
     from the same state, or, with `way.crossing`, after the window before it with new weights."""
     model, left = _copy(model), _gradients(model)
     with _embedded(model) as embedded:
-        state = _state(model, windows, way)
-        found, _ = model(windows.inputs, state)  # (B,T,V)
-    losses = nats(found, windows.targets)  # (B,T)
-    model.zero_grad()
-    losses.mean().backward()
+        state, found = _backward(model, windows, way)
     gradients, weights = _gradients(model), model.projection.weight.detach().clone()
     clipped = clip_and_update(model, way.clip, lr)
     return OneStep(
         shape=tuple(found.shape),
-        nats=losses.detach().numpy(),
+        nats=nats(found, windows.targets).numpy(),
         left=_norm(left),
         added=_norm([a + b for a, b in zip(left, gradients, strict=True)]),
         norm=_norm(gradients),
@@ -143,16 +139,23 @@ def losses_by_rate(
     """The mean loss of a window in nats (R,) after one step on it at each rate, as in `one_step`;
     inf or nan where it overflows."""
     model = _copy(model)
-    state = _state(model, windows, way)
-    found, _ = model(windows.inputs, state)  # (B,T,V)
-    model.zero_grad()
-    nats(found, windows.targets).mean().backward()
+    state, _ = _backward(model, windows, way)
     losses = []
     for lr in rates:
         stepped = _copy(model)
         clip_and_update(stepped, way.clip, lr)
         losses.append(float(_losses(stepped, windows, way, state).mean()))
     return np.array(losses)
+
+
+def _backward(model: RNNModel, windows: Windows, way: Way) -> tuple[Hidden, Tensor]:
+    """forward, loss, zero_grad, backward -> the state that the window began with, and its
+    log-probabilities (B,T,V)."""
+    state = _state(model, windows, way)
+    found, _ = model(windows.inputs, state)  # (B,T,V)
+    model.zero_grad()
+    nats(found, windows.targets).mean().backward()
+    return state, found.detach()
 
 
 def _state(model: RNNModel, windows: Windows, way: Way) -> Hidden:

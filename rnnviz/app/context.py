@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import streamlit as st
 
@@ -18,6 +19,7 @@ from rnnviz.jobs.measurements import Make, Measurement, Measurements
 from rnnviz.runs import window_files
 from rnnviz.runs.info import RunInfo
 
+Losses: TypeAlias = Mapping[int, float]  # of models of a window, by its size
 MOST = 1e4  # tokens: a gradient whose half-life is longer does not fade
 MODES = {"cut": "cut off", "shuffled": "in random order", "replaced": "from elsewhere"}
 MEANING = {
@@ -102,7 +104,22 @@ def _text_of(info: RunInfo, text: str) -> str:
     return caches.validation_text(info.spec or info.corpus) or text
 
 
-def progress(asked: Asked) -> None:
+def live(asked: Asked, dark: bool, draw: Callable[[Sequence[ModelUse], Losses], None]) -> None:
+    """Draw what is measured, by `draw(models, losses of the windows)`, and how far the rest has
+    come, anew while there is any."""
+    was_waiting = bool(asked.waiting)
+
+    @st.fragment(run_every=0.5 if was_waiting else None)
+    def drawn_now() -> None:
+        draw(_drawn(asked, dark), _window_losses(asked))
+        _progress(asked)
+        if was_waiting and not asked.waiting:
+            st.rerun()
+
+    drawn_now()
+
+
+def _progress(asked: Asked) -> None:
     """How far what is measured now has come, and what failed."""
     for info, one in zip(asked.infos, asked.runs, strict=True):
         if one.message:
@@ -117,7 +134,7 @@ def progress(asked: Asked) -> None:
     st.progress(done, f"Measuring {len(waiting)} of {len(asked.all)} models{eta}")
 
 
-def drawn(asked: Asked, dark: bool) -> list[ModelUse]:
+def _drawn(asked: Asked, dark: bool) -> list[ModelUse]:
     """The models that are measured, as the figure takes them."""
     names, looks = comparison.names(asked.infos), comparison.styles(asked.infos, dark)
     return [
@@ -127,13 +144,13 @@ def drawn(asked: Asked, dark: bool) -> list[ModelUse]:
     ]
 
 
-def window_losses(asked: Asked) -> dict[int, float]:
+def _window_losses(asked: Asked) -> dict[int, float]:
     """The loss of each model of a window, of those that are measured."""
     there = {size: one.value for size, one in asked.windows.items() if one.value is not None}
     return {size: float(use.loss.mean[-1]) for size, use in sorted(there.items())}
 
 
-def in_words(models: Sequence[ModelUse], losses: Mapping[int, float]) -> str:
+def in_words(models: Sequence[ModelUse], losses: Losses) -> str:
     """What the figure shows, made from its numbers."""
     parts = []
     for model in models:

@@ -52,18 +52,11 @@ def draw(dark: bool, check: Check) -> None:
     names = comparison.names(infos)
     message = past_message.pack(pasts, names, session.get(state.LESSON_KNOWN), dark, BARS)
     components.past(message, past_message.height(message), known_from, state.LESSON_PAST)
-    asked = context.ask(infos, TEXT, "cut")
-    waiting = bool(asked.waiting)
-
-    @st.fragment(run_every=0.5 if waiting else None)
-    def curves() -> None:
-        models, windows = context.drawn(asked, dark), context.window_losses(asked)
-        page.chart(figures.losses(models, windows), state.LESSON_CHART)
-        context.progress(asked)
-        if waiting and not asked.waiting:
-            st.rerun()
-
-    curves()
+    context.live(
+        context.ask(infos, TEXT, "cut"),
+        dark,
+        lambda models, losses: page.chart(figures.losses(models, losses), state.LESSON_CHART),
+    )
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:
