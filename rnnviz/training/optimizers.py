@@ -7,8 +7,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from rnnviz.nn.model import LanguageModel
-
 WARMUP_STEPS = 100
 AVERAGES = ("exp_avg", "exp_avg_sq")  # what AdamW keeps of each parameter, beside its step
 LAST_LR = 0.02  # share of the learning rate with which the cosine ends
@@ -36,7 +34,7 @@ def schedule(step: int, progress: float) -> float:
     return min(1.0, (step + 1) / WARMUP_STEPS) * (LAST_LR + (1 - LAST_LR) * cosine)
 
 
-def adamw_of(model: LanguageModel, moments: dict[str, Tensor]) -> torch.optim.AdamW:
+def adamw_of(model: nn.Module, moments: dict[str, Tensor]) -> torch.optim.AdamW:
     """AdamW in one fused kernel; it goes on from `moments` (see `moments_of`), {} at first."""
     optimizer = torch.optim.AdamW(
         model.parameters(),
@@ -44,7 +42,7 @@ def adamw_of(model: LanguageModel, moments: dict[str, Tensor]) -> torch.optim.Ad
         betas=(0.9, 0.99),
         weight_decay=0.01,
         fused=True,
-        capturable=model.device.type == "cuda",
+        capturable=next(model.parameters()).is_cuda,
     )
     for name, parameter in model.named_parameters():
         entry = {
@@ -63,7 +61,7 @@ def steps_seen(moments: dict[str, Tensor]) -> int:
     return max(steps, default=0)
 
 
-def moments_of(model: LanguageModel, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
+def moments_of(model: nn.Module, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
     """AdamW's state by parameter name; the tensors are the optimizer's own, not copies."""
     return {
         f"{key}.{name}": value
