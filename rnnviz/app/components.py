@@ -5,8 +5,10 @@ Data is bytes or a list: Streamlit imports pandas, for half a second, to look at
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -16,8 +18,11 @@ from rnnviz.app import state
 from rnnviz.figures import (
     chain_message,
     circuit_message,
+    film_message,
     heatmap_height,
+    picture_message,
     products_message,
+    shapes_message,
     unrolled_message,
     windows_message,
 )
@@ -51,6 +56,9 @@ _chain = _drawing("chain", "root.css", "slider.css", "chart.css", "chain.css")
 _past = _drawing("past", "root.css", "slider.css", "past.css")
 _order = _drawing("order", "root.css", "order.css")
 _windows = _drawing("windows", "root.css", "slider.css", "windows.css")
+_shapes = _drawing("shapes", "root.css", "slider.css", "truth_mark.css", "shapes.css")
+_picture = _drawing("picture", "root.css", "picture.css")
+_film = _drawing("film", "root.css", "truth_mark.css", "film.css")
 _sampler = _drawing("sampler", "sampler.css", more=_SHADES)
 _address = st.components.v2.component("rnnviz_address", js=component("address.js"))
 _reveal = st.components.v2.component("rnnviz_reveal", js=component("reveal.js"))
@@ -285,3 +293,55 @@ def chain(message: bytes, on_end: Callable[[int], None]) -> None:
         height=chain_message.HEIGHT,
         on_end_change=lambda: on_end(int(session[key]["end"])),
     )
+
+
+def shapes(message: bytes, on_shape: Callable[[int], None], on_step: Callable[[int], None]) -> None:
+    """The five shapes of input and output, and one with its values; a message of
+    `shapes_message.pack`.
+
+    `on_shape(index)`: another shape was chosen. `on_step(index)`: the column up to which the large
+    diagram is lit; it is called when the slider is released.
+    """
+    key = state.SHAPES
+    _shapes(
+        key=key,
+        data=_numbered(key, message),
+        height=shapes_message.height(message),
+        on_shape_change=lambda: on_shape(_received(key, "shape")),
+        on_step_change=lambda: on_step(_received(key, "step")),
+    )
+
+
+def picture(message: bytes, on_change: Callable[[list[int]], None]) -> None:
+    """A picture that can be painted; a message of `picture_message.pack`. `on_change(pixels)`: red,
+    green and blue of each cell, row by row; it is called when the pointer is released."""
+    key = state.PICTURE
+    _picture(
+        key=key,
+        data=_numbered(key, message),
+        height=picture_message.HEIGHT,
+        on_pixels_change=lambda: on_change(_received(key, "pixels")),
+    )
+
+
+def film(message: bytes, on_change: Callable[[list[list[int]]], None]) -> None:
+    """A dot that can be moved, frame by frame; a message of `film_message.pack`. `on_change(path)`:
+    [x, y] of the dot in each frame; it is called when the dot is released."""
+    key = state.FILM
+    _film(
+        key=key,
+        data=_numbered(key, message),
+        height=film_message.height(message),
+        on_path_change=lambda: on_change(_received(key, "path")),
+    )
+
+
+def _received(key: str, name: str) -> Any:
+    """What a component with sending.js has sent. It numbers that; the number is for the answer."""
+    value, st.session_state[state.received(key)] = st.session_state[key][name]
+    return value
+
+
+def _numbered(key: str, message: bytes) -> bytes:
+    """A message as the answer to what came last from its component, see sending.js."""
+    return message + struct.pack("<I", st.session_state.get(state.received(key), 0))

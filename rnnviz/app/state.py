@@ -195,6 +195,11 @@ WORDS = "words"
 WORD_ORDER = "word_order"  # numbers of pieces of ORDERED, None for the text as it is
 ORDERED = "ordered"  # the text whose pieces were moved
 
+# Shapes
+SHAPES = "shapes"
+PICTURE = "picture"
+FILM = "film"
+
 # Sampling
 PROMPT = "prompt"
 SUGGESTED_PROMPT = "suggested_prompt"  # the prompt that the app chose last
@@ -290,6 +295,11 @@ PARTS = "parts"
 def told(name: str) -> str:
     """Of the component that tells one value to the page's others."""
     return f"tell_{name}"
+
+
+def received(key: str) -> str:
+    """The number of what came last from a component that numbers what it sends."""
+    return f"received_{key}"
 
 
 def prediction(stop: int) -> str:

@@ -1,0 +1,37 @@
+// What a person does, sent to Python and numbered. An answer has the number of what Python had got,
+// so one to something older cannot undo what was done since. rnnviz/app/components.py puts that
+// number at the end of a message.
+
+const PAUSE = 300; // milliseconds without a key, after which what the keys did is sent
+
+export const newSending = () => ({ count: null, due: null, timer: 0, setStateValue: null });
+
+// The bytes of a message, in a copy because it may be unaligned, and whether it is too old: something
+// was done since
+export function readAnswer(sending, data) {
+  const { buffer } = data.slice();
+  const number = new DataView(buffer).getUint32(buffer.byteLength - 4, true);
+  sending.count ??= number;
+  return { buffer, isOld: sending.due !== null || number < sending.count };
+}
+
+// Keep a value that `sendNow` is to send
+export function keepToSend(sending, name, value) {
+  if (sending.due && sending.due.name !== name) sendNow(sending);
+  sending.due = { name, value };
+}
+
+export function sendNow(sending) {
+  clearTimeout(sending.timer);
+  if (!sending.due) return;
+  const { name, value } = sending.due;
+  sending.due = null;
+  sending.count += 1;
+  sending.setStateValue(name, [value, sending.count]);
+}
+
+// After a key: another may follow
+export function sendSoon(sending) {
+  clearTimeout(sending.timer);
+  sending.timer = setTimeout(sendNow, PAUSE, sending);
+}
