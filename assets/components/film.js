@@ -93,7 +93,8 @@ function onKey(parts, event) {
     return;
   }
   const to = parts.path.at(-1).map((at, n) => at + arrow[n]);
-  if (to.some((at) => at < 0 || at >= parts.view.size)) say(parts, "There is a wall.");
+  const isWall = to.some((at) => at < 0 || at >= parts.view.size);
+  if (isWall && parts.path.length < parts.view.most) say(parts, "There is a wall.");
   else walk(parts, to);
   sendSoon(parts.sending);
 }

@@ -1,6 +1,6 @@
 // The cells of a picture and the tools to paint it with.
 
-import { button, element, makeFocusable, spokenLine } from "./dom.js";
+import { button, element, makeFocusable, spokenLine, svgElement } from "./dom.js";
 
 const HINT = "Drag to paint. Keys: arrows, Space paints, Shift and an arrow move the picture.";
 
@@ -26,21 +26,30 @@ export function fillTools(parts, tools, choose, clear) {
   grid.style.setProperty("--size", size);
   grid.replaceChildren(...Array.from({ length: size * size }, () => element("i", "cell")));
   const buttons = tools.map(({ name, color, tool }) => {
-    const made = Object.assign(
-      button(name, () => choose(tool)),
-      { tool },
-    );
-    const swatch = element("i", color ? "swatch" : "arrows", color ? "" : "✥");
-    if (color) swatch.style.backgroundColor = color;
-    swatch.setAttribute("aria-hidden", "true");
-    made.prepend(swatch);
-    return made;
+    const made = button("", () => choose(tool));
+    made.append(color ? swatchOf(color) : fourArrows(), element("span", "label", name));
+    return Object.assign(made, { tool });
   });
   parts.buttons = buttons;
   parts.tools.replaceChildren(
     ...buttons,
     Object.assign(button("Clear", clear), { className: "clear" }),
   );
+}
+
+function swatchOf(color) {
+  const swatch = element("i", "swatch");
+  swatch.style.backgroundColor = color;
+  return swatch;
+}
+
+function fourArrows() {
+  const svg = svgElement("svg", { class: "arrows", viewBox: "-9 -9 18 18", "aria-hidden": "true" });
+  for (const turn of [0, 90, 180, 270]) {
+    const transform = `rotate(${turn})`;
+    svg.append(svgElement("path", { d: "M0 0V-7M-2.5 -4.5L0 -7L2.5 -4.5", transform }));
+  }
+  return svg;
 }
 
 export function showPicture({ grid, buttons, pixels, size, cursor: [x, y], tool }) {

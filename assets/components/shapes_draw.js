@@ -44,7 +44,12 @@ export function drawArrows(parts) {
   picture.setAttribute("height", place.bottom);
   const drawn = [band(parts), ...rowNames(parts), ...brackets(parts)];
   for (const n of columnsShown(parts)) {
-    const made = [...upward(parts, n), ...along(parts, n), ...lossMark(parts, n)];
+    const made = [
+      ...stateBox(parts, n),
+      ...upward(parts, n),
+      ...along(parts, n),
+      ...lossMark(parts, n),
+    ];
     if (n > step) for (const each of made) each.classList.add("pale");
     drawn.push(...made);
   }
@@ -60,7 +65,7 @@ function band(parts) {
 }
 
 function rowNames({ view, place }) {
-  const name = (y, text) => svgElement("text", { class: "name", x: 0, y }, text);
+  const name = (y, text) => svgElement("text", { class: "name", x: place.names, y }, text);
   const names = [];
   if (view.hasOutputs) names.push(name(place.output + 19, "output"));
   if (view.hasStates) names.push(name(place.top + place.strip.height / 2 + 5, "state"));
@@ -95,6 +100,15 @@ function arrowOf(name, [x0, y0], [x1, y1], width) {
     d: `M0 ${-half}H${body}V${-wide}L${length} 0L${body} ${wide}V${half}H0Z`,
     transform: `translate(${x0} ${y0}) rotate(${turn})`,
   });
+}
+
+// Around the strip of a state, whose values may be as pale as the page
+function stateBox(parts, n) {
+  const { view, place } = parts;
+  if (view.columns[n].state === null) return [];
+  const { width, height } = place.strip;
+  const x = centerOf(parts, n) - width / 2;
+  return [svgElement("rect", { class: "frame", x, y: place.top, width, height, rx: 2 })];
 }
 
 // From the input to the state, and from there to the output

@@ -44,8 +44,8 @@ export function placeColumns(view, width) {
   const column = Math.min(WIDEST, room / count);
   const strip = { width: Math.min(STRIP.most, column * 0.42), height: STRIP.height };
   const rows = rowsOf(view, Math.min(96, column - 6));
-  const left = Math.max(0, (room - count * column) / 2);
-  return { width, all, count, column, strip, gap, left: left + GUTTER, ...rows };
+  const names = Math.max(0, (room - count * column) / 2);
+  return { width, all, count, column, strip, gap, names, left: names + GUTTER, ...rows };
 }
 
 // Wide enough for its token, and for its output where another one is beside it

@@ -16,7 +16,8 @@ export function sayStep({ view, step, place, first, slider, told }) {
 
 function stepText(view, step) {
   const { given, picture, part, said, p, truth, loss, gradient } = view.columns[step];
-  const who = [`Step ${step + 1}`, part].filter(Boolean).join(", ");
+  const which = view.columns.length > 1 ? `Step ${step + 1}` : "The one step";
+  const who = part ? `${which}, ${part}` : which;
   const reads = picture ? "reads a picture" : given === null ? "reads nothing" : `reads “${given}”`;
   const says = said === null ? "says nothing" : `says “${said}”`;
   const more = [p === null ? "" : percentText(p), { true: "right", false: "wrong" }[truth]];
@@ -38,7 +39,7 @@ function normText(log10) {
   const norm = 10 ** log10;
   if (norm >= 0.00995 && norm < 995) return String(Number(norm.toPrecision(2)));
   const power = Math.floor(log10);
-  return minus(`${(10 ** (log10 - power)).toFixed(1)}e${power}`);
+  return minus(`${Number((10 ** (log10 - power)).toFixed(1))}e${power}`);
 }
 
 export function drawKeys(keys, view, table) {

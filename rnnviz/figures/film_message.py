@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rnnviz.figures import binary_message
 
 SIZE, MOST = 8, 30  # cells of a side, frames
-PER_LINE, ABOVE, LINE = 15, 352, 92  # small frames and pixels, as in film.css
+PER_LINE, ABOVE, LINE = 10, 294, 78  # small frames and pixels, as in film.css
 
 
 def pack(

@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnviz.figures import binary_message
 
-HEIGHT = 372  # pixels on a wide screen, so that its place is kept before it is drawn
+HEIGHT = 330  # pixels on a wide screen, so that its place is kept before it is drawn
 
 
 def pack(pixels: np.ndarray, palette: Sequence[tuple[str, str]], background: str) -> bytes:

@@ -13,9 +13,11 @@ from typing import Literal
 
 import numpy as np
 
+from rnnviz.analysis.text_view import visible
 from rnnviz.figures import binary_message, style
 
 MOST_UNITS, MOST_COLUMNS = 128, 400
+GALLERY = 154  # pixels, of the small diagrams
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,9 @@ def _columns(columns: Sequence[Column], pictures: Sequence[np.ndarray]) -> list[
 def _column(column: Column) -> dict:
     gradient = column.gradient
     return {
-        "given": column.given if isinstance(column.given, str) else None,
+        "given": _shown(column.given) if isinstance(column.given, str) else None,
         "part": column.part,
-        "said": column.said,
+        "said": None if column.said is None else _shown(column.said),
         "p": None if column.p is None else round(float(column.p), 4),
         "truth": None if column.truth is None else bool(column.truth),
         "loss": bool(column.has_loss),
@@ -142,11 +144,20 @@ def _column(column: Column) -> dict:
     }
 
 
+def _shown(token: str) -> str:
+    """A token of one character is seen even where it is a space."""
+    return visible(token) if len(token) == 1 else token
+
+
 def height(message: bytes) -> int:
     """The height in pixels on a wide screen, so that its place is kept before it is drawn. The
     numbers are those of shapes_layout.js and shapes.css."""
     columns = binary_message.header_of(message)["columns"]
+    if not columns:
+        return GALLERY
     parts = 30 * any(column["part"] for column in columns)
     losses = 24 * any(column["loss"] for column in columns)
-    pictures = 80 * any(column["picture"] for column in columns)
-    return 442 + parts + losses + pictures
+    pictures = any(column["picture"] for column in columns)
+    inputs = max(42, min(96, 1200 // len(columns) - 6)) if pictures else 28
+    slider = 58 * (len(columns) > 1)
+    return GALLERY + 242 + parts + losses + inputs + slider
