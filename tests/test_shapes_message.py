@@ -1,4 +1,4 @@
-"""The five shapes and one with its values, in their binary message, read by a decoder of its own."""
+"""The shapes of input and output in their binary message, read by a decoder of its own."""
 
 import json
 import struct
@@ -28,7 +28,8 @@ def unpack(message):
     (size,) = struct.unpack_from("<I", message)
     header, at = json.loads(message[4 : 4 + size]), 4 + size
     count = header["states"] * header["units"]
-    codes = np.array(struct.unpack_from(f"<{count}b", message, at)).reshape(header["states"], -1)
+    codes = np.array(struct.unpack_from(f"<{count}b", message, at))
+    codes = codes.reshape(header["states"], header["units"])
     pictures, end = {}, at + count
     for n, column in enumerate(header["columns"]):
         if found := column["picture"]:
@@ -84,8 +85,8 @@ def test_each_value_of_a_state_is_kept_within_half_a_step():
         ([Column("x", np.zeros(129))], "128 units at most"),
         ([Column("x", np.zeros((2, 2)))], "128 units at most"),
         ([Column("x", np.array([np.nan]))], "states are NaN"),
-        ([Column("x", gradient=np.nan)], "JSON"),
-        ([Column("x", gradient=np.inf)], "JSON"),
+        ([Column("x", gradient=np.nan)], "gradients are NaN"),
+        ([Column("x", gradient=np.inf)], "gradients are NaN"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(columns, said):

@@ -31,16 +31,34 @@ function build(root) {
     fit.disconnect();
     clearTimeout(sending.timer);
   });
-  slider.input.oninput = () => go(parts, Number(slider.input.value) - 1);
-  slider.input.onchange = () => settle(parts);
+  followSlider(parts, slider.input);
   stage.onclick = ({ clientX }) => {
     go(parts, columnAt(parts, clientX - stage.getBoundingClientRect().left));
     settle(parts);
   };
   stage.onkeydown = (event) => onKey(parts, event);
   stage.onblur = () => sendNow(sending);
-  parts.gallery.addEventListener("focusout", () => sendNow(sending));
+  parts.gallery.addEventListener("focusout", ({ relatedTarget }) => {
+    if (!parts.gallery.contains(relatedTarget)) sendNow(sending);
+  });
   return parts;
+}
+
+// A key changes its value at once, and another may follow
+function followSlider(parts, input) {
+  let byKey = false;
+  input.onkeydown = () => {
+    byKey = true;
+  };
+  input.onpointerdown = () => {
+    byKey = false;
+  };
+  input.oninput = () => go(parts, Number(input.value) - 1);
+  input.onchange = () => {
+    if (byKey) sendSoon(parts.sending);
+    else settle(parts);
+  };
+  input.onblur = () => sendNow(parts.sending);
 }
 
 // Take what Python says, but the choice and the step only where nothing was done since

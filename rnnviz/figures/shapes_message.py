@@ -72,6 +72,10 @@ def pack(
     Raises ValueError for too many columns or units, for states of different sizes, and for values
     that are NaN or infinite.
     """
+    if len(columns) > MOST_COLUMNS:
+        raise ValueError(f"{len(columns)} columns, {MOST_COLUMNS} at most")
+    if not all(column.gradient is None or column.gradient < math.inf for column in columns):
+        raise ValueError("some gradients are NaN or infinite")
     states = _states(columns)  # (N,H)
     pictures = [_pixels(c.given) for c in columns if isinstance(c.given, Picture)]
     header = {
@@ -89,8 +93,6 @@ def pack(
 
 def _states(columns: Sequence[Column]) -> np.ndarray:
     """The states (N,H) of those columns that have one."""
-    if len(columns) > MOST_COLUMNS:
-        raise ValueError(f"{len(columns)} columns, {MOST_COLUMNS} at most")
     found = [column.state for column in columns if column.state is not None]
     sizes = {state.shape for state in found}
     if len(sizes) > 1:
