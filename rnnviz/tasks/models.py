@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from rnnviz.nn.cell_types import CELL_TYPES
+from rnnviz.nn.cells import kind_of
 from rnnviz.nn.model import Hidden, as_hidden, make_rnn, set_forget_bias
 from rnnviz.tasks.task import END, NOT_COUNTED, ONE_TO_MANY, ONE_TO_ONE, Examples, Task
 
@@ -61,8 +62,12 @@ class EachStep(TaskModel):
         self.head = nn.Linear(rnn.hidden_size, outputs)
 
     def logits(self, inputs: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
-        states, _ = self.rnn(self.read(inputs))  # (N,T,H); what lies after an end changes nothing
-        return self.head(states)  # (N,T,K)
+        return self.head(self.states(self.read(inputs)))  # (N,T,K)
+
+    def states(self, read: Tensor) -> Tensor:
+        """What was read (N,T,D) -> h (N,T,H); what lies after an end changes nothing before."""
+        zeros = read.new_zeros(1, len(read), self.rnn.hidden_size)  # given: it trains faster so
+        return self.rnn(read, as_hidden([zeros] * len(CELL_TYPES[kind_of(self.rnn)].feeds)))[0]
 
     def answers(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         return self.logits(inputs, lengths, lengths).argmax(-1)  # (N,T)
