@@ -117,7 +117,7 @@ FILM = Task(
         "moves": "moves up in the last column",
     },
     rnn_type="RNN_TANH",
-    recipe=Recipe(width=32, embedding=16, steps=1000),
+    recipe=Recipe(32, 16, 1000),
     bound=0.97,
     features=CELLS,
 )

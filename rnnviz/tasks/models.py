@@ -62,12 +62,13 @@ class EachStep(TaskModel):
         self.head = nn.Linear(rnn.hidden_size, outputs)
 
     def logits(self, inputs: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
-        return self.head(self.states(self.read(inputs)))  # (N,T,K)
+        states, _ = self.rnn(self.read(inputs), self.begin(len(inputs)))  # (N,T,H)
+        return self.head(states)  # (N,T,K); what lies after an end changes nothing before it
 
-    def states(self, read: Tensor) -> Tensor:
-        """What was read (N,T,D) -> h (N,T,H); what lies after an end changes nothing before."""
-        zeros = read.new_zeros(1, len(read), self.rnn.hidden_size)  # given: it trains faster so
-        return self.rnn(read, as_hidden([zeros] * len(CELL_TYPES[kind_of(self.rnn)].feeds)))[0]
+    def begin(self, rows: int) -> Hidden:
+        """The state before the first step: zeros (1,N,H). To be given them makes training fast."""
+        zeros = self.head.weight.new_zeros(1, rows, self.rnn.hidden_size)
+        return as_hidden([zeros] * len(CELL_TYPES[kind_of(self.rnn)].feeds))
 
     def answers(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         return self.logits(inputs, lengths, lengths).argmax(-1)  # (N,T)

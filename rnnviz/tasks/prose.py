@@ -78,7 +78,7 @@ CODE_OR_PROSE = Task(
         "long": f"pieces of {LENGTHS['long'][0]} characters",
     },
     rnn_type="LSTM",
-    recipe=Recipe(width=64, embedding=24, steps=600, lr=6e-3),
+    recipe=Recipe(64, 24, 1000, batch_size=32, lr=4e-3, forget_bias=2.0),
     bound=0.97,
     symbols=SYMBOLS,
 )

@@ -89,7 +89,7 @@ SOURCE_CLASSES = Task(
     make=_make,
     held_out={"length": f"pieces of {LENGTHS['length']} characters"},
     rnn_type="LSTM",
-    recipe=Recipe(width=96, embedding=24, steps=800, batch_size=32, lr=6e-3),
+    recipe=Recipe(96, 24, 800, batch_size=32, lr=6e-3),
     bound=0.97,
     symbols=SYMBOLS,
 )
