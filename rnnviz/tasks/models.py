@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from rnnviz.nn.cell_types import CELL_TYPES
+from rnnviz.nn.cells import kind_of
 from rnnviz.nn.model import Hidden, as_hidden, make_rnn, set_forget_bias
 from rnnviz.tasks.task import END, NOT_COUNTED, ONE_TO_MANY, ONE_TO_ONE, Examples, Task
 
@@ -69,8 +70,13 @@ class EachStep(TaskModel):
         self.head = nn.Linear(rnn.hidden_size, outputs)
 
     def logits(self, inputs: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
-        states, _ = self.rnn(self.read(inputs))  # (N,T,H); what lies after an end changes nothing
-        return self.head(states)  # (N,T,K)
+        states, _ = self.rnn(self.read(inputs), self.begin(len(inputs)))  # (N,T,H)
+        return self.head(states)  # (N,T,K); what lies after an end changes nothing before it
+
+    def begin(self, rows: int) -> Hidden:
+        """The state before the first step: zeros (1,N,H). To be given them makes training fast."""
+        zeros = self.head.weight.new_zeros(1, rows, self.rnn.hidden_size)
+        return as_hidden([zeros] * len(CELL_TYPES[kind_of(self.rnn)].feeds))
 
     def answers(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         return self.logits(inputs, lengths, lengths).argmax(-1)  # (N,T)
