@@ -187,7 +187,7 @@ def test_a_shape_is_chosen_by_arrow_keys_and_a_long_one_slides(drawn):
     expect(page.locator(".stage .flow")).to_have_count(1)  # no state: straight to the output
 
 
-def test_a_picture_is_painted_and_moved_by_pointer(drawn):
+def test_a_picture_is_painted_and_moved_by_pointer_and_keys(drawn):
     page = drawn
     drag(page, 0, [(1, 1), (4, 1)], 12)
     says(page, "painted [[1, 1, 255], [2, 1, 255], [3, 1, 255], [4, 1, 255]] ")
@@ -199,21 +199,16 @@ def test_a_picture_is_painted_and_moved_by_pointer(drawn):
     says(page, "painted [[0, 3, 255]] ")
     page.get_by_role("button", name="Clear").first.click()
     says(page, "painted [] ")
-
-
-def test_a_picture_is_painted_and_moved_by_keys(drawn):
-    page = drawn
     page.get_by_role("button", name="green").press("Enter")
     page.locator(".grid").first.focus()
-    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Space", "Shift+ArrowDown"):
+    for key in ("ArrowUp", "ArrowRight", "ArrowRight", "Space", "Shift+ArrowDown"):
         page.keyboard.press(key)
-    says(page, "painted [[2, 2, 255]] ")
-    says(page, "runs 2 ")
+    says(page, "painted [[3, 3, 255]] ")  # the cursor was at (1, 3)
+    says(page, "row 3, column 4: empty")
     assert focused(page).startswith("grid")
-    says(page, "row 2, column 3: empty")
 
 
-def test_a_film_is_made_by_pointer_and_keys(drawn):
+def test_a_film_is_made_by_pointer_and_keys_until_it_is_full(drawn):
     page = drawn
     drag(page, 1, [(3, 3), (5, 4)], 8)
     says(page, "path [[3, 3], [4, 3], [5, 3], [5, 4]] ")
@@ -231,10 +226,6 @@ def test_a_film_is_made_by_pointer_and_keys(drawn):
     page.get_by_role("button", name="Clear").last.click()
     says(page, "path [[3, 3]] ")
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
-
-
-def test_a_full_film_says_so(drawn):
-    page = drawn
     cells = [(x, y) for y in range(3, 8) for x in (range(8) if y % 2 else range(7, -1, -1))]
     drag(page, 1, [(3, 3), *cells], 8)
     expect(page.locator(".count")).to_have_text("30 of 30 frames: full")
