@@ -20,6 +20,8 @@ RECALL_RUNS = ASSETS / "recall"  # the recall group: found by name, lists leave 
 RESULTS = ASSETS / "results.csv"  # what every training of the recall group reached
 WINDOWS = ASSETS / "windows"  # models that see a window of tokens and have no state
 CONTEXT_USES = ASSETS / "context.safetensors"  # of models that ship, see analysis/context_use
+TASKS = ASSETS / "tasks"  # models of the five shapes of input and output
+TASK_SCORES = ASSETS / "tasks.csv"  # what every training of those reached
 PROBE = ASSETS / "probe.txt"  # a fixed text: its loss shows that weights are read as written
 LESSON = ASSETS / "lesson" / "en"
 

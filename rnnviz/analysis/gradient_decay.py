@@ -108,7 +108,7 @@ def _carried(model: RNNModel, trace: LayerTrace, layer: int, reaches: Tensor) ->
 
 def _slopes(model: RNNModel, trace: LayerTrace, layer: int) -> tuple[Tensor, Tensor]:
     """What the Jacobians diag(s) W_hh of an RNN's steps 1..t are made of: s (t,H), W_hh (H,H)."""
-    from rnnviz.analysis.gradients import layer_derivatives
+    from rnnviz.analysis.derivatives import layer_derivatives
 
     at = layer_derivatives(model.rnn, trace, layer)
     return at.derivatives.h[1:, 0], at.w_hh[0]

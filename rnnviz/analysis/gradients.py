@@ -20,13 +20,18 @@ import torch
 from torch import Tensor, nn
 
 from rnnviz._process import threads
-from rnnviz.analysis.traces import LayerTrace, Trace
+from rnnviz.analysis.derivatives import (
+    LayerDerivatives,
+    by_projection,
+    layer_derivatives,
+    weights_of,
+)
+from rnnviz.analysis.traces import Trace
 from rnnviz.analysis.tracing import trace_model
 from rnnviz.nn import cells
 from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.nn.model import RNNModel, checked_ids
 
-BLOCK = 1_000_000  # logits in memory at once
 TEAM_FROM = 100_000_000  # products of a step, from which more than one thread is worth waiting for
 RESCALE_EVERY = 8  # steps: with a factor of up to 1e19 each, squares still fit float64
 
@@ -57,17 +62,6 @@ class GradientFlow:
     def __repr__(self) -> str:
         layers, steps, units = self.h.shape
         return f"GradientFlow({layers=}, {steps=}, {units=}, target={self.target})"
-
-
-@dataclass(frozen=True, eq=False)
-class LayerDerivatives:
-    """What the scan needs of one layer: derivatives over T steps, and the weights in G blocks, w_ih
-    (G,H,D) and w_hh (G,H,H)."""
-
-    kind: str
-    derivatives: cells.GateDerivatives
-    w_ih: Tensor
-    w_hh: Tensor
 
 
 class _Step(NamedTuple):
@@ -173,25 +167,10 @@ def loss_derivatives(
     not finite."""
     if not all(layer.h.isfinite().all() for layer in trace.layers):
         raise ValueError("the states are no longer finite on this text: no gradient is defined")
-    direct = _direct(model, trace.layers[-1].h_out[:, 0], following)
+    direct = by_projection(model.projection, trace.layers[-1].h_out[:, 0], following)
     if not direct.isfinite().all():
         raise ValueError("the loss is not finite on this text: no gradient is defined")
     return [layer_derivatives(model.rnn, layer, k) for k, layer in enumerate(trace.layers)], direct
-
-
-def _direct(model: RNNModel, h: Tensor, following: Tensor) -> Tensor:
-    """dL_t/dh_t (T,H) through the projection only, given h (T,H) and the next tokens (T,)."""
-    weight, bias = (p.detach().double() for p in model.projection.parameters())
-    direct = h.to(torch.float64, copy=True)
-    blocks = (a.split(max(1, BLOCK // len(weight))) for a in (direct, following))
-    for rows, at in zip(*blocks, strict=True):
-        p = nn.functional.linear(rows, weight, bias).softmax(-1)  # (T',V)
-        p.scatter_(-1, at[:, None], 0)
-        # d(-log p)/d logits at the true token is p - 1: minus the sum of the rest, which does not
-        # cancel where p is close to 1
-        p.scatter_(-1, at[:, None], -p.sum(-1, keepdim=True))
-        torch.mm(p, weight, out=rows)
-    return direct
 
 
 def _is_whole(number: object) -> bool:
@@ -203,32 +182,6 @@ def _index(name: str, index: int, count: int) -> int:
     if not _is_whole(index) or not -count <= index < count:
         raise ValueError(f"{name} must be a number from {-count} to {count - 1}, not {index!r}")
     return operator.index(index) % count
-
-
-def _weights(rnn: nn.RNNBase, trace: LayerTrace, k: int) -> list[Tensor | None]:
-    """Weights of layer k in float64: W_ih, W_hh, b_ih, b_hh and W_hr, each None where missing."""
-    end = f"_l{k}" + ("_reverse" if trace.reverse else "")
-    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-    found = (getattr(rnn, name + end, None) for name in names)
-    return [None if p is None else p.detach().double() for p in found]
-
-
-def layer_derivatives(
-    rnn: nn.RNNBase, trace: LayerTrace, k: int, batch: int = 0
-) -> LayerDerivatives:
-    """Derivatives (T,H) and weights of layer k along a traced sequence, in float64."""
-    w_ih, w_hh, b_ih, b_hh, _ = _weights(rnn, trace, k)
-    assert w_ih is not None
-    assert w_hh is not None
-    h_prev = trace.h_prev[:, batch].double()  # (T,H)
-    from_x = nn.functional.linear(trace.x[:, batch].double(), w_ih, b_ih)  # (T,G*H)
-    from_h = nn.functional.linear(h_prev, w_hh, b_hh)
-    c_prev = c = None
-    if trace.c_prev is not None and trace.c_out is not None:
-        c_prev, c = trace.c_prev[:, batch].double(), trace.c_out[:, batch].double()
-    derivatives = cells.gate_derivatives(trace.kind, from_x, from_h, h_prev, c_prev, c)
-    blocks = [cells.gate_blocks(trace.kind, w) for w in (w_ih, w_hh)]
-    return LayerDerivatives(trace.kind, derivatives, *blocks)
 
 
 def _scan(
@@ -301,7 +254,7 @@ def recurrent_jacobian(rnn: nn.RNNBase, trace: Trace, layer: int, step: int, bat
     step = _index("step", step, steps)
     k = layer // (2 if rnn.bidirectional else 1)
     at = layer_derivatives(rnn, recorded, k, batch)
-    w_hr = _weights(rnn, recorded, k)[-1]
+    w_hr = weights_of(rnn, recorded, k)[-1]
     derivatives = at.derivatives.steps()[step]
     h_size = recorded.h.shape[-1]
     size = h_size + (0 if recorded.c is None else recorded.c.shape[-1])

@@ -16,7 +16,7 @@ from rnnviz.nn.cell_types import CELL_TYPES
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from rnnviz.analysis.gradients import LayerDerivatives
+    from rnnviz.analysis.derivatives import LayerDerivatives
     from rnnviz.analysis.traces import Trace
     from rnnviz.nn.model import RNNModel
     from rnnviz.runs.run import Run

@@ -117,6 +117,27 @@ def heatmaps(
     show_revealed()
 
 
+def task_heatmaps(message: bytes, key: str, on_step: Callable[[int], None]) -> None:
+    """Draw a message of `shape_heatmaps`. `on_step(step)`: a token or a cell of this step was
+    chosen."""
+    session = st.session_state
+
+    def cell() -> None:
+        on_step(session[key]["unit"][2])
+
+    def token() -> None:
+        if session[key]["token"] is not None:
+            on_step(session[key]["token"])
+
+    _heatmaps(
+        key=key,
+        data=message,
+        height=heatmap_height.height(message),
+        on_unit_change=cell,
+        on_token_change=token,
+    )
+
+
 def cell(
     message: bytes,
     answers: list[dict],

@@ -60,6 +60,13 @@ CONTEXT = Page(
     "context",
     "**Context**: what of the past matters",
 )
+SHAPES = Page(
+    "pages/shapes.py",
+    "Shapes",
+    ":material/category:",
+    "shapes",
+    "**Shapes**: pictures, dates, films in and out",
+)
 TRAIN = Page(
     "pages/train.py",
     "Train",
@@ -81,7 +88,7 @@ MODELS = Page(
     "models",
     "**Models**: rename, download, add",
 )
-PAGES = (HOME, LESSON, GATES, STATES, SAMPLING, GRADIENTS, CONTEXT, TRAIN, COMPARE, MODELS)
+PAGES = (HOME, LESSON, GATES, STATES, SAMPLING, GRADIENTS, CONTEXT, SHAPES, TRAIN, COMPARE, MODELS)
 
 
 def at(url_path: str) -> Page:

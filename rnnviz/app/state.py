@@ -199,6 +199,28 @@ ORDERED = "ordered"  # the text whose pieces were moved
 SHAPES = "shapes"
 PICTURE = "picture"
 FILM = "film"
+SHAPE_TASK = "shape_task"  # the name of the task that is looked at
+SHAPE_TASKS = "shape_tasks"
+SHAPE_INPUT = "shape_input"  # its input, see app/shape_inputs
+SHAPE_KEPT = "shape_kept"  # by task, the input that it had last
+SHAPE_TYPED = "shape_typed"
+SHAPE_STEP = "shape_step"  # the column that is looked at, from 1; None for the last
+SHAPE_EXAMPLE = "shape_example"  # the app.shapes.Example that was drawn last
+SHAPE_DRAWN = "shape_drawn"  # how many examples were drawn
+SHAPE_BARS = "shape_bars"
+SHAPE_SURE = "shape_sure"
+SHAPE_BY_GRADIENT = "shape_by_gradient"
+SHAPE_BY_CUTTING = "shape_by_cutting"
+SHAPE_MAPS = "shape_maps"
+SHAPE_GRADIENT = "shape_gradient"
+SHAPE_SCORES = "shape_scores"
+SHAPE_LENGTHS = "shape_lengths"
+SHAPE_TRAININGS = "shape_trainings"  # by task, the jobs.task_training.TaskTraining begun last
+SHAPE_TYPE = "shape_type"
+SHAPE_WIDTH = "shape_width"
+SHAPE_START = "shape_start"
+SHAPE_STOP = "shape_stop"
+SHAPE_LEARNING = "shape_learning"
 
 # Sampling
 PROMPT = "prompt"
@@ -342,6 +364,11 @@ def tokens(number: int) -> str:
 
 def margin(group: int, model: int) -> str:
     return f"margin{group}-{model}"
+
+
+def example_of(part: str) -> str:
+    """The button that draws an example of a part of a task."""
+    return f"example_{part}"
 
 
 def of_job(part: str, job: object) -> str:

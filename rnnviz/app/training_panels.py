@@ -27,11 +27,11 @@ POINT_OF = {  # how the records of one bin become a point
 def show() -> None:
     """The trainings that run or wait, and the last one that ended; redrawn every second while one
     is active."""
-    active = any(job.active for job in training_caches.jobs().list())
+    active = any(job.active for job in _jobs())
 
     @st.fragment(run_every=1.0 if active else None)
     def panels() -> None:
-        jobs = training_caches.jobs().list()
+        jobs = _jobs()
         if active and not any(job.active for job in jobs):
             st.rerun()
         ended = [job for job in jobs if not job.active][-1:]
@@ -44,6 +44,11 @@ def show() -> None:
     with st.container(key=state.PANELS):
         panels()
     components.show_revealed()
+
+
+def _jobs() -> list[Job]:
+    """Those that make runs: others are shown where they were begun."""
+    return [job for job in training_caches.jobs().list() if job.plans]
 
 
 def _name(job: Job) -> str:

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 
 from rnnviz.tasks.models import TaskModel, input_tensors
-from rnnviz.tasks.task import NOT_COUNTED, Examples, Task
+from rnnviz.tasks.task import Examples, Task
+
+LEAST = 10  # examples of one length, of which a share says something
 
 
 @torch.no_grad()
@@ -15,17 +17,27 @@ def answers(model: TaskModel, examples: Examples) -> np.ndarray:
     return model.eval().answers(*input_tensors(examples)).numpy()
 
 
-def right(task: Task, given: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Which answers are right: of each example whether all that is written is, (N,), up to its END;
-    else of each target that counts, (M,)."""
-    counted = targets != NOT_COUNTED  # (N,S)
-    if not task.writes:
-        return given[counted] == targets[counted]
-    filled = np.full_like(targets, NOT_COUNTED, shape=(len(targets), given.shape[1]))  # (N,longest)
-    filled[:, : targets.shape[1]] = targets[:, : given.shape[1]]
-    return ((given == filled) | (filled == NOT_COUNTED)).all(1)
-
-
 def exact(task: Task, model: TaskModel, examples: Examples) -> float:
     """The share of right answers, 0..1."""
-    return float(right(task, answers(model, examples), examples.targets).mean())
+    return float(task.right(answers(model, examples), examples.targets).mean())
+
+
+@torch.no_grad()
+def tokens_right(task: Task, model: TaskModel, examples: Examples) -> tuple[float, float]:
+    """The share of the tokens of what is written that are right, 0..1: when a model reads back what
+    it wrote itself, and when each token is chosen after the true ones (teacher forcing). As a whole
+    the same examples are right in both: an error counts more where others follow from it."""
+    inputs, targets = input_tensors(examples), torch.from_numpy(examples.targets)
+    counted = examples.targets >= 0  # (N,S)
+    free = answers(model, examples)[:, : counted.shape[1]]
+    forced = model.eval().logits(*inputs, targets).argmax(-1).numpy()  # (N,S)
+    shares = [float((of == examples.targets)[counted].mean()) for of in (free, forced)]
+    return shares[0], shares[1]
+
+
+def by_length(task: Task, model: TaskModel, examples: Examples) -> dict[int, float]:
+    """The share of right answers of what is written, by length of the input; of lengths with at
+    least LEAST examples."""
+    is_right = task.right(answers(model, examples), examples.targets)  # (N,)
+    found = {int(n): is_right[examples.lengths == n] for n in np.unique(examples.lengths)}
+    return {n: float(those.mean()) for n, those in found.items() if len(those) >= LEAST}

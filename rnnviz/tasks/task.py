@@ -86,3 +86,13 @@ class Task:
         """n examples of a part; the same seed gives the same ones."""
         numbers = f"{self.name} {part} {seed}".encode()
         return self.make(np.random.default_rng(list(numbers)), n, part)
+
+    def right(self, given: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Which of some answers, numbers (N,S), are right: of what is written, whether all of it
+        is, up to its END, (N,); else of each target that counts, (M,)."""
+        counted = targets != NOT_COUNTED  # (N,S)
+        if not self.writes:
+            return given[counted] == targets[counted]
+        wanted = np.full_like(given, NOT_COUNTED)
+        wanted[:, : targets.shape[1]] = targets[:, : given.shape[1]]
+        return ((given == wanted) | (wanted == NOT_COUNTED)).all(1)

@@ -9,6 +9,7 @@ from rnnviz.app.lesson import (
     backward,
     chain,
     distance,
+    five_shapes,
     gru_cell,
     lstm_cell,
     past,
@@ -37,6 +38,7 @@ STOPS: Mapping[int, Stop] = {
     12: training_step.STOP,
     13: chain.STOP,
     14: past.STOP,
+    15: five_shapes.STOP,
 }
 
 

@@ -1,0 +1,240 @@
+"""The page Shapes: which task and input are looked at, and what its model makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from rnnviz.app import components, page, shape_caches, shape_inputs, state
+from rnnviz.app.address import MAX_URL_TEXT, Field, number, one_of
+from rnnviz.app.shape_inputs import Asked
+from rnnviz.figures import film_message, picture_message, shape_columns, shapes_message
+from rnnviz.tasks import pictures
+from rnnviz.tasks.catalog import TASKS
+from rnnviz.tasks.task import MANY_TO_ONE, NEW, NOT_COUNTED, SHAPES, Task
+
+if TYPE_CHECKING:
+    from rnnviz.analysis.reading import Reading
+
+MOST_STEPS = 1_000
+FIELDS = (
+    Field("task", state.SHAPE_TASK, one_of(TASKS), next(iter(TASKS))),
+    Field("input", state.SHAPE_INPUT, lambda text: text[:MAX_URL_TEXT]),
+    Field("step", state.SHAPE_STEP, number(int, 1, MOST_STEPS)),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """An input of a task that was drawn: its text, its part, its truth (S,)."""
+
+    task: str
+    text: str
+    part: str
+    targets: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A task, an input and what the model makes of it. `part`: of an example that was drawn, see
+    `Task`. `step`: the column that is looked at; `place`: the output whose loss is; `offset`:
+    columns before the first output."""
+
+    task: Task
+    text: str
+    part: str
+    asked: Asked
+    reading: Reading
+    targets: np.ndarray
+    step: int
+    place: int
+    offset: int
+
+    @property
+    def where(self) -> str:
+        """Which output is looked at, in words."""
+        said = self.task.outputs[int(self.reading.said[self.place])]
+        return f"of output {self.place + 1}, \u201c{said}\u201d"
+
+    @property
+    def is_right(self) -> bool | None:
+        """Whether the answer is right as a whole; None where the truth is not known."""
+        if (self.targets == NOT_COUNTED).all():
+            return None
+        said = self.reading.said[None]
+        return bool(self.task.right(said, self.targets[None]).all())
+
+    @property
+    def tokens(self) -> list[tuple[int, list[str]]]:
+        """What the steps of each recurrent layer read, after the column of the first of them."""
+        given = [
+            one if isinstance(one, str) else str(n) for n, one in enumerate(self.asked.given, 1)
+        ]
+        said = [self.task.outputs[number] for number in self.reading.said]
+        read, fed = (0, given), (self.offset, [shape_columns.START, *said[:-1]])
+        return [read, fed][-len(self.reading.stages) :] if self.task.writes else [read]
+
+    @property
+    def norms(self) -> list[np.ndarray]:
+        """Of the gradient of the chosen output's loss, see `gradient_norms`."""
+        return shape_caches.norms(self.task.name, self.text, self.place)
+
+
+def choose(task: Task) -> None:
+    """Look at a task, with the input that it had last."""
+    session = st.session_state
+    kept = session.setdefault(state.SHAPE_KEPT, {})
+    session[state.SHAPE_TASK] = task.name
+    give(kept.get(task.name) or shape_inputs.first(task))
+
+
+def give(text: str) -> None:
+    """Look at an input."""
+    session = st.session_state
+    session[state.SHAPE_INPUT], session[state.SHAPE_STEP] = text, None
+
+
+def _give_example(task: Task, part: str) -> None:
+    """A fresh example of a part of a task."""
+    session = st.session_state
+    session[state.SHAPE_DRAWN] = session.get(state.SHAPE_DRAWN, 0) + 1
+    example = task.examples(f"page {session[state.SHAPE_DRAWN]}", 1, part)
+    text = shape_inputs.write(task, example)
+    give(text)
+    session[state.SHAPE_EXAMPLE] = Example(task.name, text, part, example.targets[0])
+
+
+def shown() -> Shown:
+    """What is looked at now. An input that is none leaves a sentence, and the last good one."""
+    session = st.session_state
+    task = TASKS[session.setdefault(state.SHAPE_TASK, next(iter(TASKS)))]
+    kept = session.setdefault(state.SHAPE_KEPT, {})
+    if session.get(state.SHAPE_INPUT) is None:
+        give(kept.get(task.name) or shape_inputs.first(task))
+    text = session[state.SHAPE_INPUT]
+    try:
+        asked = shape_inputs.ask(task, text)
+    except ValueError as error:
+        session[state.SENTENCE] = str(error)
+        text = kept.get(task.name) or shape_inputs.first(task)
+        asked = shape_inputs.ask(task, text)
+    kept[task.name] = text
+    reading = shape_caches.reading(task.name, text)
+    example, targets = session.get(state.SHAPE_EXAMPLE), asked.examples.targets[0]
+    part = NEW
+    if example and (example.task, example.text) == (task.name, text):
+        part, targets = example.part, example.targets
+    return _placed(task, text, asked, reading, targets, part)
+
+
+def _placed(
+    task: Task, text: str, asked: Asked, reading: Reading, targets: np.ndarray, part: str
+) -> Shown:
+    """With the step that was chosen, at first the last one."""
+    session, outputs = st.session_state, len(reading.said)
+    offset = len(asked.given) if task.writes else 0
+    last = offset + outputs - 1
+    step = min((session.get(state.SHAPE_STEP) or last + 1) - 1, last)
+    place = outputs - 1 if task.shape == MANY_TO_ONE else max(0, step - offset)
+    return Shown(task, text, part, asked, reading, targets, step, place, offset)
+
+
+def diagram(now: Shown, dark: bool) -> None:
+    """The five shapes, and the chosen one step by step."""
+    norms = now.norms if now.step >= now.offset + now.place else []
+    columns = shape_columns.columns(now.task, now.asked.given, now.reading, now.targets, norms)
+    chosen = SHAPES.index(now.task.shape)
+
+    def shape(number: int) -> None:
+        choose(next(task for task in TASKS.values() if task.shape == SHAPES[number]))
+
+    def step(number: int) -> None:
+        st.session_state[state.SHAPE_STEP] = number + 1
+
+    message = shapes_message.pack(shape_columns.shapes(now.task), chosen, columns, now.step, dark)
+    components.shapes(message, shape, step)
+
+
+def pick_task(now: Shown) -> None:
+    """Which task, where a shape has several."""
+    same = [task.name for task in TASKS.values() if task.shape == now.task.shape]
+    if len(same) == 1:
+        return
+    st.session_state[state.SHAPE_TASKS] = now.task.name
+    st.segmented_control(
+        "Task",
+        same,
+        key=state.SHAPE_TASKS,
+        required=True,
+        format_func=lambda name: TASKS[name].title,
+        label_visibility="collapsed",
+        on_change=lambda: choose(TASKS[st.session_state[state.SHAPE_TASKS]]),
+    )
+
+
+def maker(now: Shown) -> None:
+    """Where a person makes the input."""
+    kind = shape_inputs.kind(now.task)
+    {shape_inputs.PICTURE: _picture, shape_inputs.FILM: _film, shape_inputs.TEXT: _text}[kind](now)
+    page.show_sentence()
+    examples(now)
+
+
+def examples(now: Shown) -> None:
+    """Buttons for fresh inputs: of the kind that was trained, and of kinds that were not."""
+    with st.container(horizontal=True):
+        for part in (NEW, *now.task.held_out):
+            st.button(
+                "New example" if part == NEW else f"Never trained: {part}",
+                key=state.example_of(part),
+                on_click=_give_example,
+                args=(now.task, part),
+                help=now.task.held_out.get(part, "Of the kind that was trained, but a new one"),
+            )
+
+
+def _picture(now: Shown) -> None:
+    side = pictures.SIDE
+    pixels = np.rint(255 * now.asked.examples.inputs[0].reshape(side, side, 3)).astype(np.uint8)
+    palette = [(name, _hex(rgb)) for name, rgb in pictures.COLORS.items()]
+
+    def changed(levels: list[int]) -> None:
+        give(shape_inputs.picture_text(np.array(levels) / 255))
+
+    message = picture_message.pack(pixels, palette, _hex([pictures.BACKGROUND] * 3))
+    components.picture(message, changed)
+
+
+def _hex(rgb: Sequence[float]) -> str:
+    """Red, green and blue from 0 to 1 as "#rrggbb"."""
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
+
+
+def _film(now: Shown) -> None:
+    path = shape_inputs.path(now.text)
+    if len(path) > film_message.MOST:
+        st.info(f"A film of {len(path)} frames: it is too long to be changed here.")
+        return
+    counted = now.targets != NOT_COUNTED
+    said = [now.task.outputs[number] for number in now.reading.said]
+    marks = zip(now.reading.said == now.targets, counted, strict=True)
+    right = [bool(is_right) if counts else None for is_right, counts in marks]
+    message = film_message.pack(path, said, right)
+    components.film(message, lambda path: give(shape_inputs.path_text(path)))
+
+
+def _text(now: Shown) -> None:
+    session = st.session_state
+    session[state.SHAPE_TYPED] = session[state.SHAPE_INPUT]
+    is_long = now.task.name in ("prose", "source")
+    field = partial(st.text_area, height=130) if is_long else st.text_input
+    field(
+        shape_inputs.LABELS[now.task.name],
+        key=state.SHAPE_TYPED,
+        on_change=lambda: give(session[state.SHAPE_TYPED]),
+    )
