@@ -14,7 +14,9 @@ from rnnviz.tasks.task import END, NOT_COUNTED, ONE_TO_MANY, ONE_TO_ONE, Example
 
 
 class TaskModel(nn.Module):
-    """What training and scores ask of a model of a task."""
+    """What training and scores ask of a model of a task. `head` reads its outputs off."""
+
+    head: nn.Linear
 
     def logits(self, inputs: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
         """Inputs, their lengths (N,) and targets (N,S) as in `Examples` -> (N,S,K). What is written
