@@ -39,7 +39,7 @@ def _examples(rng: np.random.Generator, n: int, part: str) -> Examples:
 CAPTION = Task(
     name="caption",
     shape=ONE_TO_MANY,
-    title="A picture in, a sentence about it out",
+    title="A picture → a sentence about it",
     outputs=WORDS,
     make=_examples,
     held_out=HELD_OUT,

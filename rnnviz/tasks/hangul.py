@@ -75,7 +75,7 @@ def _examples(rng: np.random.Generator, n: int, part: str) -> Examples:
 HANGUL = Task(
     name="hangul",
     shape=SEQUENCE_TO_SEQUENCE,
-    title="A word of Hangul syllables in, their letters out",
+    title="A word of Hangul → the letters of its syllables",
     outputs=OUTPUTS,
     make=_examples,
     held_out={
@@ -83,7 +83,7 @@ HANGUL = Task(
         LENGTH: f"Words of more than {LONGEST_TRAINED} syllables were never trained.",
     },
     rnn_type="LSTM",
-    recipe=Recipe(width=96, embedding=48, steps=4000, forget_bias=1.0),
+    recipe=Recipe(width=96, embedding=48, steps=4000, lr=0.01, forget_bias=1.0, symbol_std=0.05),
     bound=0.97,
     symbols=SYMBOLS,
     longest=3 * LONGEST + 1,

@@ -39,14 +39,6 @@ def input_tensors(examples: Examples) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(examples.inputs), torch.from_numpy(examples.lengths)
 
 
-def embedding_of(symbols: int, size: int) -> nn.Embedding:
-    """An embedding that begins as small as that of `RNNModel`: torch's own, of deviation 1, is
-    unlearned slowly where a symbol is rare."""
-    embedding = nn.Embedding(symbols, size)
-    nn.init.uniform_(embedding.weight, -0.1, 0.1)
-    return embedding
-
-
 class OneStep(TaskModel):
     """One-to-one: values (N,F) through one hidden layer to K outputs. Nothing here has a time."""
 
@@ -120,7 +112,7 @@ class EncoderDecoder(TaskModel):
     ) -> None:
         super().__init__()
         self.encoder, self.rnn, self.longest = encoder, rnn, longest
-        self.written = embedding_of(outputs, embedding)  # END stands for the start too
+        self.written = nn.Embedding(outputs, embedding)  # END stands for the start too
         self.head = nn.Linear(rnn.hidden_size, outputs)
 
     def logits(self, inputs: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
@@ -155,7 +147,8 @@ def build(task: Task, rnn_type: str | None = None, width: int | None = None) -> 
         return rnn
 
     if task.symbols:
-        read: nn.Module = embedding_of(len(task.symbols), recipe.embedding)
+        read: nn.Module = nn.Embedding(len(task.symbols), recipe.embedding)
+        nn.init.normal_(read.weight, std=recipe.symbol_std)
     else:
         read = nn.Linear(task.features, recipe.embedding)
     if not task.writes:

@@ -99,7 +99,7 @@ def _examples(rng: np.random.Generator, n: int, part: str) -> Examples:
 PICTURE_CLASS = Task(
     name="picture",
     shape=ONE_TO_ONE,
-    title="A picture in, the shape on it out",
+    title="A picture → the shape on it",
     outputs=tuple(SHAPES),
     make=_examples,
     held_out=HELD_OUT,

@@ -40,7 +40,9 @@ class Recipe:
     """How a task's models are built and trained: hidden units, AdamW steps on fresh batches.
 
     `embedding`: numbers by which an input of one step is read, and a written token is fed back.
-    `forget_bias`: of the gate that keeps, None for PyTorch's (see `RNNModel`).
+    `forget_bias`: of the gate that keeps, None for PyTorch's (see `RNNModel`). `symbol_std`: the
+    deviation of the embedding of input symbols at first, small where there are many: one that is
+    seldom seen unlearns large numbers too slowly.
     """
 
     width: int
@@ -50,6 +52,7 @@ class Recipe:
     lr: float = 3e-3
     clip: float = 1.0
     forget_bias: float | None = None
+    symbol_std: float = 1.0
 
 
 @dataclass(frozen=True)
