@@ -15,9 +15,7 @@ from rnnviz.tasks.prose import CODE_OR_PROSE, PROSE
 from rnnviz.tasks.source_classes import CLASSES, SOURCE_CLASSES
 
 TEXTS = st.lists(st.integers(0, len(CODE_OR_PROSE.symbols) - 1), min_size=1, max_size=12)
-MODELS = st.sampled_from(
-    [(CODE_OR_PROSE, kind) for kind in RNN_TYPES] + [(SOURCE_CLASSES, "LSTM")]
-)
+MODELS = st.sampled_from([(CODE_OR_PROSE, kind) for kind in RNN_TYPES] + [(SOURCE_CLASSES, "LSTM")])
 
 
 def some_model(task, kind) -> EachStep:

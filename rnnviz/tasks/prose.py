@@ -59,7 +59,8 @@ def _make(rng: np.random.Generator, n: int, part: str) -> Examples:
     of_prose = rng.integers(len(prose) - most, size=n)
     steps = np.arange(lengths.max())
     pieces = np.where(
-        (answers == PYTHON)[:, None], python[of_python[:, None] + steps],
+        (answers == PYTHON)[:, None],
+        python[of_python[:, None] + steps],
         prose[of_prose[:, None] + steps],
     )  # (N,T)
     inside, last = steps < lengths[:, None], steps == lengths[:, None] - 1
