@@ -19,5 +19,5 @@ def encode(text: str) -> np.ndarray:
 def ids(text: str) -> np.ndarray:
     """Ids (T,) int64 of a text's characters. Raises ValueError for an empty text."""
     if not text:
-        raise ValueError("the text is empty: give at least one character")
+        raise ValueError("there is no text to read: give at least one character")
     return encode(text).astype(np.int64)

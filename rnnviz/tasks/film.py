@@ -24,9 +24,10 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     films that are trained on go there."""
     y, x = np.divmod(np.arange(CELLS)[:, None], SIDE)  # (64,1)
     by_x, by_y = np.array(list(MOVES.values())).T  # (4,)
-    inside = (x + by_x >= 0) & (x + by_x < SIDE) & (y + by_y >= 0) & (y + by_y < SIDE)
+    next_x, next_y = x + by_x, y + by_y  # (64,4)
+    inside = (next_x >= 0) & (next_x < SIDE) & (next_y >= 0) & (next_y < SIDE)
     held_out = (x == COLUMN) & (np.arange(len(MOVES)) == UP)
-    return (y + by_y) * SIDE + x + by_x, inside, inside & ~held_out
+    return next_y * SIDE + next_x, inside, inside & ~held_out
 
 
 NEXT, INSIDE, TRAINED = _tables()

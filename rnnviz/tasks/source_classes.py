@@ -59,7 +59,8 @@ def sources(part: str) -> tuple[np.ndarray, np.ndarray]:
     first, *others = builtin.BUILT_IN["python-source"].make().texts
     text = first[:READ] if part == TRAIN else "".join(others)
     found = classes(text)
-    read = int((found != NOT_COUNTED).argmin()) or len(text)  # the cut may be in a string
+    ends = np.flatnonzero(found == NOT_COUNTED)  # the text may be cut in the middle of a string
+    read = int(ends[0]) if len(ends) else len(text)
     return encode(text[:read]), found[:read]
 
 
