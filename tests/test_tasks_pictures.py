@@ -26,7 +26,6 @@ from rnnviz.tasks.task import END, NEW, NOT_COUNTED, TRAIN
 
 TASKS = pytest.mark.parametrize("task", [PICTURE_CLASS, CAPTION], ids=lambda task: task.name)
 PARTS = (TRAIN, NEW, COMBINATIONS)
-UNLIKE = 0.15  # mean squared error from which a picture is not what it was taken for
 ROWS = {  # of the place's words, the rows and columns where a shape of 5 pixels begins
     "upper|top": (0, 1),
     "on the|middle": (3, 4),

@@ -83,8 +83,16 @@ HANGUL = Task(
         LENGTH: f"Words of more than {LONGEST_TRAINED} syllables were never trained.",
     },
     rnn_type="LSTM",
-    recipe=Recipe(width=96, embedding=48, steps=4000, lr=0.01, forget_bias=1.0, symbol_std=0.05),
+    recipe=Recipe(
+        width=96,
+        embedding=48,
+        steps=2800,
+        batch_size=128,
+        lr=0.015,
+        forget_bias=1.0,
+        symbol_std=0.02,
+    ),
     bound=0.97,
     symbols=SYMBOLS,
-    longest=3 * LONGEST + 1,
+    longest=max(map(len, _SPELT)) * LONGEST + 1,
 )

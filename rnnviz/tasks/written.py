@@ -24,7 +24,7 @@ def read(text: str, known: Mapping[str, int], longest: int, what: str) -> np.nda
     if not text:
         raise ValueError(f"Type {what}.")
     if len(text) > longest:
-        raise ValueError(f"{len(text)} characters are too many: type {what}, of at most {longest}.")
+        raise ValueError(f"{len(text)} characters are more than {longest}: type {what}.")
     for character in text:
         if character not in known:
             raise ValueError(f"The model does not know the character {character!r}: type {what}.")
