@@ -82,13 +82,15 @@ def _films(rng: np.random.Generator, n: int, part: str) -> tuple[np.ndarray, ...
     least, most = FRAMES[part]
     lengths = rng.integers(least, most + 1, n)
     starts, first = rng.integers(CELLS, size=n), rng.integers(len(MOVES), size=n)
-    if part == "moves":  # begin with what was never trained
+    if part == "moves":  # most begin with what was never trained
         starts = starts // SIDE * SIDE + COLUMN
         first[:] = UP
     cells, taken = _walks(rng, starts, first, most, INSIDE if part == "moves" else TRAINED)
     inside = np.arange(most) < lengths[:, None]  # (N,T)
     marks = (_MARKS[np.arange(most), cells] * inside).sum(1)  # (N,): the same for the same film
-    kept = {TRAIN: marks % ONE_IN > 0, NEW: marks % ONE_IN == 0}.get(part, marks > 0)
+    untrained = (~TRAINED[cells[:, :-1], taken[:, 1:]] & inside[:, 1:]).any(1)  # (N,)
+    of_part = {TRAIN: marks % ONE_IN > 0, NEW: marks % ONE_IN == 0, "moves": untrained}
+    kept = of_part.get(part, slice(None))
     return cells[kept], taken[kept], lengths[kept]
 
 
