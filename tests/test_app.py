@@ -32,11 +32,12 @@ PAGES = {
     "pages/gradients.py": "Gradients through time",
     "pages/context.py": "Context",
     "pages/sampling.py": "Sampling",
+    "pages/shapes.py": "Shapes",
     "pages/train.py": "Train",
     "pages/compare.py": "Compare",
     "pages/models.py": "Models",
 }
-OTHERS = ("pages/lesson.py", "pages/models.py", "pages/sampling.py", "pages/train.py")
+OTHERS = tuple(f"pages/{name}.py" for name in ("lesson", "models", "sampling", "shapes", "train"))
 TEXT_PAGES = [page for page in PAGES if page not in OTHERS]
 
 

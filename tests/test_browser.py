@@ -24,14 +24,16 @@ PAGES = {
     "gradients": "Gradients through time",
     "context": "Context",
     "sampling": "Sampling",
+    "shapes": "Shapes",
     "train": "Train",
     "compare": "Compare",
     "models": "Models",
 }
-TEXT_PAGES = [page for page in PAGES if page not in ("lesson", "models", "sampling", "train")]
+OTHERS = ("lesson", "models", "sampling", "shapes", "train")
+TEXT_PAGES = [page for page in PAGES if page not in OTHERS]
 CHART = "canvas, .text, .js-plotly-plot"
 READY = (
-    ".token, .generated, .st-key-lesson_figure .main-svg, "
+    ".token, .generated, .st-key-lesson_figure .main-svg, .st-key-shape_bars .main-svg, "
     "[data-testid=stDataFrame] canvas, [data-testid=stTable]"
 )
 

@@ -123,9 +123,16 @@ def picture(values: np.ndarray, side: int, channels: int) -> Picture:
     return Picture([[f"#{r:02x}{g:02x}{b:02x}" for r, g, b in row] for row in levels.tolist()])
 
 
-def first(task: Task) -> str:
-    """The input with which a task opens: one that the page can say something of at once."""
-    return FIRST.get(task.name) or write(task, task.examples("first", 1))
+def first(task: Task) -> tuple[str, np.ndarray]:
+    """The input with which a task opens, and its truth (S,)."""
+    if task.name not in FIRST:
+        example = task.examples("first", 1)
+        return write(task, example), example.targets[0]
+    text = FIRST[task.name]
+    targets = ask(task, text).examples.targets[0]
+    if task is prose.CODE_OR_PROSE:
+        targets[-1] = prose.PYTHON
+    return text, targets
 
 
 FIRST = {

@@ -90,7 +90,7 @@ def choose(task: Task) -> None:
     session = st.session_state
     kept = session.setdefault(state.SHAPE_KEPT, {})
     session[state.SHAPE_TASK] = task.name
-    give(kept.get(task.name) or shape_inputs.first(task))
+    give(kept.get(task.name) or shape_inputs.first(task)[0])
 
 
 def give(text: str) -> None:
@@ -114,25 +114,25 @@ def shown() -> Shown:
     session = st.session_state
     task = TASKS[session.setdefault(state.SHAPE_TASK, next(iter(TASKS)))]
     kept = session.setdefault(state.SHAPE_KEPT, {})
+    usual, truth = shape_inputs.first(task)
     before = session.get(state.SHAPE_LAST)  # a link may change the task and give no input
     is_of_another = before and before[0] != task.name and before[1] == session[state.SHAPE_INPUT]
     if session.get(state.SHAPE_INPUT) is None or is_of_another:
-        give(kept.get(task.name) or shape_inputs.first(task))
+        give(kept.get(task.name, usual))
     text = session[state.SHAPE_INPUT]
     try:
         asked = shape_inputs.ask(task, text)
     except ValueError as error:
         session[state.SENTENCE] = str(error)
-        text = kept.get(task.name) or shape_inputs.first(task)
+        text = kept.get(task.name, usual)
         asked = shape_inputs.ask(task, text)
     kept[task.name] = text
     session[state.SHAPE_LAST] = task.name, session[state.SHAPE_INPUT]
-    reading = shape_caches.reading(task.name, text)
-    example, targets = session.get(state.SHAPE_EXAMPLE), asked.examples.targets[0]
-    part = NEW
+    part, targets = NEW, truth if text == usual else asked.examples.targets[0]
+    example = session.get(state.SHAPE_EXAMPLE)
     if example and (example.task, example.text) == (task.name, text):
         part, targets = example.part, example.targets[: shape_inputs.MOST_STEPS]
-    return _placed(task, text, asked, reading, targets, part)
+    return _placed(task, text, asked, shape_caches.reading(task.name, text), targets, part)
 
 
 def _placed(

@@ -112,7 +112,7 @@ def _make(rng: np.random.Generator, n: int, part: str) -> Examples:
 FILM = Task(
     name="film",
     shape=MANY_TO_MANY,
-    title="A film of a moving dot, and which way it moved last",
+    title="A film → directions",
     outputs=NAMES,
     make=_make,
     held_out={

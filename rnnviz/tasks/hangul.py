@@ -75,12 +75,12 @@ def _examples(rng: np.random.Generator, n: int, part: str) -> Examples:
 HANGUL = Task(
     name="hangul",
     shape=SEQUENCE_TO_SEQUENCE,
-    title="A word of Hangul → the letters of its syllables",
+    title="Hangul → its letters",
     outputs=OUTPUTS,
     make=_examples,
     held_out={
-        SYLLABLES: f"{len(NEVER_TRAINED)} of the {len(SYMBOLS):,} syllables were never trained.",
-        LENGTH: f"Words of more than {LONGEST_TRAINED} syllables were never trained.",
+        SYLLABLES: f"{len(NEVER_TRAINED)} of the {len(SYMBOLS):,} syllables",
+        LENGTH: f"words of more than {LONGEST_TRAINED} syllables",
     },
     rnn_type="LSTM",
     recipe=Recipe(

@@ -48,8 +48,7 @@ ALL = [Combination(*of) for of in itertools.product(SHAPES, COLORS, PLACES)]
 TRAINED, NEVER_TRAINED = parted(ALL, never=30, seed=3)
 COMBINATIONS = "combinations"  # the part of those that are never trained
 HELD_OUT = {
-    COMBINATIONS: f"{len(NEVER_TRAINED)} of the {len(ALL)} combinations of shape, colour and place "
-    "were never trained."
+    COMBINATIONS: f"{len(NEVER_TRAINED)} of {len(ALL)} combinations of shape, colour and place"
 }
 _OF_PART = {TRAIN: TRAINED, NEW: TRAINED, COMBINATIONS: NEVER_TRAINED}
 

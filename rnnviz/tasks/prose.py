@@ -72,7 +72,7 @@ def _make(rng: np.random.Generator, n: int, part: str) -> Examples:
 CODE_OR_PROSE = Task(
     name="prose",
     shape=MANY_TO_ONE,
-    title="A piece of text, and whether it is Python or prose",
+    title="A text → Python or prose",
     outputs=("Python", "prose"),
     make=_make,
     held_out={

@@ -85,7 +85,7 @@ def _make(rng: np.random.Generator, n: int, part: str) -> Examples:
 SOURCE_CLASSES = Task(
     name="source",
     shape=MANY_TO_MANY,
-    title="Python source, and what each of its characters belongs to",
+    title="Python → classes",
     outputs=CLASSES,
     make=_make,
     held_out={"length": f"pieces of {LENGTHS['length']} characters"},
