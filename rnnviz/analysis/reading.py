@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def read(
     model: nn.Module, layers: Sequence[str], logits: Callable[[], Tensor], said: np.ndarray
 ) -> Reading:
     """Run a model once: `logits` (1,S,K) does it, `layers` names its recurrent modules."""
-    with record(model) as traces:
+    with record(model) if layers else nullcontext({}) as traces:
         log_probs = logits()[0, : len(said)].log_softmax(-1)  # (S,K)
     stages = []
     for name in layers:

@@ -138,8 +138,8 @@ def generalisation(now: Shown, dark: bool) -> None:
         words = right
     never = "; ".join(f"**{part}**: {text}" for part, text in now.task.held_out.items())
     words.caption(
-        f"{SCORED} examples each, one training a cell type, all of {now.task.recipe.width} units "
-        f"and {now.task.recipe.steps:,} steps. Never trained: {never}."
+        f"{SCORED} examples each; {'one training a cell type, ' if now.task.rnn_type else ''}"
+        f"{now.task.recipe.width} units, {now.task.recipe.steps:,} steps. Never trained: {never}."
     )
     words.caption(_trained(now, rows))
 

@@ -73,7 +73,7 @@ class Shown:
     def tokens(self) -> list[tuple[int, list[str]]]:
         """What the steps of each recurrent layer read, after the column of the first of them."""
         given = [
-            one if isinstance(one, str) else str(n) for n, one in enumerate(self.asked.given, 1)
+            one if isinstance(one, str) else f"#{n}" for n, one in enumerate(self.asked.given, 1)
         ]
         said = [self.task.outputs[number] for number in self.reading.said]
         read, fed = (0, given), (self.offset, [shape_columns.START, *said[:-1]])

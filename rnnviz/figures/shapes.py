@@ -100,24 +100,28 @@ def scores(rows: Sequence[Score], parts: Mapping[str, str], dark: bool) -> Figur
         data.append(
             {
                 "type": "bar",
+                "orientation": "h",
                 "name": style.cell_name(rnn_type) if rnn_type else "no time",
-                "x": [plain(parts[part]) for part in shown],
-                "y": [found[part] for part in shown],
-                "text": [f"{found[part]:.0%}" for part in shown],
+                "x": [found[part] for part in shown],
+                "y": [plain(parts[part]) for part in shown],
+                "text": [f"{found[part]:.1%}" for part in shown],
                 "textposition": "outside",
+                "textfont": {"size": style.WORDS},
                 "cliponaxis": False,
                 "marker": {"color": color(rnn_type, dark)},
-                "hovertemplate": "%{y:.1%}<extra>%{fullData.name}</extra>",
+                "hovertemplate": "%{x:.1%}<extra>%{fullData.name}</extra>",
             }
         )
+    of_types = ", by cell type" if len(data) > 1 else ""
     return new_figure(
         data,
         {
-            "title": {"text": "Right answers, by cell type"},
-            "height": 320,
+            "title": {"text": f"Right answers{of_types}"},
+            "height": 130 + (20 * len(data) + 10) * len(parts),
             "margin": MARGIN,
             "legend": BELOW,
-            "yaxis": SHARE,
+            "xaxis": SHARE | {"range": [0, 1.15], "tickvals": [0, 0.25, 0.5, 0.75, 1]},
+            "yaxis": {"type": "category", "autorange": "reversed", "automargin": True},
         },
     )
 
