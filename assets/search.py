@@ -1,7 +1,7 @@
 """Searches the learning rate and the forget bias of a group that ships: `python assets/search.py
 GROUP FILE`.
 
-Each cell type is trained at half, once and twice its usual rate, with PyTorch's forget bias and
+Each cell type is trained at a quarter to twice its usual rate, with PyTorch's forget bias and
 with 1, for a tenth of the group's steps; validation losses go to FILE. A row that is there is not
 trained again.
 """
@@ -26,7 +26,7 @@ SETTINGS = {
     "docs": "--corpus python-docs --level word --min-count 2 --embedding-size 200 "
     "--hidden-size 200 --layers 2 --dropout 0.5 --batch-size 20 --sequence-length 35",
 }
-FACTORS, BIASES = (0.5, 1, 2), ("", "1")
+FACTORS, BIASES = (0.25, 0.5, 1, 2), ("", "1")
 COLUMNS = ("group", "rnn_type", "lr", "forget_bias", "steps", "valid_loss")
 
 

@@ -92,7 +92,7 @@ def test_each_shape_color_and_place_is_trained_and_30_combinations_are_not():
     assert not {*TRAINED} & {*NEVER_TRAINED}
     for of, names in enumerate((SHAPES, COLORS, PLACES)):
         assert {shown[of] for shown in TRAINED} == {*names}
-    assert "30 of the 180" in CAPTION.held_out[COMBINATIONS]
+    assert "30 of 180" in CAPTION.held_out[COMBINATIONS]
     assert NEVER_TRAINED[:2] == [  # what ships was trained without these
         Combination("square", "red", "on the right"),
         Combination("square", "red", "in the lower left"),

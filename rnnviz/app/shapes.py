@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rnnviz.analysis.reading import Reading
 
 MOST_STEPS = 1_000
+GAP = "\N{NO-BREAK SPACE}"  # between words that stand in a row
 FIELDS = (
     Field("task", state.SHAPE_TASK, one_of(TASKS), next(iter(TASKS))),
     Field("input", state.SHAPE_INPUT, lambda text: text[:MAX_URL_TEXT]),
@@ -73,10 +74,12 @@ class Shown:
     def tokens(self) -> list[tuple[int, list[str]]]:
         """What the steps of each recurrent layer read, after the column of the first of them."""
         given = [
-            one if isinstance(one, str) else f"#{n}" for n, one in enumerate(self.asked.given, 1)
+            one if isinstance(one, str) else f"{number}{GAP}"
+            for number, one in enumerate(self.asked.given, 1)
         ]
-        said = [self.task.outputs[number] for number in self.reading.said]
-        read, fed = (0, given), (self.offset, [shape_columns.START, *said[:-1]])
+        words = [self.task.outputs[number] for number in self.reading.said]
+        said = [word if len(word) == 1 else f"{word}{GAP}" for word in words]
+        read, fed = (0, given), (self.offset, [f"{shape_columns.START}{GAP}", *said[:-1]])
         return [read, fed][-len(self.reading.stages) :] if self.task.writes else [read]
 
     @property

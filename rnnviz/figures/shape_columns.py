@@ -144,7 +144,8 @@ def _decoder(
 
 
 def _came_back(norms: Sequence[np.ndarray], stage: int, t: int) -> float | None:
-    """log10 of the norm at the state before step t; None where the loss does not depend on it."""
-    if not norms or norms[stage][t] == -np.inf:
+    """log10 of the norm that comes from step t back to the state before it; None where the loss
+    does not depend on what step t gives."""
+    if not norms or -np.inf in norms[stage][t : t + 2]:
         return None
     return float(norms[stage][t])
