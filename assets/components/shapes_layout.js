@@ -17,7 +17,7 @@ const NARROWEST = 48; // of a column
 const WIDEST = 112;
 const LETTER = 8.5; // of the font of tokens
 const ARROW = 26;
-const STRIP = { most: 26, height: 96 };
+const STRIP = { most: 26, height: 72 };
 const AHEAD = 2; // columns after the current one that stay in view
 
 // Draw into `root` all that stays, and return its parts
@@ -43,7 +43,7 @@ export function placeColumns(view, width) {
   const count = Math.max(1, Math.min(all, Math.floor(room / least)));
   const column = Math.min(WIDEST, room / count);
   const strip = { width: Math.min(STRIP.most, column * 0.42), height: STRIP.height };
-  const rows = rowsOf(view, Math.min(96, column - 6));
+  const rows = rowsOf(view, Math.min(72, column - 6));
   const names = Math.max(0, (room - count * column) / 2);
   return { width, all, count, column, strip, gap, names, left: names + GUTTER, ...rows };
 }

@@ -28,9 +28,8 @@ function stepText(view, step) {
           .filter(Boolean)
           .map((each) => `, ${each}`)
           .join("");
-  const sits = loss ? " A loss sits here." : "";
-  const back =
-    gradient === null ? "" : ` The gradient that goes back from its state: ${normText(gradient)}.`;
+  const sits = loss ? " Loss here." : "";
+  const back = gradient === null ? "" : ` Gradient back: ${normText(gradient)}.`;
   return `${who}: ${reads}, ${says}${sure}.${sits}${back}`;
 }
 
@@ -53,7 +52,7 @@ export function drawKeys(keys, view, table) {
 
 function keyOf(words, ...entries) {
   const key = element("div", "key");
-  key.append(element("span", "", words), ...entries);
+  key.append(words, ...entries);
   return key;
 }
 
@@ -66,11 +65,11 @@ function entryOf(...content) {
 function stateKey(units, table) {
   const bar = element("i", "bar");
   bar.style.backgroundImage = `linear-gradient(to right, ${table.map(css).join(",")})`;
-  return keyOf(`State, ${units} units:`, entryOf("−1", bar, "1"));
+  return keyOf(`State of ${units}:`, entryOf("−1", bar, "1"));
 }
 
 const truthKey = () =>
-  keyOf("Output:", entryOf(truthMark(true), "right"), entryOf(truthMark(false), "wrong"));
+  keyOf("", entryOf(truthMark(true), "right"), entryOf(truthMark(false), "wrong"));
 
 // The largest and the smallest arrow
 function gradientKey(view) {
@@ -81,5 +80,5 @@ function gradientKey(view) {
     return entryOf(line, normText(log10));
   };
   const entries = least < most ? [entry(most), "to", entry(least)] : [entry(most)];
-  return keyOf("Gradient that goes back, its norm (log):", ...entries);
+  return keyOf("Gradient back, norm (log):", ...entries);
 }

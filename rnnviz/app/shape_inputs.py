@@ -136,7 +136,7 @@ def first(task: Task) -> tuple[str, np.ndarray]:
 
 
 FIRST = {
-    "dates": "Monday, May 3, 2021",
+    "dates": "May 3, 2021",
     "prose": "for name in names:\n    print(name)\n",
     "source": 'total = 0  # so far\nfor x in data:\n    total += 2.5 * x\nprint("sum", total)\n',
 }

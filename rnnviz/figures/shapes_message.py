@@ -17,7 +17,7 @@ from rnnviz.analysis.text_view import visible
 from rnnviz.figures import binary_message, style
 
 MOST_UNITS, MOST_COLUMNS = 128, 400
-GALLERY = 154  # pixels, of the small diagrams
+GALLERY = 148  # pixels, of the small diagrams
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,6 @@ def height(message: bytes) -> int:
     parts = 30 * any(column["part"] for column in columns)
     losses = 24 * any(column["loss"] for column in columns)
     pictures = any(column["picture"] for column in columns)
-    inputs = max(42, min(96, 1200 // len(columns) - 6)) if pictures else 28
+    inputs = max(42, min(72, 1200 // len(columns) - 6)) if pictures else 28
     slider = 58 * (len(columns) > 1)
-    return GALLERY + 242 + parts + losses + inputs + slider
+    return GALLERY + 218 + parts + losses + inputs + slider

@@ -32,7 +32,6 @@ def draw(dark: bool, check: Check) -> None:
     now = shapes.shown()
     check(seen(now))
     shapes.diagram(now, dark)
-    shapes.pick_task(now)
     shapes.examples(now)
 
 
