@@ -27,7 +27,7 @@ PICTURE = """count => new Promise(done => {
     if (charts.length === count && charts.length + trees.length
         && charts.every(chart => chart.querySelector('.main-svg :is(.trace, .points, .xtick)'))
         && trees.every(tree => tree.shadowRoot?.querySelector(
-          'canvas, .net, .sums, .circuit, .canvas, .text')))
+          'canvas, .net, .sums, .circuit, .canvas, .text, .stage')))
       requestAnimationFrame(() => done(performance.now()));
     else requestAnimationFrame(drawn);
   };

@@ -10,7 +10,7 @@ from rnnviz.app.lesson.stops import STOPS
 from tests.test_looks import BACKGROUNDS, COLOURS, SMALL_LABELS, findings, settled, show_in
 
 ONE_SCREEN = {"width": 1440, "height": 900}, {"width": 1920, "height": 1080}
-FIGURE = ".st-key-lesson_figure :is(.main-svg, .net, .canvas, .sums)"
+FIGURE = ".st-key-lesson_figure :is(.main-svg, .net, .canvas, .sums, .stage)"
 AT_THE_EDGE = 30  # steps of the gain from its usual value: a ReLU RNN neither loses nor explodes
 MOST_INTERACTIONS = 25  # of the first seven stops
 FOCUSED = """() => {
@@ -171,6 +171,14 @@ def test_the_stops_on_the_lab_and_the_past_are_done_by_keyboard(server, page):
         14: [(past, "End", "ArrowLeft"), (past, "Home", *["ArrowRight"] * 7)],
     }
     assert walk(page, moves) <= MOST_INTERACTIONS * len(moves) / 7
+
+
+def test_all_shapes_are_looked_at_by_keyboard(server, page):
+    open_stop(page, server.url, 15)
+    shape = "focused.matches('.shape')"
+    never = "focused.matches('button') && focused.innerText.startsWith('Never trained: moves')"
+    moves = {15: [*[(shape, "ArrowRight")] * 4, (never, "Enter")]}
+    assert walk(page, moves) == 5
 
 
 def test_a_full_page_shows_what_was_moved_and_leads_back(server, page):
