@@ -8,6 +8,8 @@ shift
 groups=${*:-source docs recall tasks windows context}
 types=${RNN_TYPES:-LSTM GRU RNN_TANH RNN_RELU}
 python=${PYTHON:-python3}
+# The best of `python assets/search.py docs FILE`, see docs/decisions/rates-of-the-words.md
+declare -A words=([LSTM]="1e-2 --forget-bias 1" [GRU]=5e-3 [RNN_TANH]=3e-3 [RNN_RELU]=4e-3)
 train() {
   "$python" -m rnnviz train --half --out "$out/runs" "$@"
 }
@@ -16,9 +18,11 @@ for group in $groups; do
   case $group in
     source) train --corpus python-source --min-count 20 --hidden-size 256 --layers 1 --dropout 0 \
       --batch-size 64 --sequence-length 128 --steps 4000 --rnn-type $types ;;
-    docs) train --corpus python-docs --level word --min-count 2 --embedding-size 200 \
-      --hidden-size 200 --layers 2 --dropout 0.5 --batch-size 20 --sequence-length 35 \
-      --steps 2500 --rnn-type $types ;;
+    docs) for type in $types; do
+      train --corpus python-docs --level word --min-count 2 --embedding-size 200 \
+        --hidden-size 200 --layers 2 --dropout 0.5 --batch-size 20 --sequence-length 35 \
+        --steps 12000 --rnn-type "$type" --lr ${words[$type]}
+    done ;;
     recall) OMP_NUM_THREADS=1 "$python" assets/recall.py "$out" ;;
     tasks) OMP_NUM_THREADS=1 "$python" assets/tasks.py "$out" ;;
     windows) "$python" assets/windows.py "$out" ;;
