@@ -2,7 +2,16 @@
 
 import streamlit as st
 
-from rnnviz.app import address, caches, page, shape_sections, shape_training, shapes, terms
+from rnnviz.app import (
+    address,
+    caches,
+    page,
+    shape_makers,
+    shape_sections,
+    shape_training,
+    shapes,
+    terms,
+)
 
 page.start_page("Shapes")
 terms.intro(
@@ -18,19 +27,21 @@ dark = page.is_dark()
 
 @address.fragment(shapes.FIELDS)
 def one() -> None:
-    now = shapes.shown()
-    shapes.diagram(now, dark)
-    shapes.pick_task(now)
-    left, right = st.columns(2, gap="large")
-    with left:
-        shapes.maker(now)
-    with right:
-        shape_sections.output(now, dark)
-    shape_sections.told(now, dark)
-    shape_sections.inside(now, dark)
-    shape_sections.gradient(now, dark)
-    shape_sections.generalisation(now, dark)
-    shape_training.show(now.task, dark)
+    with page.sentences():
+        now = shapes.shown()
+        shapes.diagram(now, dark)
+        shapes.pick_task(now)
+        left, right = st.columns(2, gap="large")
+        with left:
+            shape_makers.maker(now)
+        with right:
+            shape_sections.output(now, dark)
+        shape_sections.told(now, dark)
+        shape_sections.inside(now, dark)
+        shape_sections.gradient(now, dark)
+        shape_sections.generalisation(now, dark)
+        shape_training.show(now.task, dark)
+    page.show_sentence()
 
 
 one()

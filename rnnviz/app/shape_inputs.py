@@ -16,7 +16,7 @@ from rnnviz.tasks.characters import ids
 from rnnviz.tasks.task import NOT_COUNTED, Examples, Task
 from rnnviz.tasks.truth import TRUTH
 
-MOST_STEPS = 400  # of a text that are read
+MOST_STEPS, MOST_CHARACTERS = 400, 5_000  # of a text that are read, that are looked at
 LEVELS = 15  # of brightness in a link, a hexadecimal digit each
 PICTURE, FILM, TEXT = "picture", "film", "text"  # what is made: on a grid, by moving a dot, typed
 LABELS = {"prose": "Some text", "source": "Some Python", "dates": "A date", "hangul": "Some Hangul"}
@@ -49,6 +49,7 @@ def ask(task: Task, text: str) -> Asked:
         frames = film.frames(way)  # (T,F)
         given = tuple(picture(frame, film.SIDE, 1) for frame in frames)
         return Asked(_one(frames, len(frames), film.directions(way)), given)
+    text = text[:MOST_CHARACTERS]
     read = ENCODE[task.name](text)[:MOST_STEPS]  # (T,)
     truth = TRUTH[task.name](text) if task.name in TRUTH else None
     if truth is None:

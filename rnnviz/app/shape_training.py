@@ -11,9 +11,10 @@ from rnnviz.figures import shapes
 from rnnviz.figures.style import cell_name
 from rnnviz.jobs.task_training import TaskTraining
 from rnnviz.nn.cell_types import RNN_TYPES
-from rnnviz.tasks.task import END, Task
+from rnnviz.tasks.task import END, MANY_TO_MANY, NOT_COUNTED, Task
 
 WIDTHS = (8, 16, 32, 64, 96, 128)
+MOST_LINES = 6
 
 
 def show(task: Task, dark: bool) -> None:
@@ -90,23 +91,30 @@ def _show(now: TaskTraining, dark: bool) -> None:
 
 def _example(now: TaskTraining) -> None:
     """What one new input was answered with, as training went on."""
-    said = [_text(now.task, numbers) for numbers in list(now.said)]
-    example = now.example
-    truth = _text(now.task, example.targets[0])
-    is_text = shape_inputs.kind(now.task) == shape_inputs.TEXT
-    given = shape_inputs.write(now.task, example) if is_text else "one to look at, not to read"
+    task, example = now.task, now.example
+    said = [_answer(task, numbers, example.targets[0]) for numbers in list(now.said)]
     changes = [place for place, one in enumerate(said) if place == 0 or one != said[place - 1]]
-    lines = [f"step {now.records[place].step:,}: {said[place]}" for place in changes[-6:]]
-    st.markdown(f"One new input: {page.plain(given)}. Right: **{page.plain(truth)}**.")
+    lines = [f"step {now.records[place].step:,}: {said[place]}" for place in changes[-MOST_LINES:]]
+    if shape_inputs.kind(task) == shape_inputs.TEXT:
+        st.markdown(f"One new input: {page.plain(shape_inputs.write(task, example))}")
     st.text("\n".join(lines))
 
 
-def _text(task: Task, numbers: np.ndarray) -> str:
-    """Output numbers (S,) as text; what is written up to its end."""
-    if task.writes:
-        ends = np.flatnonzero(numbers <= END)
-        numbers = numbers[: ends[0]] if len(ends) else numbers
-    said = [task.outputs[number] for number in numbers if number >= 0]
+def _answer(task: Task, numbers: np.ndarray, targets: np.ndarray) -> str:
+    """An answer (S,) beside its truth: in words, of many steps how many are right."""
+    counted = targets != NOT_COUNTED
+    if task.shape == MANY_TO_MANY:
+        right = int((numbers == targets)[counted].sum())
+        return f"{right} of {counted.sum()} steps are right"
+    given = numbers if task.writes else numbers[counted]
+    is_right = bool(task.right(numbers[None], targets[None]).all())
+    return f"{_words(task, given)}, {'right' if is_right else 'wrong'}"
+
+
+def _words(task: Task, numbers: np.ndarray) -> str:
+    """Output numbers as text; what is written up to its end."""
+    ends = np.flatnonzero(numbers == END) if task.writes else ()
+    said = [task.outputs[number] for number in numbers[: ends[0] if len(ends) else None]]
     return (" " if max(map(len, said), default=1) > 1 else "").join(said)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rnnviz.figures.shapes_message import Boxes, Column, Picture, Shape
+from rnnviz.tasks.catalog import TASKS
 from rnnviz.tasks.task import (
     MANY_TO_MANY,
     MANY_TO_ONE,
@@ -37,8 +38,6 @@ START = "start"  # what is read where nothing was written yet
 def shapes(chosen: Task) -> list[Shape]:
     """All five, each with what goes in and comes out in one of its tasks: the chosen one's, or the
     first one's."""
-    from rnnviz.tasks.catalog import TASKS
-
     of = {task.shape: task for task in reversed(TASKS.values())} | {chosen.shape: chosen}
     return [Shape(name, of[name].title, _BOXES[name]) for name in SHAPES]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rnnviz.app import shapes
+from rnnviz.app import page, shape_makers, shapes
 from rnnviz.app.lesson.stop import Check, Goal, Stop
 from rnnviz.app.shapes import Shown
 from rnnviz.tasks.task import NEW, SHAPES
@@ -29,10 +29,12 @@ def seen(now: Shown) -> Seen:
 
 
 def draw(dark: bool, check: Check) -> None:
-    now = shapes.shown()
-    check(seen(now))
-    shapes.diagram(now, dark)
-    shapes.examples(now)
+    with page.sentences():
+        now = shapes.shown()
+        check(seen(now))
+        shapes.diagram(now, dark)
+        shape_makers.examples(now)
+    page.show_sentence()
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:
