@@ -56,8 +56,7 @@ class Shown:
     @property
     def where(self) -> str:
         """Which output is looked at, in words."""
-        said = self.task.outputs[int(self.reading.said[self.place])]
-        return f"of output {self.place + 1}, \u201c{said}\u201d"
+        return f"of output {self.place + 1}"
 
     @property
     def is_right(self) -> bool | None:

@@ -40,7 +40,7 @@ def likeliest(outputs: Sequence[str], p: np.ndarray, where: str, color: str) -> 
     return new_figure(
         [bars],
         {
-            "title": {"text": f"What may come out {plain(where)}"},
+            "title": {"text": f"Probabilities {where}"},
             "height": 90 + 26 * len(order),
             "margin": MARGIN,
             "xaxis": {"range": [0, 1], "tickformat": ".0%", "title": {"text": "probability"}},
@@ -79,7 +79,7 @@ def gradient(names: Sequence[str], norms: Sequence[np.ndarray], where: str, colo
     return new_figure(
         data,
         {
-            "title": {"text": f"Gradient of the loss {plain(where)}"},
+            "title": {"text": f"Gradient of the loss {where}"},
             "height": 300,
             "margin": MARGIN,
             "shapes": shapes,
@@ -120,7 +120,7 @@ def scores(rows: Sequence[Score], parts: Mapping[str, str], dark: bool) -> Figur
             "height": 130 + (20 * len(data) + 10) * len(parts),
             "margin": MARGIN,
             "legend": BELOW,
-            "xaxis": SHARE | {"range": [0, 1.15], "tickvals": [0, 0.25, 0.5, 0.75, 1]},
+            "xaxis": SHARE | {"range": [0, 1.25], "tickvals": [0, 0.25, 0.5, 0.75, 1]},
             "yaxis": {"type": "category", "autorange": "reversed", "automargin": True},
         },
     )
