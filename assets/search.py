@@ -21,10 +21,12 @@ from rnnviz import RNN_TYPES
 from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.training.config import DEFAULT_LR
 
-STEPS = {"docs": 12_000}
+STEPS = {"docs": 12_000, "chars": 4_000}
 SETTINGS = {
     "docs": "--corpus python-docs --level word --min-count 2 --embedding-size 200 "
     "--hidden-size 200 --layers 2 --dropout 0.5 --batch-size 20 --sequence-length 35",
+    "chars": "--corpus python-docs --min-count 20 --embedding-size 96 --hidden-size 192 "
+    "--layers 1 --dropout 0.1 --batch-size 32 --sequence-length 128",
 }
 FACTORS, BIASES = (0.25, 0.5, 1, 2), ("", "1")
 COLUMNS = ("group", "rnn_type", "lr", "forget_bias", "steps", "valid_loss")

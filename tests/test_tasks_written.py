@@ -157,7 +157,7 @@ def test_a_typed_word_is_read_composed_or_not(word):
 @pytest.mark.parametrize(
     ("encode", "text", "message"),
     [
-        (dates.encode, "  ", "Type a date like 3 May 2021."),
+        (dates.encode, "  ", "Type a date like 3 May 2021"),
         (dates.encode, "3 May 2021?", "does not know the character '\\?'"),
         (dates.encode, "İ", "does not know the character"),
         (dates.encode, "3 May 2021" * 3, "30 characters are more than 29"),
@@ -170,7 +170,7 @@ def test_a_typed_word_is_read_composed_or_not(word):
 def test_what_cannot_be_read_gets_one_sentence(encode, text, message):
     with pytest.raises(ValueError, match=message) as error:
         encode(text)
-    assert str(error.value).count(".") == 1
+    assert "." not in str(error.value)  # whoever shows it ends the sentence
 
 
 @given(st.text(st.characters() | st.sampled_from(DATES.symbols + HANGUL.symbols), max_size=40))

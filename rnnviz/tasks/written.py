@@ -22,12 +22,12 @@ def read(text: str, known: Mapping[str, int], longest: int, what: str) -> np.nda
     """The ids of a text that a person typed, (T,) int64. `what`: what it should be, for the
     message. Raises ValueError for no text, one longer than `longest`, and an unknown character."""
     if not text:
-        raise ValueError(f"Type {what}.")
+        raise ValueError(f"Type {what}")
     if len(text) > longest:
-        raise ValueError(f"{len(text)} characters are more than {longest}: type {what}.")
+        raise ValueError(f"{len(text)} characters are more than {longest}: type {what}")
     for character in text:
         if character not in known:
-            raise ValueError(f"The model does not know the character {character!r}: type {what}.")
+            raise ValueError(f"The model does not know the character {character!r}: type {what}")
     return np.array([known[character] for character in text], np.int64)
 
 
