@@ -51,7 +51,7 @@ screenshot: setup browser  ## the README's picture, taken anew
 
 assets: setup  ## retrain the runs that ship (some hours on two cores; what is there is kept)
 	PYTHONPATH=. PYTHON=$(BIN)/python assets/train.sh assets/new
-	rm -rf assets/runs assets/recall assets/windows
+	rm -rf assets/runs assets/recall assets/tasks assets/windows
 	mv assets/new/* assets/ && rmdir assets/new
 
 clean:  ## remove .venv and caches, keep runs/

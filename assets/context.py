@@ -29,13 +29,14 @@ from rnnviz.runs.window_files import load_window, windows_of
 
 
 def main(out: Path) -> None:
-    """What is in the file already is not measured again."""
+    """What is in the file already is not measured again; what is of other weights is left out."""
     path = out / CONTEXT_USES.name
-    found = read_uses(path) if path.exists() else {}
+    known = read_uses(path) if path.exists() else {}
+    found: dict[str, ContextUse] = {}
 
     def keep(key: str, make: Callable[[], ContextUse]) -> None:
         if key not in found:
-            found[key] = make()
+            found[key] = known[key] if key in known else make()
 
     runs = [load_run(folder) for folder in sorted((out / "runs").glob("python-*"))]
     for beyond, run in product(BEYOND, runs):
@@ -47,7 +48,7 @@ def main(out: Path) -> None:
             if facts.tokens == tuple(run.vocab.id2token):
                 make = partial(of_window, load_window(weights), run.ids(text))
                 keep(key_of(weights, text, "cut"), make)
-        write(path, pack(found))
+    write(path, pack(found))
 
 
 if __name__ == "__main__":
