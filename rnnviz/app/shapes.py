@@ -13,15 +13,17 @@ from rnnviz.app.address import MAX_URL_TEXT, Field, number, one_of
 from rnnviz.app.shape_inputs import Asked
 from rnnviz.figures import shape_columns, shapes_message
 from rnnviz.tasks.catalog import TASKS
+from rnnviz.tasks.dates import DATES
 from rnnviz.tasks.task import MANY_TO_ONE, NEW, NOT_COUNTED, SHAPES, Task
 
 if TYPE_CHECKING:
     from rnnviz.analysis.reading import Reading
 
 MOST_STEPS = 1_000
+USUAL = DATES
 GAP = "\N{NO-BREAK SPACE}"  # between words that stand in a row
 FIELDS = (
-    Field("task", state.SHAPE_TASK, one_of(TASKS), next(iter(TASKS))),
+    Field("task", state.SHAPE_TASK, one_of(TASKS), USUAL.name),
     Field("input", state.SHAPE_INPUT, lambda text: text[:MAX_URL_TEXT]),
     Field("step", state.SHAPE_STEP, number(int, 1, MOST_STEPS)),
 )
@@ -101,7 +103,7 @@ def give(text: str) -> None:
 def shown() -> Shown:
     """What is looked at now. An input that is none leaves a sentence, and the last good one."""
     session = st.session_state
-    task = TASKS[session.setdefault(state.SHAPE_TASK, next(iter(TASKS)))]
+    task = TASKS[session.setdefault(state.SHAPE_TASK, USUAL.name)]
     kept = session.setdefault(state.SHAPE_KEPT, {})
     usual, truth = shape_inputs.first(task)
     before = session.get(state.SHAPE_LAST)  # a link may change the task and give no input
