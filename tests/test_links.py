@@ -18,6 +18,7 @@ from tests.test_browser import PAGES as TITLES
 from tests.test_browser import open_page, write
 
 SHARED = [*TEXT_PAGES, "pages/sampling.py"]  # pages with the sidebar
+WITHOUT_MODELS = navigation.LESSON, navigation.SHAPES, navigation.TRAIN, navigation.MODELS
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +166,7 @@ def test_back_is_one_press_on_every_page(server, page):
     for target in navigation.PAGES[1:]:
         page.get_by_role("link", name=target.title).first.click()
         expect(page.locator("h1")).to_have_text(TITLES[target.url_path])
-        if target not in (navigation.LESSON, navigation.TRAIN, navigation.MODELS):
+        if target not in WITHOUT_MODELS:
             page.wait_for_url(re.compile(f"/{target.url_path}.runs=recall-lstm&(text=Aab|prompt)"))
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     assert page.evaluate("history.length") == entries + len(navigation.PAGES)
