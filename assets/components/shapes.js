@@ -18,7 +18,6 @@ export default function ({ data, parentElement, setStateValue }) {
   root.parts ??= build(root);
   root.parts.sending.setStateValue = setStateValue;
   take(root.parts, data);
-  freePlace(root);
   return cleanUp(root);
 }
 
@@ -129,7 +128,8 @@ function draw(parts) {
   parts.waiting = true;
   requestAnimationFrame(() => {
     parts.waiting = false;
-    const { view, stage, slider } = parts;
+    const { root, view, stage, slider } = parts;
+    if (!view.columns.length) freePlace(root);
     if (!stage.clientWidth || !view.columns.length) return;
     parts.place = placeColumns(view, stage.clientWidth);
     parts.first = slideTo(parts.first, parts.step, parts.place);
@@ -139,5 +139,6 @@ function draw(parts) {
     drawArrows(parts);
     drawBoxes(parts);
     sayStep(parts);
+    freePlace(root); // only now: until it is drawn it has its height from the page
   });
 }

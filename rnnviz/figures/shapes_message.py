@@ -161,5 +161,6 @@ def height(message: bytes) -> int:
     losses = 24 * any(column["loss"] for column in columns)
     pictures = any(column["picture"] for column in columns)
     inputs = max(42, min(72, 1200 // len(columns) - 6)) if pictures else 28
+    states = 98 * any(column["state"] is not None for column in columns)
     slider = 58 * (len(columns) > 1)
-    return GALLERY + 218 + parts + losses + inputs + slider
+    return GALLERY + 120 + parts + losses + inputs + states + slider
