@@ -153,6 +153,6 @@ def _trained(now: Shown, rows: Sequence[Score]) -> str:
     size = files.model_file(now.task).stat().st_size / 1000
     return (
         f"The {name} above has {shipped.parameters:,} parameters ({size:.0f} KB) and was trained "
-        f"in {shipped.seconds:.0f} s on one core by {page.plain(shipped.command)}. Three seeds are right on "
-        f"{new} of new inputs."
+        f"in {shipped.seconds:.0f} s on one core by {page.plain(shipped.command)}. Three seeds are "
+        f"right on {new} of new inputs."
     )
