@@ -123,7 +123,7 @@ def test_a_text_that_ends_where_the_last_position_stands():
 
 def test_progress_is_told_up_to_all():
     told = []
-    context_loss(a_model(), TEXT, [1, 3, 4], context=9, tell=told.append)
+    context_loss(a_model(), TEXT, [1, 3, 4], context=9, on_progress=told.append)
     assert told == [1 / 8, 4 / 8, 1.0]
 
 

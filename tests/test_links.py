@@ -183,3 +183,25 @@ def test_back_is_one_press_on_every_page(server, page):
     expect(page.locator("h1")).to_have_text(navigation.PAGES[1].title)
     page.go_back()
     expect(text).to_have_value("Aab?A")
+
+
+@pytest.mark.parametrize(
+    ("page", "parameters"),
+    [
+        ("pages/compare.py", {"compared": ["gone", "recall-gru"]}),
+        ("pages/gates.py", {"model": "gone"}),
+        ("pages/gradients.py", {"unrolled": "gone"}),
+    ],
+)
+def test_a_control_that_a_link_puts_on_a_model_that_is_gone_is_said(page, parameters):
+    app = linked(page, runs="recall-lstm", text=TEXT, **parameters)
+    assert not app.exception
+    assert ["gone" in toast.value for toast in app.toast] == [True]
+    app = linked(page, runs="recall-lstm", text=TEXT, **dict.fromkeys(parameters, "recall-lstm"))
+    assert not app.toast
+
+
+def test_all_missing_models_of_a_link_are_named():
+    names = [f"gone{number}" for number in range(6)]
+    app = linked("pages/gates.py", runs=[*names, "recall-lstm"], text=TEXT)
+    assert all(name in app.warning[0].value for name in names)

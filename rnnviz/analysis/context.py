@@ -24,7 +24,7 @@ def context_loss(
     positions: int = 500,
     seed: int = 0,
     cue: int | None = None,
-    tell: Callable[[float], None] = lambda share: None,
+    on_progress: Callable[[float], None] = lambda share: None,
 ) -> ContextLoss:
     """The loss of a token of ids (N,) when only the last d tokens before it are as they were, for
     each d of `distances`, from 1 to `context` (Khandelwal et al. 2018).
@@ -34,7 +34,7 @@ def context_loss(
     text. Shuffled text is unlike any that the model was trained on: replaced is the control. The
     `positions` are drawn once, without repetition, and shared by all distances; the same seed draws
     the same ones for every model and mode; a short text has fewer. With `cue` only tokens after
-    a cue are drawn, as in tasks where no other counts. `tell` is given the share that
+    a cue are drawn, as in tasks where no other counts. `on_progress` is given the share that
     is done. Raises ValueError for another mode, for distances outside 1 to `context`, for fewer
     than 2 positions, for ids outside the vocabulary and for a text that is too short: it needs
     `context` + 2 tokens, and twice as many where stretches are taken from elsewhere.
@@ -61,7 +61,7 @@ def context_loss(
         read = torch.cat((before, past[:, context - d :]), 1)[:, -length:]  # (P,T)
         found.append(_nats(model, ids[read], ids[places]))
         done += length
-        tell(done / sum(steps))
+        on_progress(done / sum(steps))
     return ContextLoss(distances, torch.stack(found).numpy())
 
 

@@ -38,22 +38,22 @@ class ContextUse:
 
 
 def context_use(
-    run: Run, text: str, beyond: str, tell: Callable[[float], None] = lambda share: None
+    run: Run, text: str, beyond: str, on_progress: Callable[[float], None] = lambda share: None
 ) -> ContextUse:
     """Both measures, the first in one of the modes of `context_loss`. Raises ValueError for a text
     of fewer than FEWEST tokens."""
     ids = run.ids(text)
-    loss = measured(run.model, ids, beyond, run.info.cue, tell)
+    loss = measured(run.model, ids, beyond, run.info.cue, on_progress)
     log10 = influence_log10(run, text, 0)
     return ContextUse(loss, mean_half_life(log10, counted(run.info.cue, ids.numpy())[1:]))
 
 
 def of_window(
-    model: LanguageModel, ids: Tensor, tell: Callable[[float], None] = lambda share: None
+    model: LanguageModel, ids: Tensor, on_progress: Callable[[float], None] = lambda share: None
 ) -> ContextUse:
     """The loss of a model of a window, on the positions of `context_use`; a gradient has nothing to
     go back through."""
-    return ContextUse(measured(model, ids, "cut", None, tell), math.nan)
+    return ContextUse(measured(model, ids, "cut", None, on_progress), math.nan)
 
 
 def measured(
@@ -61,7 +61,7 @@ def measured(
     ids: Tensor,
     beyond: str,
     cue: int | None = None,
-    tell: Callable[[float], None] = lambda share: None,
+    on_progress: Callable[[float], None] = lambda share: None,
 ) -> ContextLoss:
     """`context_loss` at 1, 2, 4, ... tokens, up to LONGEST or what the text allows; in a task with
     a cue up to the beginning of an item, at which its models start with a state of zeros."""
@@ -77,7 +77,9 @@ def measured(
         longest = min(longest, int(cues.diff().min()) - 1)
     powers = [2**n for n in range(longest.bit_length())]
     distances = [*powers, *([] if powers[-1] == longest else [longest])]
-    return context_loss(model, ids, distances, beyond, longest, POSITIONS, cue=cue, tell=tell)
+    return context_loss(
+        model, ids, distances, beyond, longest, POSITIONS, cue=cue, on_progress=on_progress
+    )
 
 
 def key_of(weights: Path, text: str, beyond: str) -> str:

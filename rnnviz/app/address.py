@@ -17,9 +17,11 @@ from urllib.parse import parse_qsl, urlencode
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from rnnviz import _paths
 from rnnviz.app import components, page, state
 
 MAX_RUNS = 4
+MAX_MISSING = 20  # names of models that are not here
 MAX_URL_TEXT = 2_000  # characters
 EMBED = ("embed", "embed_options")  # parameters of Streamlit's own
 
@@ -118,6 +120,8 @@ def read(known: Collection[str], also: Sequence[Field]) -> None:
     for field in also:
         with contextlib.suppress(ValueError):
             _take(field, address.get(field.name), went_back)
+        if field.parse is any_name:
+            _say_gone(known, address.get(field.name, []))
 
 
 def _take(field: Field, texts: list[str] | None, went_back: bool) -> None:
@@ -132,12 +136,23 @@ def _take(field: Field, texts: list[str] | None, went_back: bool) -> None:
         session.pop(field.key, None)
 
 
+def _say_gone(known: Collection[str], named: Sequence[str]) -> None:
+    """Say which models a control's part of a link names that are not here."""
+    in_group = {folder.name for folder in _paths.RECALL_RUNS.glob("*")}
+    for name in named:
+        if name not in known and name not in in_group:
+            page.say_once(
+                f"This link names {page.plain(name[:100])}, which is not among the models here: "
+                "others are shown. The Models page can add it."
+            )
+
+
 def _take_runs(known: Collection[str], named: Sequence[str]) -> None:
     """Show the models that a link names, and remember those that are not here."""
     session, here = st.session_state, [name for name in named if name in known]
     if named:
         session[state.RUNS] = here[:MAX_RUNS]
-        session[state.MISSING] = [name for name in named if name not in known][:MAX_RUNS]
+        session[state.MISSING] = [name for name in named if name not in known][:MAX_MISSING]
     if len(here) > MAX_RUNS:
         page.say_once(f"This link names {len(here)} models: the first four are shown.")
 

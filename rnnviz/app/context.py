@@ -77,12 +77,16 @@ def _windows(info: RunInfo, text: str) -> dict[int, Measurement]:
     }
 
 
-def _use_of(info: RunInfo, text: str, beyond: str, tell: Callable[[float], None]) -> ContextUse:
-    return uses.context_use(caches.run(info), text, beyond, tell)
+def _use_of(
+    info: RunInfo, text: str, beyond: str, on_progress: Callable[[float], None]
+) -> ContextUse:
+    return uses.context_use(caches.run(info), text, beyond, on_progress)
 
 
-def _window_use(path: Path, info: RunInfo, text: str, tell: Callable[[float], None]) -> ContextUse:
-    return uses.of_window(window_files.load_window(path), caches.run(info).ids(text), tell)
+def _window_use(
+    path: Path, info: RunInfo, text: str, on_progress: Callable[[float], None]
+) -> ContextUse:
+    return uses.of_window(window_files.load_window(path), caches.run(info).ids(text), on_progress)
 
 
 def _measured(weights: Path, text: str, beyond: str, make: Make) -> Measurement:

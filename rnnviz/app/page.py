@@ -259,5 +259,9 @@ def sentences() -> Generator[None]:
 
 
 def show_sentence() -> None:
+    """An error that `sentences` kept. A command at its end gets no full stop: it would be copied
+    too."""
     if sentence := st.session_state.pop(state.SENTENCE, ""):
-        st.error(f"{plain(sentence)}.")
+        *_, last = sentence.split()
+        is_code = "=" in last or last.endswith(")")
+        st.error(plain(sentence) + ("" if is_code else "."))

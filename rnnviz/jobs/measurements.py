@@ -40,9 +40,9 @@ class Measurement:
         return (time.monotonic() - self.began) / self.share
 
     def run(self, make: Make, ending: threading.Event) -> None:
-        """Compute `make(tell)`; while the process is ending it is given up."""
+        """Compute `make(on_progress)`; while the process is ending it is given up."""
 
-        def tell(share: float) -> None:
+        def on_progress(share: float) -> None:
             self.share = share
             if ending.is_set():
                 raise RuntimeError("the app is ending")
@@ -50,7 +50,7 @@ class Measurement:
         self.began = time.monotonic()
         try:
             with compute_slot():
-                self.value = make(tell)
+                self.value = make(on_progress)
         except EXPECTED as error:
             self.message = sentence(error)
         except Exception:
@@ -71,8 +71,8 @@ class Measurements:
         atexit.register(self._end)
 
     def of(self, key: Hashable, make: Make) -> Measurement:
-        """The measurement of a key; where there is none, it is begun: `make(tell)` computes it and
-        tells the share that is done."""
+        """The measurement of a key; where there is none, it is begun: `make(on_progress)` computes
+        it and tells the share that is done."""
         with self._lock:
             if key not in self._known:
                 self._known[key] = Measurement()
@@ -88,7 +88,7 @@ class Measurements:
             measurement.run(make, self._ending)
 
     def _end(self) -> None:
-        """Torch aborts a process that ends while a thread computes: wait for the next `tell`."""
+        """Torch aborts a process that ends while a thread computes: wait for its next progress."""
         self._ending.set()
         self._queue.put((Measurement(), lambda tell: tell(0.0)))  # wakes it where it waits
         self._thread.join(10)
