@@ -1,12 +1,17 @@
 """The table of cell types, and what the places say that must know each of them."""
 
+import re
+
+import numpy as np
 import pytest
 import torch
 
 from rnnviz import RNN_TYPES, TrainConfig
+from rnnviz._paths import component
 from rnnviz.analysis import tracing
-from rnnviz.figures import equations, style
-from rnnviz.nn import cell_types, cells
+from rnnviz.analysis.unit_steps import UnitSteps
+from rnnviz.figures import equations, held_cell, style
+from rnnviz.nn import cell_steps, cell_types, cells
 from rnnviz.nn.cell_types import CELL_TYPES, SIGMOIDS, CellType
 from rnnviz.nn.model import make_rnn
 
@@ -46,6 +51,7 @@ def test_gates_called_sigmoid_stay_between_0_and_1_and_bounded_states_within_1(r
     assert cell.bounded == bool((h.abs() <= 1).all())
 
 
+NO_STEPS = UnitSteps({}, {}, {}, {}, *[np.zeros(0)] * 3)
 PLACES = {
     "nn/model": lambda kind: make_rnn(kind, 3, 4, 1),
     "nn/cells": lambda kind: cells.gates(kind, torch.zeros(2, 8), torch.zeros(2, 8)),
@@ -53,6 +59,8 @@ PLACES = {
     "figures/style": lambda kind: style.color(kind),
     "figures/equations": lambda kind: equations.for_cell_type(kind),
     "analysis/tracing": lambda kind: tracing.kernel_of(kind),
+    "nn/cell_steps": lambda kind: cell_steps.steps_of(kind),
+    "figures/held_cell": lambda kind: held_cell._equation(kind, "h", NO_STEPS, 0),
 }
 
 
@@ -61,6 +69,11 @@ def test_a_place_that_lacks_a_cell_type_says_so_in_one_sentence(place, fifth):
     with pytest.raises(ValueError, match="no entry for the cell type") as raised:
         PLACES[place](fifth)
     assert str(raised.value) == f"{place} has no entry for the cell type 'MADE_UP'"
+
+
+def test_each_cell_type_has_a_circuit():
+    table = re.search(r"CIRCUITS = \{(.*)\};", component("cell_circuit.js"))
+    assert set(re.findall(r"\b[A-Z][A-Z_]+\b", table[1])) == set(CELL_TYPES)
 
 
 def test_what_follows_from_the_table_alone_needs_no_other_entry(fifth):

@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnviz.analysis.unit_steps import UnitSteps
 from rnnviz.figures.style import BELOW, cell_name, color, new_figure, plain
+from rnnviz.nn.cell_types import unknown
 
 if TYPE_CHECKING:
     from rnnviz.figures.style import Figure
@@ -118,6 +119,8 @@ def _equation(kind: str, state: str, steps: UnitSteps, t: int) -> str:
     if kind == "GRU":
         made = f"{_factor(1 - steps.gates['z'][t])} · {gate['n']} + {gate['z']} · {before['h']}"
         return f"<b>h = (1 − z) n + z h</b><br>= {made} = {after['h']}"
+    if kind != "LSTM":
+        raise unknown(kind, "figures/held_cell")
     if state == "c":
         made = f"{gate['f']} · {before['c']} + {gate['i']} · {gate['g']}"
         return f"<b>c = f c + i g</b><br>= {made} = {after['c']}"

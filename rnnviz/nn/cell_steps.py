@@ -14,6 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from rnnviz.nn.cell_types import required
+
 AddProduct = Callable[[Tensor, Tensor], Tensor]  # of a (B,N), x (B,K): adds x W to a, in place
 by_sigmoid = torch.ops.aten.sigmoid_backward  # of d, s = sigmoid(a): d * s * (1 - s)
 by_tanh = torch.ops.aten.tanh_backward  # of d, y = tanh(a): d * (1 - y^2)
@@ -96,3 +98,8 @@ CELL_STEPS = {
     "RNN_TANH": CellSteps(_rnn(torch.tanh), _tanh_derivatives),
     "RNN_RELU": CellSteps(_rnn(_relu), _relu_derivatives),
 }
+
+
+def steps_of(kind: str) -> CellSteps:
+    """Those of a cell type. Raises ValueError for one without."""
+    return required(CELL_STEPS, kind, "nn/cell_steps")

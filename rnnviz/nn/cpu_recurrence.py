@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from rnnviz.nn.cell_steps import CELL_STEPS, AddProduct, StepDerivatives
+from rnnviz.nn.cell_steps import AddProduct, StepDerivatives, steps_of
 from rnnviz.nn.cells import kind_of, product
 
 
@@ -68,7 +68,7 @@ class _Layer(torch.autograd.Function):
         rows, bias = x.flatten(0, 1).to(low), (b_ih + b_hh).to(low)
         pre = product(rows, w_ih.to(low), bias).to(x.dtype).unflatten(0, x.shape[:2])  # (T,B,G*H)
         add_product = _product_adder(w_hh.t(), low, len(h_0))
-        kept = CELL_STEPS[kind].forward(pre, b_hh, add_product, states)
+        kept = steps_of(kind).forward(pre, b_hh, add_product, states)
         ctx.kind, ctx.low = kind, low
         ctx.save_for_backward(x, w_ih, w_hh, states, *kept)
         return states[1:]
@@ -77,7 +77,7 @@ class _Layer(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, from_above: Tensor):
         x, w_ih, w_hh, states, *kept = ctx.saved_tensors
-        derivatives = CELL_STEPS[ctx.kind].derivatives(states, *kept)
+        derivatives = steps_of(ctx.kind).derivatives(states, *kept)
         adjoints = F.pad(from_above, (0, 0, 0, 0, 1, 0))  # (T+1,B,H): dL/dh_0 .. dL/dh_T
         _carry_back(derivatives, adjoints, _product_adder(w_hh, ctx.low, states.shape[1]))
         of_gates = derivatives.h.view(-1, len(w_hh))  # (T*B,G*H): dL/d(W_hh h + b_hh)
