@@ -29,6 +29,7 @@ for group in $groups; do
     context) "$python" assets/context.py "$out" ;;
   esac
 done
+"$python" assets/thin.py "$out"/runs/python-*
 for run in "$out"/runs/* "$out"/recall/*; do # snapshots of the others are too large to ship
   [[ $run == */runs/recall-lstm ]] || rm -rf "$run/snapshots"
 done
