@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Trains what ships into the folder given, by group: source, docs, recall, tasks, windows, context
-# (default: all); the last two need source and docs.
+# Trains what ships into the folder given, by group: source, docs, chars, recall, tasks, windows,
+# context (default: all); the last two need the first three.
 # `make assets` does it; what differs within a group is the cell type and its learning rate.
 set -euo pipefail
 out=$1
 shift
-groups=${*:-source docs recall tasks windows context}
+groups=${*:-source docs chars recall tasks windows context}
 types=${RNN_TYPES:-LSTM GRU RNN_TANH RNN_RELU}
 python=${PYTHON:-python3}
-# The best of `python assets/search.py docs FILE`, see docs/decisions/rates-of-the-words.md
+# The best of `python assets/search.py GROUP FILE`, see docs/decisions/rates-of-what-ships.md
 declare -A words=([LSTM]="1e-2 --forget-bias 1" [GRU]=5e-3 [RNN_TANH]=3e-3 [RNN_RELU]=4e-3)
+declare -A letters=([LSTM]=2e-2 [GRU]=1e-2 [RNN_TANH]=1.2e-2 [RNN_RELU]=8e-3)
 train() {
   "$python" -m rnnviz train --half --out "$out/runs" "$@"
 }
@@ -22,6 +23,12 @@ for group in $groups; do
       train --corpus python-docs --level word --min-count 2 --embedding-size 200 \
         --hidden-size 200 --layers 2 --dropout 0.5 --batch-size 20 --sequence-length 35 \
         --steps 12000 --rnn-type "$type" --lr ${words[$type]}
+    done ;;
+    chars) for type in $types; do
+      name=python-docs-chars-$(tr A-Z_ a-z- <<< "$type")
+      train --corpus python-docs --min-count 20 --embedding-size 96 --hidden-size 192 --layers 1 \
+        --dropout 0.1 --batch-size 32 --sequence-length 128 --steps 4000 --rnn-type "$type" \
+        --lr ${letters[$type]} --name "$name"
     done ;;
     recall) OMP_NUM_THREADS=1 "$python" assets/recall.py "$out" ;;
     tasks) OMP_NUM_THREADS=1 "$python" assets/tasks.py "$out" ;;

@@ -15,7 +15,12 @@ from rnnviz.training.batches import score_part
 
 NAMES = sorted(path.parent.name for path in SHIPPED_RUNS.glob("*/run.json"))
 KINDS = ("lstm", "gru", "rnn-tanh", "rnn-relu")
-EXPECTED = {f"{corpus}-{kind}" for corpus in ("python-source", "python-docs") for kind in KINDS}
+GROUPS = {  # names, without the cell type, and their corpus
+    "python-source": "python-source",
+    "python-docs": "python-docs",
+    "python-docs-chars": "python-docs",
+}
+EXPECTED = {f"{group}-{kind}" for group in GROUPS for kind in KINDS}
 EXPECTED |= {"recall-lstm", "recall-rnn-tanh"}
 
 
@@ -59,7 +64,8 @@ def test_a_run_says_how_it_was_made_and_what_it_reached(name):
     info = shipped(name).info
     assert info.rnn_type in RNN_TYPES
     assert info.corpus in BUILT_IN
-    assert name == f"{info.corpus}-{info.rnn_type}".lower().replace("_", "-")
+    kind = info.rnn_type.lower().replace("_", "-")
+    assert GROUPS.get(name.removesuffix(f"-{kind}"), "recall") == info.corpus
     assert re.match(rf"python -m rnnviz train .*--corpus {info.corpus}\b", info.command)
     assert 0 <= info.valid_loss < 10
     assert 0 <= info.test_loss < 10
@@ -68,9 +74,9 @@ def test_a_run_says_how_it_was_made_and_what_it_reached(name):
     assert abs(info.valid_loss - best) < 0.01  # the best weights, perhaps rounded to float16
 
 
-@pytest.mark.parametrize("corpus", ["python-source", "python-docs"])
-def test_the_four_types_of_a_corpus_were_trained_alike(corpus):
-    infos = [shipped(f"{corpus}-{kind}").info for kind in KINDS]
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_four_types_of_a_group_were_trained_alike(group):
+    infos = [shipped(f"{group}-{kind}").info for kind in KINDS]
     for key in ("steps", "epochs", "batch_size", "sequence_length", "seed", "optimizer"):
         assert len({info.config[key] for info in infos}) == 1
     assert len({info.fingerprint for info in infos}) == 1
@@ -86,6 +92,8 @@ def test_shapes_are_those_of_the_plan():
     for kind in KINDS:
         assert shape(f"python-source-{kind}")[:2] == (256, 1)
         assert shape(f"python-docs-{kind}") == (200, 2, 0.5)
+        assert shape(f"python-docs-chars-{kind}") == (192, 1, 0.1)
+        assert shipped(f"python-docs-chars-{kind}").vocab.split == "char"
         assert shipped(f"python-docs-{kind}").info.model["embedding_size"] == 200
         assert shipped(f"python-docs-{kind}").vocab.split == "word"
 

@@ -36,6 +36,9 @@ PRESETS = {
         "Brackets in Python", _all_types("python-source"), EXAMPLES["python-source"][1]
     ),
     "english": Preset("English words", _all_types("python-docs"), EXAMPLES["python-docs"][1]),
+    "letters": Preset(
+        "English letters", _all_types("python-docs-chars"), EXAMPLES["python-docs"][1]
+    ),
     "recall": Preset(
         "Recall after 30 letters", ("recall-lstm", "recall-rnn-tanh"), EXAMPLES["recall"][1]
     ),
