@@ -164,14 +164,14 @@ def tag(label: str) -> str:
 
 
 def by_corpus(known: Mapping[str, RunInfo]) -> list[str]:
-    """Names of runs in the order of lists: by corpus, those that are built in first, and in each
-    by cell type."""
+    """Names of runs in the order of lists: by corpus, those that are built in first, in each those
+    with its usual names first, and then by cell type."""
     corpora = list(BUILT_IN)
 
-    def place(name: str) -> tuple[int, str, int, str]:
+    def place(name: str) -> tuple[int, str, bool, int, str]:
         corpus, kind = known[name].corpus, known[name].rnn_type
         first = corpora.index(corpus) if corpus in BUILT_IN else len(corpora)
-        return first, corpus, RNN_TYPES.index(kind), name
+        return first, corpus, name != run_name(corpus, kind), RNN_TYPES.index(kind), name
 
     return sorted(known, key=place)
 
