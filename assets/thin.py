@@ -39,7 +39,7 @@ def main(*folders: str) -> None:
         path = Path(folder) / "run.json"
         run = json.loads(path.read_text(encoding="utf-8"))
         run["history"] = joined(run["history"])
-        write(path, json.dumps(run, indent=1).encode())
+        write(path, json.dumps(run, separators=(",", ":")).encode())
 
 
 if __name__ == "__main__":
