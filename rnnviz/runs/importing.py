@@ -1,7 +1,7 @@
 """Files that become runs: downloaded runs, and models that were trained elsewhere.
 
 A model's way: `torch_file` and safetensors give what a file holds (`other_files` says what cannot
-be read), `checkpoint` finds the model in it, `folding`, `recurrent`, `candidates` and `ends` name
+be read), `checkpoint` and `divided` find the model in it, `folding`, `recurrent`, `candidates` and `ends` name
 its parts, `described` its sizes, `held_tokens` or `vocabularies` its tokens.
 """
 
@@ -18,13 +18,13 @@ from rnnviz.data.vocab import Vocab
 from rnnviz.nn.model_config import ModelConfig, shape_of, with_vocabulary
 from rnnviz.runs import archive, library, vocabularies
 from rnnviz.runs.advice import WITH_TOKENS, save
-from rnnviz.runs.checkpoint import weights
 from rnnviz.runs.described import describe, told_types
+from rnnviz.runs.divided import find_model
 from rnnviz.runs.held_tokens import in_file
 from rnnviz.runs.info import RunInfo
 from rnnviz.runs.names import run_name
 from rnnviz.runs.other_files import refuse_other, refuse_part
-from rnnviz.runs.parts import Found, find_parts, read_map
+from rnnviz.runs.parts import Found, read_map
 from rnnviz.runs.run import Run
 from rnnviz.runs.store import versions
 from rnnviz.runs.tokens import named, text_for
@@ -74,7 +74,7 @@ def import_model(
     RunError or CorpusError with one sentence.
     """
     contents = read_contents(raw, file)
-    found = find_parts(weights(contents, file), file, read_map(parts))
+    found = find_model(contents, file, read_map(parts))
     config = describe(found, file, told_types(contents.held), rnn_type)
     vocab, cue = _vocabulary(found, contents, config, source, file)
     model = _model(found, config, vocab, file)

@@ -35,6 +35,11 @@ class Found:
     def is_one_hot(self) -> bool:
         return "embedding.weight" not in self.names
 
+    @property
+    def has_two_ends(self) -> bool:
+        """Whether embedding and projection have names of their own."""
+        return self.names.get("embedding.weight") not in (None, self.names["projection.weight"])
+
     def theirs(self, name: str) -> str:
         """A tensor's name as it stands in the file."""
         return shown(self.names.get(name, name))

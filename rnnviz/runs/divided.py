@@ -1,0 +1,67 @@
+"""The language model of a file: whole in one group of tensors, or divided among several that lie
+side by side, such as `{"encoder": ..., "generator": ...}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rnnviz.runs.checkpoint import (
+    Group,
+    joined,
+    recurrent_groups,
+    several,
+    tensors_of,
+    with_tensors,
+)
+from rnnviz.runs.info import RunError
+from rnnviz.runs.parts import Found, find_parts
+from rnnviz.runs.recurrent import Ambiguous
+from rnnviz.runs.torch_file import Contents
+
+Tried = Found | RunError  # what came of looking for a model among some tensors
+
+
+def find_model(contents: Contents, file: str, chosen: Mapping[str, str]) -> Found:
+    """The parts of the model in a file; `chosen`: the names of those that a person chose.
+
+    Raises RunError, where there is a choice the kind Ambiguous.
+    """
+    groups = recurrent_groups(contents.held, file)
+    alone = [_tried(group, contents, file, chosen) for group in groups]
+    is_several = len(groups) > 1
+    if is_several and any(isinstance(one, (Found, Ambiguous)) for one in alone):
+        raise RunError(several(groups, file))
+    best = alone[0]
+    whole = joined(groups[0], with_tensors(contents.held))
+    if _may_be_a_part(best, groups[0], whole, contents, file):
+        together = _tried(whole, contents, file, chosen)
+        if isinstance(together, Ambiguous) or (
+            isinstance(together, Found) and not isinstance(best, Ambiguous)
+        ):
+            best, is_several = together, False
+    if is_several:
+        raise RunError(several(groups, file))
+    if isinstance(best, RunError):
+        raise best
+    return best
+
+
+def _tried(group: Group, contents: Contents, file: str, chosen: Mapping[str, str]) -> Tried:
+    try:
+        return find_parts(tensors_of(group, contents, file), file, chosen)
+    except RunError as error:
+        return error
+
+
+def _may_be_a_part(found: Tried, group: Group, whole: Group, contents: Contents, file: str) -> bool:
+    """Whether a matrix beside a group could be an end of its model: one that has none is as it was
+    saved, but one matrix at both ends, or one-hot inputs, may be all that this group has."""
+    if not isinstance(found, Found):
+        return True
+    if found.has_two_ends:
+        return False
+    own = {id(value) for value in group.entries.values()}
+    others = {name: v for name, v in whole.entries.items() if id(v) not in own}
+    beside = tensors_of(Group(whole.path, others), contents, file).values()
+    rows = len(found.tensors["projection.weight"])
+    return any(matrix.dim() == 2 and len(matrix) == rows for matrix in beside)
