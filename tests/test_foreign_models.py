@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save as save_safetensors
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
+from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, weight_norm
 
 from rnnviz import RunError, load_run, record, trace
 from rnnviz.__main__ import main
@@ -336,6 +336,8 @@ PARAMETRIZED = {
     "old weight_norm": lambda m: weight_norm(m.lstm, "weight_ih_l1"),
     "spectral_norm": lambda m: parametrizations.spectral_norm(m.linear),
     "old spectral_norm": lambda m: spectral_norm(m.linear),
+    "spectral_norm across": lambda m: parametrizations.spectral_norm(m.linear, dim=1),
+    "old spectral_norm across": lambda m: spectral_norm(m.linear, dim=1),
     "pruning": lambda m: prune.random_unstructured(m.linear, "weight", 0.5),
     "pruned lstm": lambda m: prune.random_unstructured(m.lstm, "weight_hh_l0", 0.5),
 }
@@ -351,6 +353,16 @@ def test_weights_in_pieces_are_put_together(how):
     expected = loss(model)
     run = imported(saved(prefixed(model.state_dict(), "module.")))
     assert run.info.valid_loss == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("norm", [spectral_norm, parametrizations.spectral_norm])
+def test_a_square_matrix_of_spectral_norm_is_read_along_the_dimension_of_its_vectors(norm, dim):
+    model = Model(h=len(CHARS))
+    norm(model.linear, dim=dim)
+    trained_once(model.train())
+    expected = loss(model)
+    assert imported(saved(model.state_dict())).info.valid_loss == pytest.approx(expected, abs=1e-5)
 
 
 class OneHot(nn.Module):
@@ -393,14 +405,42 @@ def test_the_order_of_the_vocabulary_is_the_one_that_the_model_learned(order):
     assert imported(saved(model.state_dict())).vocab.id2token[:-1] == tuple(chars)
 
 
-def test_a_parametrization_that_is_not_known_is_taken_out_by_the_advice():
-    model = Model()
-    parametrizations.orthogonal(model.linear)
-    expected, sentence = loss(model), refused(saved(model.state_dict()))
-    assert "'linear.parametrizations.weight.0.base'" in sentence
+class Squashed(nn.Module):
+    def forward(self, weight):
+        return weight.tanh()
+
+
+COMPUTED = {
+    "orthogonal": lambda m: parametrizations.orthogonal(m.linear),
+    "orthogonal alone": lambda m: parametrizations.orthogonal(m.linear, use_trivialization=False),
+    "householder": lambda m: parametrizations.orthogonal(
+        m.linear, orthogonal_map="householder", use_trivialization=False
+    ),
+    "tanh": lambda m: parametrize.register_parametrization(m.lstm, "weight_hh_l1", Squashed()),
+    "dropout": lambda m: parametrize.register_parametrization(m.linear, "weight", nn.Dropout(0.5)),
+    "spectral_norm that never ran": lambda m: spectral_norm(m.linear, dim=1),
+}
+
+
+@pytest.mark.parametrize("how", COMPUTED)
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_weight_that_the_file_cannot_tell_is_computed_by_the_advice(how):
+    model = Model(h=len(CHARS))
+    COMPUTED[how](model)
+    expected, sentence = loss(model), refused(saved(model.train().state_dict()))
+    assert "computed from others" in sentence
+    assert "--map" not in sentence
     exec(re.search(r"from torch.*", sentence)[0], {"torch": torch, "model": model})
     run = imported(Path("for_rnnviz.pt").read_bytes())
     assert run.info.valid_loss == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_pruned_weight_without_its_mask_is_no_weight():
+    model = Model()
+    prune.random_unstructured(model.linear, "weight", 0.5)
+    raw = saved(dict(model.named_parameters()))
+    run = imported(follow(refused(raw), model=model))
+    assert run.info.valid_loss == pytest.approx(loss(model), abs=1e-5)
 
 
 def numbered(tokens):

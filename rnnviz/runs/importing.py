@@ -1,8 +1,8 @@
 """Files that become runs: downloaded runs, and models that were trained elsewhere.
 
 A model's way: `torch_file` and safetensors give what a file holds (`other_files` says what cannot
-be read), `checkpoint` and `divided` find the model in it, `folding`, `recurrent`, `candidates` and `ends` name
-its parts, `described` its sizes, `held_tokens` or `vocabularies` its tokens.
+be read), `checkpoint` and `divided` find the model in it, `folding`, `recurrent`, `candidates` and
+`ends` name its parts, `described` its sizes, `held_tokens` or `vocabularies` its tokens.
 """
 
 from __future__ import annotations
