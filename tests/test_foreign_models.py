@@ -24,7 +24,7 @@ from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, 
 from rnnviz import RunError, load_run, record, trace
 from rnnviz.__main__ import main
 from rnnviz.data.source import Source
-from rnnviz.runs import importing, unpickle
+from rnnviz.runs import importing, torch_file, unpickle
 from rnnviz.runs.checkpoint import groups
 from rnnviz.runs.recurrent import Ambiguous
 
@@ -574,6 +574,11 @@ def scripted(model):
     return Path("m.pt").read_bytes()
 
 
+def frozen(model):
+    torch.jit.save(torch.jit.freeze(torch.jit.script(Scriptable(model).eval())), "m.pt")
+    return Path("m.pt").read_bytes()
+
+
 class Scriptable(nn.Module):
     def __init__(self, model):
         super().__init__()
@@ -600,6 +605,18 @@ def saved_arrays():
 
 ADVISED = {
     "TorchScript": scripted,
+    "frozen TorchScript": frozen,
+    "a transformer": lambda model: saved(nn.TransformerEncoderLayer(4, 2).state_dict()),
+    "a module of a transformer": lambda model: saved(nn.TransformerEncoderLayer(4, 2)),
+    "rows of no gates": lambda model: saved(
+        {k: v[:10] if "lstm" in k else v for k, v in model.state_dict().items()}
+    ),
+    "many models at once": lambda model: saved(
+        {k: torch.stack([v, v]) for k, v in model.state_dict().items()}
+    ),
+    "no tokens": lambda model: saved(
+        {k: v if "lstm" in k else v[:0] for k, v in model.state_dict().items()}
+    ),
     "torch.export": exported,
     "a class of one's own": saved,
     "beside the weights": lambda model: saved({"model": model.state_dict(), "s": Settings()}),
@@ -701,6 +718,50 @@ def test_what_is_no_model_is_called_what_it_is(raw, said):
 def test_a_folder_is_told(place, capsys):
     assert main(["import", str(place)]) == 2
     assert "is a folder" in capsys.readouterr().err
+
+
+def compressed(raw: bytes) -> bytes:
+    file = io.BytesIO()
+    parts = zipfile.ZipFile(io.BytesIO(raw))
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in parts.namelist():
+            packed.writestr(name, parts.read(name))
+    return file.getvalue()
+
+
+def test_a_file_that_was_compressed_afterwards_is_read_up_to_a_size(monkeypatch):
+    model = Model(d=64, h=128)
+    raw = compressed(saved(model.state_dict()))
+    assert imported(raw).info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+    monkeypatch.setattr(torch_file, "MAX_COMPRESSED", 2**16)
+    Path("m.pt").write_bytes(raw)
+    run = imported(follow(refused(raw)))
+    assert run.info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "told", "said"),
+    [
+        ("LSTM", "GRU", {}, "leave the cell type out, or say LSTM"),
+        ("RNN", "RNN_TANH", {"nonlinearity": "relu"}, "leave the cell type out, or say RNN_RELU"),
+        ("RNN", "LSTM", {}, "RNN_RELU: say RNN_TANH or RNN_RELU"),
+    ],
+)
+def test_a_cell_type_that_does_not_fit_is_told_with_those_that_do(kind, wanted, told, said):
+    more = {"nonlinearity": "relu"} if kind == "RNN" else {}
+    model = Model(kind=kind, **more)
+    raw = saved({"model": model.state_dict(), **told})
+    assert said in refused(raw, rnn_type=wanted)
+    fitting = "LSTM" if kind == "LSTM" else "RNN_RELU"
+    for rnn_type in (fitting, None) if "leave" in said else (fitting,):
+        run = imported(raw, rnn_type=rnn_type)
+        assert run.info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+
+
+def test_a_model_that_is_too_large_has_gates_all_the_same():
+    sentence = refused(saved(Model(num_layers=65, d=2, h=2).state_dict()))
+    assert "2 units and 65 layers" in sentence
+    assert "rnnviz.record(model)" in sentence
 
 
 HOSTILE = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rnnviz.runs.advice import STATE, save, shown
+from rnnviz.runs.advice import STATE, instead, save, shown
 from rnnviz.runs.info import RunError
 from rnnviz.runs.recurrent import is_recurrent
 from rnnviz.runs.torch_file import Contents, tensor
@@ -160,6 +160,6 @@ def _what_else(found: list[Group], file: str) -> str:
     some = ", ".join(shown(name, 40) for name in names[:4])
     more = f" and {len(names) - 4:,} more" if len(names) > 4 else ""
     return (
-        f"{what} (its tensors are {some}{more}): an LSTM, GRU or RNN with weight_ih_l0 and "
-        "weight_hh_l0 between an embedding and a projection is read"
+        f"{what} (its tensors are {some}{more}), where weight_ih_l0 and weight_hh_l0 of one are "
+        f"read: {instead(file)}"
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rnnviz.runs.advice import GATES, flags, shown
+from rnnviz.runs.advice import GATES, STATE, flags, save, shown
 from rnnviz.runs.candidates import Rest, find_pair, is_same
 from rnnviz.runs.info import RunError
 from rnnviz.runs.recurrent import Ambiguous, Recurrent
@@ -72,7 +72,10 @@ def _ends(rest: Rest, table: str | None, out: str) -> Ends:
     weight = rest.tensors[out]
     rows = len(weight)
     if not rows:
-        raise RunError(f"{rest.file} has no vocabulary: {shown(out)} is {tuple(weight.shape)}")
+        raise RunError(
+            f"{rest.file} was saved before it had a vocabulary, {shown(out)} is "
+            f"{tuple(weight.shape)}: save the trained model: {save(STATE, rest.file)}"
+        )
     if table is None and rows == 1:
         raise RunError(
             f"{rest.file} has no embedding and reads one number a step, as a forecast does, where "

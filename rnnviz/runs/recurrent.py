@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from rnnviz.runs.advice import GATES, flags, shown
+from rnnviz.runs.advice import GATES, flags, instead, shown
 from rnnviz.runs.info import RunError
 
 if TYPE_CHECKING:
@@ -84,7 +84,9 @@ def find_recurrent(tensors: Mapping[str, Tensor], file: str, chosen: str | None)
     if chosen is not None:
         modules = _chosen(modules, file, chosen)
     if not modules:
-        raise RunError(f"{file} holds no LSTM, GRU or RNN of PyTorch: none of weight_hh_l0")
+        raise RunError(
+            f"{file} holds no LSTM, GRU or RNN of PyTorch, none of weight_hh_l0: {instead(file)}"
+        )
     for name in (name for module in modules.values() for name in module):
         _check_name(name, file)
     stack = sorted(modules, key=_numbers)
@@ -158,7 +160,7 @@ def _layers(module: dict[str, Tensor], file: str) -> list[dict[str, tuple[str, T
             if held[1].dim() != 2 or 0 in held[1].shape:
                 raise RunError(
                     f"{file} is no recurrent language model: {shown(held[0])} is "
-                    f"{tuple(held[1].shape)}, two dimensions were expected"
+                    f"{tuple(held[1].shape)}, where a matrix was expected: {instead(file)}"
                 )
     return [found[number] for number in sorted(found)]
 

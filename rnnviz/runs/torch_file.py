@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rnnviz.runs.advice import save
 from rnnviz.runs.info import RunError
 from rnnviz.runs.other_files import refuse_zip
 from rnnviz.runs.unpickle import TYPED, WRAPPED, Stand, Stored, is_tensor, outline
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_PICKLE = 2**24  # bytes; that of a model holds names, sizes and perhaps a vocabulary
+MAX_COMPRESSED = 2**28  # bytes that a compressed file may hold; no part gives more than it says
 OLD = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # how a file of before 1.6 begins
 
 
@@ -56,8 +58,12 @@ def _zipped(raw: bytes, file: str) -> Contents:
     parts = zipfile.ZipFile(io.BytesIO(raw))
     entries = {entry.filename: entry for entry in parts.infolist()}
     refuse_zip(list(entries), file)
-    if sum(entry.file_size for entry in parts.infolist()) > len(raw):
-        raise RunError(f"{file} grows when it is read, which no file of torch.save does")
+    if sum(entry.file_size for entry in parts.infolist()) > max(len(raw), MAX_COMPRESSED):
+        raise RunError(
+            f"{file} was compressed after torch.save wrote it, and holds more than "
+            f"{MAX_COMPRESSED >> 20} MB: write it anew without: "
+            f"{save(f'torch.load({file!r}, weights_only=False)', file)}"
+        )
     pickles = [name for name in entries if name.rpartition("/")[2] == "data.pkl"]
     if len(pickles) != 1 or entries[pickles[0]].file_size > MAX_PICKLE:
         raise RunError(
