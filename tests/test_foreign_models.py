@@ -7,6 +7,7 @@ import json
 import pickle
 import re
 import sys
+import tracemalloc
 import zipfile
 from collections import Counter, OrderedDict, defaultdict
 from itertools import accumulate, pairwise
@@ -737,6 +738,18 @@ def test_a_file_that_was_compressed_afterwards_is_read_up_to_a_size(monkeypatch)
     Path("m.pt").write_bytes(raw)
     run = imported(follow(refused(raw)))
     assert run.info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+
+
+@pytest.mark.parametrize("way", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_a_compressed_part_is_unpacked_no_further_than_it_says(way):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", way) as parts:
+        parts.writestr("m/data.pkl", bytes(2**26))
+    raw = file.getvalue().replace((2**26).to_bytes(4, "little"), (9).to_bytes(4, "little"))
+    tracemalloc.start()
+    assert "damaged" in refused(raw)
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -70,10 +70,19 @@ def _zipped(raw: bytes, file: str) -> Contents:
             f"{file} is a zip file, but none that torch.save wrote: give a file of torch.save"
         )
     folder = pickles[0].removesuffix("data.pkl")
-    if f"{folder}byteorder" in entries and parts.read(f"{folder}byteorder") != b"little":
+    if f"{folder}byteorder" in entries and _part(parts, f"{folder}byteorder") != b"little":
         raise RunError(f"{file} was written on a big-endian machine: save it as .safetensors there")
-    held, _ = outline(io.BytesIO(parts.read(pickles[0])), file)
-    return Contents(held, lambda stored: parts.read(f"{folder}data/{stored.key}"))
+    held, _ = outline(io.BytesIO(_part(parts, pickles[0])), file)
+    return Contents(held, lambda stored: _part(parts, f"{folder}data/{stored.key}"))
+
+
+def _part(parts: zipfile.ZipFile, name: str) -> bytes:
+    """A part of a zip file, of which no more is unpacked than it says that it holds."""
+    entry = parts.getinfo(name)
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("compressed in a way that is not read")
+    with parts.open(entry) as part:
+        return part.read(entry.file_size)  # without a size it would unpack all
 
 
 def _old(raw: bytes, file: str) -> Contents:
