@@ -1,9 +1,13 @@
 """Models whose parts lie apart or could be read in more than one way: each is joined or asked for,
 and has the source model's own loss."""
 
+import shlex
+
 import pytest
 import torch
+from torch import nn
 
+from rnnviz.app import models
 from rnnviz.runs.recurrent import Ambiguous
 from tests.test_foreign_models import (
     CHARS,
@@ -76,4 +80,85 @@ def test_more_beside_a_divided_model_is_told_with_the_names_of_its_parts():
     raw = saved(encoder_and_generator(model) | {"losses": torch.ones(4)})
     parts = advised(refused(raw, kind=Ambiguous))
     assert "embedding=encoder.embed.weight" in parts
+    assert imported(raw, parts=parts).info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+
+
+class Layers(nn.Module):
+    """One-layer modules under names of one's own, one upon another."""
+
+    def __init__(self, names, d=7):
+        super().__init__()
+        torch.manual_seed(3)
+        self.names = names
+        self.embedding, self.fc = nn.Embedding(len(CHARS), d), nn.Linear(7, len(CHARS))
+        for number, name in enumerate(names):
+            self.add_module(name, nn.LSTM(7 if number else d, 7))
+
+    def forward(self, ids):
+        x = self.embedding(ids)[:, None]  # (T,1,D)
+        for name in self.names:
+            x = getattr(self, name)(x)[0]
+        return self.fc(x[:, 0])  # (T,V)
+
+
+def halves(model):
+    """The first layer with the embedding, the second with the projection."""
+    first, second = {}, {}
+    for name, tensor in model.state_dict().items():
+        (second if name.startswith(("fc", model.names[1])) else first)[name] = tensor
+    return {"lower": first, "upper": second}
+
+
+@pytest.mark.parametrize("d", [5, 7])
+@pytest.mark.parametrize("prefix", ["", "module.net."])
+@pytest.mark.parametrize("names", ["first second", "lstm lstm_2", "b a", "one two three"])
+def test_layers_under_unlike_names_are_named_in_order(names, prefix, d):
+    model = Layers(names.split(), d)
+    raw = saved(prefixed(model.state_dict(), prefix))
+    sentence = refused(raw, kind=Ambiguous)
+    assert "in order" in sentence
+    parts = advised(sentence)
+    assert parts == [f"rnn={','.join(names.split())}"]
+    in_file = [f"rnn={','.join(prefix + name for name in names.split())}"]
+    for way in (parts, in_file):
+        run = imported(raw, parts=way)
+        assert run.info.model["num_hidden_layers"] == len(model.names)
+        assert run.info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+
+
+@pytest.mark.parametrize("d", [5, 7])
+def test_layers_that_lie_in_two_state_dicts_are_named_in_order(d):
+    model = Layers(["first", "second"], d)
+    raw = saved(halves(model))
+    run = imported(raw, parts=advised(refused(raw, kind=Ambiguous)))
+    assert run.info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+
+
+def test_layers_in_another_order_or_that_are_not_there_are_told():
+    raw = saved(Layers(["first", "second"], d=5).state_dict())
+    assert "different sizes" in refused(raw, parts=["rnn=second,first"])
+    assert "no recurrent module 'third'" in refused(raw, parts=["rnn=first,third"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "parts"),
+    [
+        ("embedding=a,b.a.weight", ["embedding=a,b.a.weight"]),
+        ("--map 'rnn=my net,2' --map embedding=a", ["rnn=my net,2", "embedding=a"]),
+        ("embedding=a, projection=b,", ["embedding=a", "projection=b"]),
+        ("embedding=a,projection=b", ["embedding=a", "projection=b"]),
+        ("rnn=first,second embedding=a", ["rnn=first,second", "embedding=a"]),
+    ],
+)
+def test_the_page_takes_names_as_the_command_does(monkeypatch, typed, parts):
+    monkeypatch.setattr(models.st, "text_input", lambda *_, **__: typed)
+    assert [word for word in shlex.split(models._pick_parts()) if word != "--map"] == parts
+
+
+def test_a_name_with_a_comma_is_one_name():
+    model = Model("a b c", d=7, bias=False)
+    raw = saved(prefixed(model.state_dict(), "x,y.") | {"aux.weight": torch.ones(3, 7)})
+    parts = advised(refused(raw, kind=Ambiguous))
+    parts += advised(refused(raw, kind=Ambiguous, parts=parts))
+    assert "rnn=x,y.b" in parts
     assert imported(raw, parts=parts).info.valid_loss == pytest.approx(loss(model), abs=1e-5)

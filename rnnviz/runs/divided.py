@@ -3,7 +3,7 @@ side by side, such as `{"encoder": ..., "generator": ...}`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rnnviz.runs.checkpoint import (
     Group,
@@ -29,7 +29,7 @@ def find_model(contents: Contents, file: str, chosen: Mapping[str, str]) -> Foun
     groups = recurrent_groups(contents.held, file)
     alone = [_tried(group, contents, file, chosen) for group in groups]
     is_several = len(groups) > 1
-    if is_several and any(isinstance(one, (Found, Ambiguous)) for one in alone):
+    if is_several and not _may_be_parts(groups, alone):
         raise RunError(several(groups, file))
     best = alone[0]
     whole = joined(groups[0], with_tensors(contents.held))
@@ -51,6 +51,19 @@ def _tried(group: Group, contents: Contents, file: str, chosen: Mapping[str, str
         return find_parts(tensors_of(group, contents, file), file, chosen)
     except RunError as error:
         return error
+
+
+def _may_be_parts(groups: Sequence[Group], alone: Sequence[Tried]) -> bool:
+    """Whether groups could be parts of one model: side by side, none whole, and no copies."""
+    if len({group.path[:-1] for group in groups}) > 1:
+        return False
+    is_whole = any(
+        one.has_two_ends if isinstance(one, Found) else isinstance(one, Ambiguous) for one in alone
+    )
+    return not is_whole and (
+        any(isinstance(one, RunError) for one in alone)
+        or len({frozenset(group.entries) for group in groups}) > 1
+    )
 
 
 def _may_be_a_part(found: Tried, group: Group, whole: Group, contents: Contents, file: str) -> bool:

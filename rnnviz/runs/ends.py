@@ -60,9 +60,10 @@ def _scopes(
     tensors: Mapping[str, Tensor], chosen: str | None, rnn: Recurrent
 ) -> Iterator[Mapping[str, Tensor]]:
     """Where to look: of a recurrent module that a person chose, first what lies beside it."""
-    above = rnn.place if chosen is not None else ""
-    while above := above.rpartition(".")[0]:
+    above = rnn.above if chosen is not None else ""
+    while above:
         yield {name: t for name, t in tensors.items() if name.startswith(f"{above}.")}
+        above = above.rpartition(".")[0]
     yield tensors
 
 
