@@ -162,3 +162,43 @@ def test_a_name_with_a_comma_is_one_name():
     parts += advised(refused(raw, kind=Ambiguous, parts=parts))
     assert "rnn=x,y.b" in parts
     assert imported(raw, parts=parts).info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+
+
+class Square(nn.Module):
+    """V tokens and V units: inputs are one-hot vectors, or the rows of the only matrix."""
+
+    def __init__(self, is_tied, bias=False):
+        super().__init__()
+        torch.manual_seed(3)
+        self.is_tied, size = is_tied, len(CHARS)
+        self.lstm, self.linear = nn.LSTM(size, size), nn.Linear(size, size, bias)
+
+    def forward(self, ids):
+        table = self.linear.weight if self.is_tied else torch.eye(len(CHARS))
+        return self.linear(self.lstm(table[ids][:, None])[0][:, 0])  # (T,V)
+
+
+@pytest.mark.parametrize("more", [{}, {"aux.weight": torch.ones(3, 4)}])
+@pytest.mark.parametrize("is_tied", [True, False])
+def test_one_square_matrix_is_asked_for(is_tied, more):
+    model = Square(is_tied)
+    raw = saved(model.state_dict() | more)
+    sentence = refused(raw, kind=Ambiguous)
+    assert "'linear.weight' (19, 19)" in sentence
+    parts = advised(sentence, way=not is_tied)
+    assert parts == [f"embedding={'linear.weight' if is_tied else 'one-hot'}"]
+    if more:
+        parts = advised(refused(raw, kind=Ambiguous, parts=parts))
+    assert imported(raw, parts=parts).info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+
+
+def test_a_square_projection_with_a_bias_is_no_embedding():
+    model = Square(is_tied=False, bias=True)
+    raw = saved(model.state_dict())
+    for parts in ([], ["embedding=one-hot"], ["projection=linear"]):
+        assert imported(raw, parts=parts).info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+
+
+def test_one_hot_inputs_need_a_projection_onto_as_many_tokens():
+    sentence = refused(saved(Model(d=7).state_dict()), parts=["embedding=one-hot"])
+    assert "no projection onto the tokens that it reads, (7, 7)" in sentence

@@ -15,7 +15,7 @@ from rnnviz.runs.checkpoint import (
 )
 from rnnviz.runs.info import RunError
 from rnnviz.runs.parts import Found, find_parts
-from rnnviz.runs.recurrent import Ambiguous
+from rnnviz.runs.recurrent import Ambiguous, OneMatrix
 from rnnviz.runs.torch_file import Contents
 
 Tried = Found | RunError  # what came of looking for a model among some tensors
@@ -35,9 +35,8 @@ def find_model(contents: Contents, file: str, chosen: Mapping[str, str]) -> Foun
     whole = joined(groups[0], with_tensors(contents.held))
     if _may_be_a_part(best, groups[0], whole, contents, file):
         together = _tried(whole, contents, file, chosen)
-        if isinstance(together, Ambiguous) or (
-            isinstance(together, Found) and not isinstance(best, Ambiguous)
-        ):
+        is_asked = isinstance(best, Ambiguous) and not isinstance(best, OneMatrix)
+        if isinstance(together, Ambiguous) or (isinstance(together, Found) and not is_asked):
             best, is_several = together, False
     if is_several:
         raise RunError(several(groups, file))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rnnviz.runs.advice import GATES, STATE, flags, save, shown
-from rnnviz.runs.candidates import Rest, find_pair, is_same
+from rnnviz.runs.candidates import ONE_HOT, Rest, find_pair, is_same
 from rnnviz.runs.info import RunError
 from rnnviz.runs.recurrent import Ambiguous, Recurrent
 
@@ -114,11 +114,10 @@ def _check_nothing_else(rest: Rest, names: dict[str, str]) -> None:
         if name not in names.values() and not any(is_same(tensor, one) for one in used)
     ]
     named = {"rnn": rest.rnn, "projection": names["projection.weight"]}
-    named["embedding"] = names.get("embedding.weight", "")
-    parts = {part: name for part, name in named.items() if name}
-    if more and not parts.keys() <= rest.chosen.keys():
+    named["embedding"] = names.get("embedding.weight", ONE_HOT)
+    if more and not named.keys() <= rest.chosen.keys():
         raise Ambiguous(
             f"{rest.file} has more than an embedding, a recurrent module and a projection: "
             f"{', '.join(map(shown, more[:4]))}; {GATES}; if its outputs do not depend on that, "
-            f"name the parts: {flags(parts)}"
+            f"name the parts: {flags(named)}"
         )

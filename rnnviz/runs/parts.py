@@ -53,7 +53,7 @@ def read_map(texts: Iterable[str]) -> dict[str, str]:
         if part not in PARTS or not name:
             raise RunError(
                 f"{text[:80]!r} maps nothing: give embedding=NAME, rnn=NAME or projection=NAME, "
-                "with a name in the file, of several layers rnn=NAME,NAME"
+                "with a name in the file, rnn=NAME,NAME of layers in order, or embedding=one-hot"
             )
         found[part] = name
     return found

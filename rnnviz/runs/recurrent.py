@@ -25,6 +25,10 @@ class Ambiguous(RunError):
     """Several tensors or modules could be one part of the model; the message says `--map`."""
 
 
+class OneMatrix(Ambiguous):
+    """One matrix could be both ends of the model, or one of them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Recurrent:
     """Layers as RNNModel names them (`rnn.weight_ih_l0`, ...), and the names they had before.
