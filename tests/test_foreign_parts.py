@@ -75,6 +75,14 @@ def test_a_whole_model_needs_nothing_that_lies_beside_it():
     assert imported(saved(held)).info.valid_loss == pytest.approx(loss(model), abs=1e-5)
 
 
+def test_names_of_a_choice_are_those_in_the_model_where_only_numbers_lie_beside_it():
+    model = Model("a b c", d=7, bias=False)
+    raw = saved({"model": model.state_dict(), "best": torch.tensor(1.5), "losses": torch.ones(4)})
+    parts = advised(refused(raw, kind=Ambiguous))
+    assert parts == ["embedding=a.weight"]
+    assert imported(raw, parts=parts).info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+
+
 def test_more_beside_a_divided_model_is_told_with_the_names_of_its_parts():
     model = Model(d=7)
     raw = saved(encoder_and_generator(model) | {"losses": torch.ones(4)})
@@ -146,6 +154,7 @@ def test_layers_in_another_order_or_that_are_not_there_are_told():
         ("embedding=a,b.a.weight", ["embedding=a,b.a.weight"]),
         ("--map 'rnn=my net,2' --map embedding=a", ["rnn=my net,2", "embedding=a"]),
         ("embedding=a, projection=b,", ["embedding=a", "projection=b"]),
+        ("--map embedding=a.weight --map projection=b.", ["embedding=a.weight", "projection=b"]),
         ("embedding=a,projection=b", ["embedding=a", "projection=b"]),
         ("rnn=first,second embedding=a", ["rnn=first,second", "embedding=a"]),
     ],

@@ -209,8 +209,9 @@ def _pick_parts() -> str:
         placeholder="embedding=embed.weight projection=fc.weight",
         key=state.PARTS,
     )
-    # A comma between two parts separates them, one inside a name belongs to it.
-    return re.sub(rf",\s*(?=(--map\s+)?['\"]?({'|'.join(PARTS)})=)", " ", text.rstrip(", "))
+    # A comma between two parts separates them, one inside a name belongs to it; no name ends with
+    # the full stop of the sentence that it was copied from.
+    return re.sub(rf",\s*(?=(--map\s+)?['\"]?({'|'.join(PARTS)})=)", " ", text.rstrip(",. "))
 
 
 def _read(corpus: str | None, texts: dict[str, bytes]) -> Source | None:

@@ -160,6 +160,6 @@ def _what_else(found: list[Group], file: str) -> str:
     some = ", ".join(shown(name, 40) for name in names[:4])
     more = f" and {len(names) - 4:,} more" if len(names) > 4 else ""
     return (
-        f"{what} (its tensors are {some}{more}), where weight_ih_l0 and weight_hh_l0 of one are "
-        f"read: {instead(file)}"
+        f"{what} (its tensors are {some}{more}), and nothing called weight_ih_l0 and weight_hh_l0: "
+        f"{instead(file)}"
     )

@@ -66,14 +66,16 @@ def _may_be_parts(groups: Sequence[Group], alone: Sequence[Tried]) -> bool:
 
 
 def _may_be_a_part(found: Tried, group: Group, whole: Group, contents: Contents, file: str) -> bool:
-    """Whether a matrix beside a group could be an end of its model: one that has none is as it was
-    saved, but one matrix at both ends, or one-hot inputs, may be all that this group has."""
-    if not isinstance(found, Found):
+    """Whether what lies beside a group could be of its model: of one that may be whole, only where
+    a matrix at both ends, one-hot inputs or a choice leave it open, and a matrix is there."""
+    if isinstance(found, RunError) and not isinstance(found, Ambiguous):
         return True
-    if found.has_two_ends:
+    if isinstance(found, Found) and found.has_two_ends:
         return False
     own = {id(value) for value in group.entries.values()}
     others = {name: v for name, v in whole.entries.items() if id(v) not in own}
     beside = tensors_of(Group(whole.path, others), contents, file).values()
-    rows = len(found.tensors["projection.weight"])
-    return any(matrix.dim() == 2 and len(matrix) == rows for matrix in beside)
+    rows = {len(matrix) for matrix in beside if matrix.dim() == 2}
+    if isinstance(found, Found):
+        return len(found.tensors["projection.weight"]) in rows
+    return bool(rows)
