@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_PICKLE = 2**24  # bytes; that of a model holds names, sizes and perhaps a vocabulary
-MAX_COMPRESSED = 2**28  # bytes that a compressed file may hold; no part gives more than it says
+MAX_GROWTH, MAX_COMPRESSED = 16, 2**28  # times its size, bytes: what a compressed file may hold
 OLD = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # how a file of before 1.6 begins
 
 
@@ -58,10 +58,11 @@ def _zipped(raw: bytes, file: str) -> Contents:
     parts = zipfile.ZipFile(io.BytesIO(raw))
     entries = {entry.filename: entry for entry in parts.infolist()}
     refuse_zip(list(entries), file)
-    if sum(entry.file_size for entry in parts.infolist()) > max(len(raw), MAX_COMPRESSED):
+    most = max(len(raw), min(MAX_GROWTH * len(raw), MAX_COMPRESSED))
+    if sum(entry.file_size for entry in parts.infolist()) > most:
         raise RunError(
-            f"{file} was compressed after torch.save wrote it, and holds more than "
-            f"{MAX_COMPRESSED >> 20} MB: write it anew without: "
+            f"{file} grows beyond {most >> 10:,} KB when it is read, as it was compressed after "
+            "torch.save wrote it: write it anew: "
             f"{save(f'torch.load({file!r}, weights_only=False)', file)}"
         )
     pickles = [name for name in entries if name.rpartition("/")[2] == "data.pkl"]
