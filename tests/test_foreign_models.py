@@ -7,6 +7,7 @@ import json
 import pickle
 import re
 import sys
+import tracemalloc
 import zipfile
 from collections import Counter, OrderedDict, defaultdict
 from itertools import accumulate, pairwise
@@ -19,12 +20,12 @@ import torch
 from safetensors.torch import save as save_safetensors
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
+from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, weight_norm
 
 from rnnviz import RunError, load_run, record, trace
 from rnnviz.__main__ import main
 from rnnviz.data.source import Source
-from rnnviz.runs import importing, unpickle
+from rnnviz.runs import importing, torch_file, unpickle
 from rnnviz.runs.checkpoint import groups
 from rnnviz.runs.recurrent import Ambiguous
 
@@ -336,6 +337,8 @@ PARAMETRIZED = {
     "old weight_norm": lambda m: weight_norm(m.lstm, "weight_ih_l1"),
     "spectral_norm": lambda m: parametrizations.spectral_norm(m.linear),
     "old spectral_norm": lambda m: spectral_norm(m.linear),
+    "spectral_norm across": lambda m: parametrizations.spectral_norm(m.linear, dim=1),
+    "old spectral_norm across": lambda m: spectral_norm(m.linear, dim=1),
     "pruning": lambda m: prune.random_unstructured(m.linear, "weight", 0.5),
     "pruned lstm": lambda m: prune.random_unstructured(m.lstm, "weight_hh_l0", 0.5),
 }
@@ -351,6 +354,16 @@ def test_weights_in_pieces_are_put_together(how):
     expected = loss(model)
     run = imported(saved(prefixed(model.state_dict(), "module.")))
     assert run.info.valid_loss == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("norm", [spectral_norm, parametrizations.spectral_norm])
+def test_a_square_matrix_of_spectral_norm_is_read_along_the_dimension_of_its_vectors(norm, dim):
+    model = Model(h=len(CHARS))
+    norm(model.linear, dim=dim)
+    trained_once(model.train())
+    expected = loss(model)
+    assert imported(saved(model.state_dict())).info.valid_loss == pytest.approx(expected, abs=1e-5)
 
 
 class OneHot(nn.Module):
@@ -393,14 +406,42 @@ def test_the_order_of_the_vocabulary_is_the_one_that_the_model_learned(order):
     assert imported(saved(model.state_dict())).vocab.id2token[:-1] == tuple(chars)
 
 
-def test_a_parametrization_that_is_not_known_is_taken_out_by_the_advice():
-    model = Model()
-    parametrizations.orthogonal(model.linear)
-    expected, sentence = loss(model), refused(saved(model.state_dict()))
-    assert "'linear.parametrizations.weight.0.base'" in sentence
+class Squashed(nn.Module):
+    def forward(self, weight):
+        return weight.tanh()
+
+
+COMPUTED = {
+    "orthogonal": lambda m: parametrizations.orthogonal(m.linear),
+    "orthogonal alone": lambda m: parametrizations.orthogonal(m.linear, use_trivialization=False),
+    "householder": lambda m: parametrizations.orthogonal(
+        m.linear, orthogonal_map="householder", use_trivialization=False
+    ),
+    "tanh": lambda m: parametrize.register_parametrization(m.lstm, "weight_hh_l1", Squashed()),
+    "dropout": lambda m: parametrize.register_parametrization(m.linear, "weight", nn.Dropout(0.5)),
+    "spectral_norm that never ran": lambda m: spectral_norm(m.linear, dim=1),
+}
+
+
+@pytest.mark.parametrize("how", COMPUTED)
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_weight_that_the_file_cannot_tell_is_computed_by_the_advice(how):
+    model = Model(h=len(CHARS))
+    COMPUTED[how](model)
+    expected, sentence = loss(model), refused(saved(model.train().state_dict()))
+    assert "computed from others" in sentence
+    assert "--map" not in sentence
     exec(re.search(r"from torch.*", sentence)[0], {"torch": torch, "model": model})
     run = imported(Path("for_rnnviz.pt").read_bytes())
     assert run.info.valid_loss == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_pruned_weight_without_its_mask_is_no_weight():
+    model = Model()
+    prune.random_unstructured(model.linear, "weight", 0.5)
+    raw = saved(dict(model.named_parameters()))
+    run = imported(follow(refused(raw), model=model))
+    assert run.info.valid_loss == pytest.approx(loss(model), abs=1e-5)
 
 
 def numbered(tokens):
@@ -534,6 +575,11 @@ def scripted(model):
     return Path("m.pt").read_bytes()
 
 
+def frozen(model):
+    torch.jit.save(torch.jit.freeze(torch.jit.script(Scriptable(model).eval())), "m.pt")
+    return Path("m.pt").read_bytes()
+
+
 class Scriptable(nn.Module):
     def __init__(self, model):
         super().__init__()
@@ -560,6 +606,18 @@ def saved_arrays():
 
 ADVISED = {
     "TorchScript": scripted,
+    "frozen TorchScript": frozen,
+    "a transformer": lambda model: saved(nn.TransformerEncoderLayer(4, 2).state_dict()),
+    "a module of a transformer": lambda model: saved(nn.TransformerEncoderLayer(4, 2)),
+    "rows of no gates": lambda model: saved(
+        {k: v[:10] if "lstm" in k else v for k, v in model.state_dict().items()}
+    ),
+    "many models at once": lambda model: saved(
+        {k: torch.stack([v, v]) for k, v in model.state_dict().items()}
+    ),
+    "no tokens": lambda model: saved(
+        {k: v if "lstm" in k else v[:0] for k, v in model.state_dict().items()}
+    ),
     "torch.export": exported,
     "a class of one's own": saved,
     "beside the weights": lambda model: saved({"model": model.state_dict(), "s": Settings()}),
@@ -661,6 +719,62 @@ def test_what_is_no_model_is_called_what_it_is(raw, said):
 def test_a_folder_is_told(place, capsys):
     assert main(["import", str(place)]) == 2
     assert "is a folder" in capsys.readouterr().err
+
+
+def compressed(raw: bytes) -> bytes:
+    file = io.BytesIO()
+    parts = zipfile.ZipFile(io.BytesIO(raw))
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in parts.namelist():
+            packed.writestr(name, parts.read(name))
+    return file.getvalue()
+
+
+def test_a_file_that_was_compressed_afterwards_is_read_up_to_a_size(monkeypatch):
+    model = Model(d=64, h=128)
+    raw = compressed(saved(model.state_dict()))
+    assert imported(raw).info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+    monkeypatch.setattr(torch_file, "MAX_COMPRESSED", 2**16)
+    Path("m.pt").write_bytes(raw)
+    run = imported(follow(refused(raw)))
+    assert run.info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+
+
+@pytest.mark.parametrize("way", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_a_compressed_part_is_unpacked_no_further_than_it_says(way):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", way) as parts:
+        parts.writestr("m/data.pkl", bytes(2**26))
+    raw = file.getvalue().replace((2**26).to_bytes(4, "little"), (9).to_bytes(4, "little"))
+    tracemalloc.start()
+    assert "damaged" in refused(raw)
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "told", "said"),
+    [
+        ("LSTM", "GRU", {}, "leave the cell type out, or say LSTM"),
+        ("RNN", "RNN_TANH", {"nonlinearity": "relu"}, "leave the cell type out, or say RNN_RELU"),
+        ("RNN", "LSTM", {}, "RNN_RELU: say RNN_TANH or RNN_RELU"),
+    ],
+)
+def test_a_cell_type_that_does_not_fit_is_told_with_those_that_do(kind, wanted, told, said):
+    more = {"nonlinearity": "relu"} if kind == "RNN" else {}
+    model = Model(kind=kind, **more)
+    raw = saved({"model": model.state_dict(), **told})
+    assert said in refused(raw, rnn_type=wanted)
+    fitting = "LSTM" if kind == "LSTM" else "RNN_RELU"
+    for rnn_type in (fitting, None) if "leave" in said else (fitting,):
+        run = imported(raw, rnn_type=rnn_type)
+        assert run.info.valid_loss == pytest.approx(loss(model), abs=1e-5)
+
+
+def test_a_model_that_is_too_large_has_gates_all_the_same():
+    sentence = refused(saved(Model(num_layers=65, d=2, h=2).state_dict()))
+    assert "2 units and 65 layers" in sentence
+    assert "rnnviz.record(model)" in sentence
 
 
 HOSTILE = {

@@ -125,6 +125,74 @@ def test_a_list_shorter_than_the_rows_begins_where_the_model_predicts_best(befor
     assert run.info.valid_loss == pytest.approx(loss_of(model, rows), abs=1e-5)
 
 
+MORE = 64 - len(CHARS)  # rows that only fill a matrix up
+FILLED = {
+    "a list": SHUFFLED,
+    "a text": "".join(SHUFFLED),
+    "None": [*SHUFFLED, *[None] * MORE],
+    "empty": [*SHUFFLED, *[""] * MORE],
+    "the same": [*SHUFFLED, *["<pad>"] * MORE],
+    "numbers": numbered(SHUFFLED),
+    "numbers first": dict(enumerate(SHUFFLED)),
+}
+
+
+@pytest.mark.parametrize("how", FILLED)
+def test_rows_that_fill_a_matrix_up_have_made_up_tokens(how):
+    model = Model(size=64)
+    held = {"model": model.state_dict(), "chars": FILLED[how]}
+    tokens = imported(saved(held), None).vocab.id2token
+    assert tokens[: len(CHARS)] == tuple(SHUFFLED)
+    assert tokens[len(CHARS) + 1 :] == (*(f"<{n}>" for n in range(len(CHARS) + 1, 64)), "<unk>")
+    run = imported(saved(held))
+    expected = loss_of(model, [*SHUFFLED, *"?" * MORE])
+    assert run.info.valid_loss == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_made_up_token_is_none_of_the_vocabulary():
+    tokens = [*WORDS, "<20>", "<<21>>"]
+    raw = saved({"model": Model(size=64).state_dict(), "vocab": tokens})
+    assert imported(raw, None).vocab.id2token[len(tokens) :][:2] == ("<<<18>>>", "<<<19>>>")
+
+
+@pytest.mark.parametrize("rows", [len(CHARS) - 1, len(CHARS) + 5, 100])
+@pytest.mark.parametrize("hold", [list, numbered, lambda tokens: dict(enumerate(tokens))])
+def test_a_vocabulary_of_another_length_is_told_with_what_to_save(rows, hold):
+    model = Model(size=rows)
+    raw = saved({"model": model.state_dict(), "vocab": hold(SHUFFLED)})
+    if hold is not list and rows == len(CHARS) + 5:  # the numbers tell which rows have a token
+        assert imported(raw, None).vocab.id2token[: len(CHARS)] == tuple(SHUFFLED)
+        return
+    sentence = refused(raw, None)
+    assert f"lists {len(CHARS)} tokens at 'vocab' for {rows} rows" in sentence
+    tokens = [*SHUFFLED, *[None] * (rows - len(CHARS))][:rows]
+    run = imported(follow(sentence, model=model, tokens=tokens), None)
+    assert run.vocab.id2token[:rows][: len(CHARS)] == tuple(SHUFFLED[:rows])
+
+
+def test_a_corpus_with_fewer_tokens_than_rows_is_told_with_what_to_save():
+    model = Model(size=64)
+    sentence = refused(saved(model.state_dict()))
+    assert "has a vocabulary of 64, and pets has 16 words and 19 characters" in sentence
+    run = imported(follow(sentence, model=model, tokens=[*SHUFFLED, *[None] * MORE]))
+    expected = loss_of(model, [*SHUFFLED, *"?" * MORE])
+    assert run.info.valid_loss == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_corpus_of_as_many_tokens_comes_before_a_shorter_list():
+    model = Model(size=len(WORDS))
+    held = {"model": model.state_dict(), "char_vocab": CHARS[:10], "tokenizer": "wordlevel"}
+    assert imported(saved(held)).info.valid_loss == pytest.approx(loss(model, "word"), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "beside", [{"special_tokens": {"<pad>": 0, "<unk>": 1}}, {"tokenizer": "c"}]
+)
+def test_what_is_too_little_for_a_vocabulary_is_none(beside):
+    raw = saved({"model": Model(size=64).state_dict(), **beside})
+    assert "for 64 rows" in refused(raw, None) or "no vocabulary" in refused(raw, None)
+
+
 def test_a_list_that_another_fills_up_is_the_same_vocabulary():
     tokens = ["<pad>", *SHUFFLED]
     held = {"model": Model(size=len(tokens)).state_dict(), "itos": tokens}

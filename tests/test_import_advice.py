@@ -31,6 +31,12 @@ GATES = "rnnviz.record(model) shows"
 SIZE = len(CHARS)
 
 
+def advised(sentence: str, way: int = 0) -> list[str]:
+    """What a refusal says to add with --map, of several ways one."""
+    ways = re.split(r" or (?=--map)", sentence[sentence.index("--map") :])
+    return [word for word in shlex.split(ways[way]) if word != "--map"]
+
+
 def two_models(model):
     return saved({"model": model.state_dict(), "ema": Model().state_dict(), "vocab": CHARS})
 

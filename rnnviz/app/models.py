@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,6 +21,7 @@ from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.runs import archive, importing, library
 from rnnviz.runs.info import RunInfo
 from rnnviz.runs.names import runs_folder
+from rnnviz.runs.parts import PARTS
 from rnnviz.runs.recurrent import Ambiguous
 
 MAX_UPLOAD = 500  # MB
@@ -207,7 +209,9 @@ def _pick_parts() -> str:
         placeholder="embedding=embed.weight projection=fc.weight",
         key=state.PARTS,
     )
-    return text.replace(",", " ")
+    # A comma between two parts separates them, one inside a name belongs to it; no name ends with
+    # the full stop of the sentence that it was copied from.
+    return re.sub(rf",\s*(?=(--map\s+)?['\"]?({'|'.join(PARTS)})=)", " ", text.rstrip(",. "))
 
 
 def _read(corpus: str | None, texts: dict[str, bytes]) -> Source | None:

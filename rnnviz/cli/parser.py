@@ -102,7 +102,7 @@ def _add_import(subparsers: argparse._SubParsersAction) -> None:
         action="append",
         default=[],
         metavar="PART=NAME",
-        help="what the file calls embedding, rnn or projection, if it is asked for; repeatable",
+        help="what the file calls embedding (or one-hot), rnn or projection; repeatable",
     )
     parser.add_argument("--name", default="", help="default: by corpus and cell type")
     _add_out(parser)

@@ -30,3 +30,11 @@ def flags(parts: Mapping[str, str]) -> str:
 def shown(name: str, most: int = 60) -> str:
     """A name in quotes; of a long one the end, which tells it from others."""
     return repr(name if len(name) <= most else f"...{name[3 - most :]}")
+
+
+def instead(file: str) -> str:
+    """What to do with a network that none here can be: train one of those that are read."""
+    return (
+        "train an nn.LSTM, nn.GRU or nn.RNN between an nn.Embedding and an nn.Linear in its place: "
+        f"{save(STATE, file)}"
+    )

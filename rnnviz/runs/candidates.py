@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from rnnviz.runs.advice import GATES, flags, shown
 from rnnviz.runs.info import RunError
-from rnnviz.runs.recurrent import Ambiguous, is_recurrent
+from rnnviz.runs.recurrent import Ambiguous, OneMatrix, is_recurrent
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+ONE_HOT = "one-hot"  # what a person says for an embedding that is none
 Pair = tuple[str | None, str]  # names of embedding and projection; none of one-hot inputs
 # What the last word of a module's name says: `decoder.embedding` is an embedding.
 EMBEDDING = re.compile(r"emb|enc|lookup|wte|word|tok|input|glove|vec", re.IGNORECASE)
@@ -55,6 +56,8 @@ class Rest:
         if part not in self.chosen:
             return self.wide(width)
         name = self.chosen[part]
+        if part == "embedding" and self.is_one_hot:
+            return []
         name = name if name in self.tensors else f"{name}.weight"
         if name not in self.tensors:
             raise RunError(f"{self.file} has no {shown(self.chosen[part])}: it has {self.listed()}")
@@ -64,6 +67,11 @@ class Rest:
                 f"{part}: (vocabulary, {width}) was expected"
             )
         return [name]
+
+    @property
+    def is_one_hot(self) -> bool:
+        """Whether a person said that the inputs are one-hot vectors."""
+        return self.chosen.get("embedding") == ONE_HOT and ONE_HOT not in self.tensors
 
     def bias_of(self, name: str) -> str | None:
         bias = f"{name.removesuffix('weight')}bias"
@@ -96,8 +104,11 @@ def find_pair(rest: Rest) -> Pair:
     alone = [(name, name) for name in tables if name in outs]  # tied, and stored once
     first = _first_copies({*tables, *outs, *rest.wide(rest.hidden_size)}, rest.tensors)
     if alone and rest.is_whole and len({*first.values()}) == 1:
+        _check_is_tied(alone[0][1], rest)
         return alone[0]
     what = f"no embedding, (vocabulary, {rest.input_size}),"
+    if rest.is_one_hot:
+        what = f"no projection onto the tokens that it reads, {rest.input_size, rest.hidden_size},"
     if plain:
         counts = {rows[name] for name in plain}
         tokens = f"{counts.pop():,}" if len(counts) == 1 else "vocabulary"
@@ -105,6 +116,18 @@ def find_pair(rest: Rest) -> Pair:
     raise RunError(
         f"{rest.file} is no language model that is read here: it has {what} beside its "
         f"recurrent module, but {rest.listed()}; {GATES}"
+    )
+
+
+def _check_is_tied(name: str, rest: Rest) -> None:
+    """Raises OneMatrix where the only matrix is square: it may be both ends, or the projection of a
+    model of one-hot inputs."""
+    if "embedding" in rest.chosen or len(rest.tensors[name]) != rest.input_size:
+        return
+    raise OneMatrix(
+        f"{rest.file} has one matrix for both ends, {shown(name)} {tuple(rest.tensors[name].shape)}"
+        f": say whether it is the embedding, too, or the inputs are one-hot vectors: "
+        f"{flags({'embedding': name})} or {flags({'embedding': ONE_HOT})}"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rnnviz.runs.advice import STATE, save, shown
+from rnnviz.runs.advice import STATE, instead, save, shown
 from rnnviz.runs.info import RunError
 from rnnviz.runs.recurrent import is_recurrent
 from rnnviz.runs.torch_file import Contents, tensor
@@ -83,18 +83,23 @@ def _flat(module: Stand, prefix: str, seen: set[int]) -> dict[str, Any]:
     return flat
 
 
-def weights(contents: Contents, file: str) -> dict[str, Tensor]:
-    """The tensors of the model in a file, by name. Raises RunError where there is none, or where
-    there are several."""
-    found = [group for group in _with_tensors(contents.held) if not group.is_optimizer]
+def recurrent_groups(held: Any, file: str) -> list[Group]:
+    """The groups of a file that have recurrent weights. Raises RunError where there are none."""
+    found = with_tensors(held)
     recurrent = [group for group in found if any(map(is_recurrent, group.entries))]
     if not recurrent:
         raise RunError(f"{file} {_what_else(found, file)}")
-    if all(is_recurrent(name) for group in recurrent for name in group.entries):
-        recurrent = [_joined(recurrent[0], found)]  # each part was saved for itself
-    if len(recurrent) > 1:
-        raise RunError(_several(recurrent, file))
-    return {name: tensor(value, contents, file) for name, value in recurrent[0].entries.items()}
+    return recurrent
+
+
+def tensors_of(group: Group, contents: Contents, file: str) -> dict[str, Tensor]:
+    """The tensors of a group, by name. Raises RunError."""
+    return {name: tensor(value, contents, file) for name, value in group.entries.items()}
+
+
+def with_tensors(held: Any) -> list[Group]:
+    """The groups of a file that hold tensors, with nothing but these, and no optimizer's."""
+    return [group for group in _with_tensors(held) if not group.is_optimizer]
 
 
 def _with_tensors(held: Any) -> Iterator[Group]:
@@ -111,19 +116,21 @@ def _with_tensors(held: Any) -> Iterator[Group]:
             yield Group(group.path, tensors, group.is_module)
 
 
-def _joined(one: Group, found: list[Group]) -> Group:
-    """The group and those beside it as one, each name with the key of its group before it."""
+def joined(one: Group, found: list[Group]) -> Group:
+    """A group and all beside and below it as one, each name with the keys of its group before."""
     above = one.path[:-1]
-    beside = [group for group in found if group.path and group.path[:-1] == above]
-    if not one.path:
-        return one
+    beside = [group for group in found if group.path[: len(above)] == above]
     return Group(
         above,
-        {f"{group.path[-1]}.{k}": value for group in beside for k, value in group.entries.items()},
+        {
+            ".".join((*map(str, group.path[len(above) :]), name)): value
+            for group in beside
+            for name, value in group.entries.items()
+        },
     )
 
 
-def _several(found: list[Group], file: str) -> str:
+def several(found: list[Group], file: str) -> str:
     places = ["".join(f"[{key!r}]" for key in group.path) for group in found]
     some = [place if len(place) < 60 else f"...{place[-57:]}" for place in places[:4]]
     loaded, others = f"torch.load({file!r}, weights_only=False)", [g.path[0] for g in found[1:]]
@@ -153,6 +160,6 @@ def _what_else(found: list[Group], file: str) -> str:
     some = ", ".join(shown(name, 40) for name in names[:4])
     more = f" and {len(names) - 4:,} more" if len(names) > 4 else ""
     return (
-        f"{what} (its tensors are {some}{more}): an LSTM, GRU or RNN with weight_ih_l0 and "
-        "weight_hh_l0 between an embedding and a projection is read"
+        f"{what} (its tensors are {some}{more}), and nothing called weight_ih_l0 and weight_hh_l0: "
+        f"{instead(file)}"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from rnnviz.nn.cell_types import CELL_TYPES, RNN_TYPES
 from rnnviz.nn.model_config import MAX_LAYERS, MAX_SIZE, MAX_VOCABULARY, ModelConfig
-from rnnviz.runs.advice import GATES
+from rnnviz.runs.advice import GATES, instead
 from rnnviz.runs.checkpoint import groups
 from rnnviz.runs.info import RunError
 from rnnviz.runs.parts import Found
@@ -29,8 +29,9 @@ def describe(found: Found, file: str, told: set[str], wanted: str | None = None)
     too_wide = vocab >= MAX_VOCABULARY or max(embedding, hidden) > MAX_SIZE
     if too_wide or layers > MAX_LAYERS:
         raise RunError(
-            f"{file} is too large: a vocabulary of {vocab:,}, {hidden:,} units and {layers} "
-            f"layers, where {MAX_VOCABULARY - 1:,}, {MAX_SIZE:,} and {MAX_LAYERS} are the most"
+            f"{file} is too large: a vocabulary of {vocab:,}, {embedding:,} inputs, {hidden:,} "
+            f"units and {layers} layers, where {MAX_VOCABULARY - 1:,}, {MAX_SIZE:,}, {MAX_SIZE:,} "
+            f"and {MAX_LAYERS} are the most: {GATES}"
         )
     config = ModelConfig(
         rnn_type=name,
@@ -68,7 +69,8 @@ def _cell_type(
     if not fitting:
         raise RunError(
             f"{file} is no LSTM, GRU or RNN: its {weight} is {rows:,} by {hidden:,}, where an LSTM "
-            "has 4, a GRU 3 and an RNN one times as many rows as columns"
+            "has 4, a GRU 3 and an RNN one times as many rows as columns; a cell of another kind "
+            f"is not read: {instead(file)}"
         )
     named = [name for name in fitting if name in told]
     own = named[0] if len(named) == 1 else None
@@ -79,7 +81,10 @@ def _cell_type(
             "relu: say RNN_TANH or RNN_RELU (--rnn-type)"
         )
     if kind not in fitting or own not in (None, kind):
-        raise RunError(f"{file} is no {kind} but {own or ' or '.join(fitting)}")
+        able = [own] if own else fitting
+        leave = "leave the cell type out, or " if len(able) == 1 else ""
+        what = " or ".join(able)
+        raise RunError(f"{file} is no {kind} but {what}: {leave}say {what} (--rnn-type)")
     return kind
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rnnviz.runs.advice import GATES, flags, shown
-from rnnviz.runs.candidates import Rest, find_pair, is_same
+from rnnviz.runs.advice import GATES, STATE, flags, save, shown
+from rnnviz.runs.candidates import ONE_HOT, Rest, find_pair, is_same
 from rnnviz.runs.info import RunError
 from rnnviz.runs.recurrent import Ambiguous, Recurrent
 
@@ -60,9 +60,10 @@ def _scopes(
     tensors: Mapping[str, Tensor], chosen: str | None, rnn: Recurrent
 ) -> Iterator[Mapping[str, Tensor]]:
     """Where to look: of a recurrent module that a person chose, first what lies beside it."""
-    above = rnn.place if chosen is not None else ""
-    while above := above.rpartition(".")[0]:
+    above = rnn.above if chosen is not None else ""
+    while above:
         yield {name: t for name, t in tensors.items() if name.startswith(f"{above}.")}
+        above = above.rpartition(".")[0]
     yield tensors
 
 
@@ -72,7 +73,10 @@ def _ends(rest: Rest, table: str | None, out: str) -> Ends:
     weight = rest.tensors[out]
     rows = len(weight)
     if not rows:
-        raise RunError(f"{rest.file} has no vocabulary: {shown(out)} is {tuple(weight.shape)}")
+        raise RunError(
+            f"{rest.file} was saved before it had a vocabulary, {shown(out)} is "
+            f"{tuple(weight.shape)}: save the trained model: {save(STATE, rest.file)}"
+        )
     if table is None and rows == 1:
         raise RunError(
             f"{rest.file} has no embedding and reads one number a step, as a forecast does, where "
@@ -110,11 +114,10 @@ def _check_nothing_else(rest: Rest, names: dict[str, str]) -> None:
         if name not in names.values() and not any(is_same(tensor, one) for one in used)
     ]
     named = {"rnn": rest.rnn, "projection": names["projection.weight"]}
-    named["embedding"] = names.get("embedding.weight", "")
-    parts = {part: name for part, name in named.items() if name}
-    if more and not parts.keys() <= rest.chosen.keys():
+    named["embedding"] = names.get("embedding.weight", ONE_HOT)
+    if more and not named.keys() <= rest.chosen.keys():
         raise Ambiguous(
             f"{rest.file} has more than an embedding, a recurrent module and a projection: "
             f"{', '.join(map(shown, more[:4]))}; {GATES}; if its outputs do not depend on that, "
-            f"name the parts: {flags(parts)}"
+            f"name the parts: {flags(named)}"
         )

@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BAKE = (
-    "from torch.nn.utils import parametrize as p; [p.remove_parametrizations(m, n) for m in "
-    "list(model.modules()) if p.is_parametrized(m) for n in list(m.parametrizations)]; "
+    "from torch.nn.utils import parametrize as p; model.eval(); [p.remove_parametrizations(m, n) "
+    "for m in list(model.modules()) if p.is_parametrized(m) for n in list(m.parametrizations)]; "
+)
+BAKE_OLD = (
+    "from torch.nn.utils.spectral_norm import SpectralNorm, remove_spectral_norm; model.eval(); "
+    "[remove_spectral_norm(m, h.name) for m in model.modules() "
+    "for h in list(m._forward_pre_hooks.values()) if isinstance(h, SpectralNorm)]; "
 )
 
 WRAPPERS = {
@@ -29,7 +34,9 @@ WRAPPERS = {
 }
 # Names under `parametrizations` -> those of the older ways to the same.
 PIECES = {"original": "orig", "original0": "g", "original1": "v", "0._u": "u", "0._v": "v"}
+WEIGHT = re.compile(r"(^|\.)(weight|bias)\w*$")
 PIECE = re.compile(r"(.*)_(raw|orig|mask|g|v|u)")
+ALIGNED = 0.9  # least cosine of u and what a matrix makes of v, of the one they belong to
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +54,14 @@ class Folded:
 def fold(tensors: dict[str, Tensor], file: str) -> Folded:
     """The weights of a model, put together where the file has them in pieces.
 
-    A parametrization without numbers of its own is taken as one of training alone, such as a
-    dropout of weights. Raises RunError for one with numbers that are not known here.
+    Raises RunError for one that is computed in a way that the file does not tell.
     """
     pieces: dict[str, dict[str, str]] = {}
     plain: dict[str, str] = {}
     for name in tensors:
         bare = bare_name(name)
         if "parametrizations." in bare:
-            raise RunError(
-                f"{file} has a weight that is computed from others ({shown(name)}); save it as it "
-                f"is computed: {BAKE}{save(STATE, file)}"
-            )
+            raise _computed(name, file, is_alone=False)
         found = PIECE.fullmatch(bare)
         if found:
             pieces.setdefault(found[1], {})[found[2]] = name
@@ -70,6 +73,8 @@ def fold(tensors: dict[str, Tensor], file: str) -> Folded:
     names = dict(plain)
     for stem, parts in pieces.items():
         made = _made({piece: tensors[name] for piece, name in parts.items()})
+        if made is None and "orig" in parts and WEIGHT.search(stem):
+            raise _computed(parts["orig"], file, is_alone=len(parts) == 1)
         if made is None:  # a name that only looks like that of a piece
             whole |= {f"{stem}_{piece}": tensors[name] for piece, name in parts.items()}
             names |= {f"{stem}_{piece}": name for piece, name in parts.items()}
@@ -82,6 +87,16 @@ def fold(tensors: dict[str, Tensor], file: str) -> Folded:
         {name.removeprefix(prefix): theirs for name, theirs in names.items()},
         prefix,
     )
+
+
+def _computed(name: str, file: str, is_alone: bool) -> RunError:
+    """The error for a weight of which the file does not tell how it is computed."""
+    what = f"{file} has a weight that is computed from others ({shown(name)})"
+    if "parametrizations." in name:
+        return RunError(f"{what}; save it as it is computed: {BAKE}{save(STATE, file)}")
+    if is_alone:
+        return RunError(f"{what}, which it lacks: save all of them: {save(STATE, file)}")
+    return RunError(f"{what}; save it as it is computed: {BAKE_OLD}{save(STATE, file)}")
 
 
 def bare_name(name: str) -> str:
@@ -103,15 +118,33 @@ def _made(pieces: dict[str, Tensor]) -> Tensor | None:
     kinds = set(get)
     if kinds == {"raw"}:
         return pieces["raw"]
-    if kinds == {"orig"}:
-        return pieces["orig"]
     if kinds == {"orig", "mask"} and get["orig"].shape == get["mask"].shape:
         return get["orig"] * get["mask"]
     if kinds == {"g", "v"}:
         return _of_length(get["g"], get["v"])
-    if kinds == {"orig", "u", "v"} and get["orig"].shape == (*get["u"].shape, *get["v"].shape):
-        return get["orig"] / (get["u"] @ (get["orig"] @ get["v"]))  # by its largest singular value
+    if kinds == {"orig", "u", "v"} and get["orig"].dim() == 2:
+        return _of_norm_one(get["orig"], get["u"], get["v"])
     return None
+
+
+def _of_norm_one(weight: Tensor, u: Tensor, v: Tensor) -> Tensor | None:
+    """The weight of spectral norm: by its largest singular value, u W v, or u Wᵀ v where the norm
+    was taken along the other dimension.
+
+    Of a square matrix it is that of the two for which u is what the matrix makes of v; None where
+    this does not tell.
+    """
+    import torch
+
+    ways = [w for w in (weight, weight.t()) if w.shape == (*u.shape, *v.shape)]
+    values = [u @ (w @ v) for w in ways]
+    if not ways:
+        return None
+    if len(ways) == 1 or torch.isclose(*values, rtol=1e-6):
+        return weight / values[0]
+    near = [torch.cosine_similarity(w @ v, u, 0).item() for w in ways]
+    clear = max(near) > ALIGNED > min(near)
+    return weight / values[near.index(max(near))] if clear else None
 
 
 def _of_length(length: Tensor, direction: Tensor) -> Tensor | None:

@@ -18,13 +18,21 @@ NAMES = re.compile(
     r"char|vocab|alphabet|letter|token|word|item|symbol|[is]to[is]|2|_to_|idx|index", re.IGNORECASE
 )
 TEXTS = re.compile(r"char|vocab|alphabet|letters|tokens|itos", re.IGNORECASE)  # of one text
-MISSING = 4  # most rows of a model that its vocabulary may not name, as <pad>, <unk>, <s>, </s>
+# Names of what holds a vocabulary and little else: it may be shorter than a model has rows.
+TOKENS = re.compile(r"char|vocab|alphabet|letter|token|word|symbol|itos|stoi", re.IGNORECASE)
+MISSING = 4  # rows that any vocabulary may not name, as <pad>, <unk>, <s>, </s>
+PADDED = (64, 128)  # programs fill matrices up to a multiple of these
+SETTING = 16  # characters, from which on a text without one twice is an alphabet
+PAD = re.compile(r"[\W_]*(pad|unused)\w*[\W_]*", re.IGNORECASE)  # may stand at several rows
 Tokens = tuple[str | None, ...]  # None for a row without a token: padding, or never used
 
 
-def in_file(contents: Contents, rows: int, file: str, choose: bool) -> list[tuple[str, ...]]:
+def in_file(
+    contents: Contents, rows: int, file: str, choose: bool, short: bool
+) -> list[tuple[str, ...]]:
     """The vocabularies of so many tokens that a file may mean, none where it has none: several
-    where its list is shorter, and only if there is a text to `choose` by.
+    where its list is shorter, if there is a text to `choose` by, else with the rows that it lacks
+    after it if these are padding. `short`: whether more than a few rows may have no token.
 
     Raises RunError where two differ.
     """
@@ -34,10 +42,12 @@ def in_file(contents: Contents, rows: int, file: str, choose: bool) -> list[tupl
             if tokens := _tokens(name, value, rows, contents):
                 found.setdefault(tokens, name)
         items = group.entries.items()
-        if len(items) == rows and (tokens := _numbered(items, rows, contents, False)):
+        if len(items) == rows and (tokens := _numbered(items, rows, contents, "")):
             found.setdefault(tokens, str(group.path[-1]) if group.path else "it")
-    whole = _different([tokens for tokens in found if len(tokens) == rows])
-    lists = whole or [tokens for tokens in found if len(tokens) < rows]
+    nearly = [tokens for tokens in found if _is_near(tokens, rows)]
+    nearly = nearly or (list(found) if short else [])
+    whole = _different([tokens for tokens in nearly if len(tokens) == rows])
+    lists = whole or [tokens for tokens in nearly if len(tokens) < rows]
     if len(lists) > 1:
         names = " and ".join(repr(found[tokens][:60]) for tokens in lists)
         raise RunError(
@@ -45,12 +55,52 @@ def in_file(contents: Contents, rows: int, file: str, choose: bool) -> list[tupl
             f"{save(WITH_TOKENS, file)}"
         )
     if lists and not whole and not choose:
+        if rows - len(lists[0]) > MISSING and _is_padded(len(lists[0]), rows):
+            return [_complete(_shifted(lists[0], rows)[0])]
         raise RunError(
-            f"{file} lists {len(lists[0]):,} tokens at {found[lists[0]][:60]!r} for {rows:,} rows "
-            "of its embedding: give the corpus that it was trained on, or a list of all rows: "
+            f"{file} {_listed(lists[0], found[lists[0]], rows)}: give the corpus that it was "
+            "trained on, or a list of all rows, None for those without a token: "
             f"{save(WITH_TOKENS, file)}"
         )
     return [_complete(tokens) for one in lists for tokens in _shifted(one, rows)]
+
+
+def other_count(contents: Contents, rows: int) -> str:
+    """What a file says of tokens that are none of so many rows, "" where it has none."""
+    for group in groups(contents.held):
+        for name, value in group.entries.items():
+            value = plain(value, contents) if TOKENS.search(name) else None
+            if isinstance(value, (list, tuple, dict)) and len(value) != rows:
+                is_by_number = isinstance(value, dict) and None not in map(_number, value)
+                values = dict.values(value) if is_by_number else value
+                if tokens := _checked(values, contents, len(value), name):
+                    return _listed(tokens, name, rows)
+    return ""
+
+
+def _listed(tokens: Tokens, name: str, rows: int) -> str:
+    return f"lists {len(tokens):,} tokens at {name[:60]!r} for {rows:,} rows of its embedding"
+
+
+def _is_near(tokens: Tokens, rows: int) -> bool:
+    """Whether a list has a token for all but a few rows."""
+    few = MISSING if len(tokens) == rows else min(MISSING, rows // 5)
+    return len(tokens) - tokens.count(None) >= rows - few
+
+
+def _is_padded(count: int, rows: int) -> bool:
+    """Whether a matrix of so many rows may be one of `count`, filled up."""
+    return 8 * count >= rows and any(rows % n == 0 and rows - count < n for n in PADDED)
+
+
+def _may_be_all(value: Any, rows: int, name: str) -> bool:
+    """Whether what lies under a name may be the whole vocabulary of a model, by how much it is: a
+    short text may be any setting."""
+    count = len(value)
+    few = min(MISSING, rows // 5) if NAMES.search(name) else 0
+    is_short = 2 * count >= rows or _is_padded(count, rows)
+    is_named = TOKENS.search(name) and not (isinstance(value, str) and count < SETTING)
+    return count <= rows and bool(count >= rows - few or (is_named and is_short))
 
 
 def _different(lists: list[Tokens]) -> list[Tokens]:
@@ -64,18 +114,23 @@ def _different(lists: list[Tokens]) -> list[Tokens]:
 
 
 def _shifted(tokens: Tokens, rows: int) -> list[Tokens]:
-    """A list with the rows that it lacks, after it, before it, or some of them each."""
+    """A list with the rows that it lacks: all after it, or up to a few of them before it."""
     more = rows - len(tokens)
-    return [(*(None,) * n, *tokens, *(None,) * (more - n)) for n in range(more + 1)]
+    before = range(min(more, MISSING) + 1)
+    return [(*(None,) * n, *tokens, *(None,) * (more - n)) for n in before]
 
 
 def _complete(tokens: Tokens) -> tuple[str, ...]:
-    return tuple(f"<{n}>" if token is None else token for n, token in enumerate(tokens))
+    """Tokens with made-up ones, which no text has, for the rows without."""
+    held, left, right = {*tokens}, "<", ">"
+    while any(f"{left}{n}{right}" in held for n in range(len(tokens))):
+        left, right = f"<{left}", f"{right}>"
+    return tuple(f"{left}{n}{right}" if t is None else t for n, t in enumerate(tokens))
 
 
 def _tokens(name: str, value: Any, rows: int, contents: Contents) -> Tokens | None:
     """A list of tokens, a dict of tokens and their numbers either way, or a text of characters, as
-    tokens in the order of their numbers, where these are as many as rows or a few less."""
+    tokens in the order of their numbers, where these may be all that a model has."""
     is_named = bool(NAMES.search(name))
     value = plain(value, contents) if is_named else value
     if isinstance(value, str) and value.startswith(("[", "{")) and len(value) != rows:
@@ -83,25 +138,24 @@ def _tokens(name: str, value: Any, rows: int, contents: Contents) -> Tokens | No
             value = json.loads(value)  # in the metadata of a .safetensors file all is text
         except (ValueError, RecursionError):
             return None
-    least = rows - min(MISSING, rows // 5) if is_named else rows
     is_list = isinstance(value, (list, tuple)) or (isinstance(value, str) and TEXTS.search(name))
-    if not (is_list or isinstance(value, dict)) or not least <= len(value) <= rows:
+    if not (is_list or isinstance(value, dict)) or not _may_be_all(value, rows, name):
         return None
     if not isinstance(value, dict):
-        return _checked(value, contents, is_named)
+        return _checked(value, contents, len(value), name)
     items = list(dict.items(value))
     swapped = [(token, number) for number, token in items]
-    found = (_numbered(way, rows, contents, is_named) for way in (items, swapped))
+    found = (_numbered(way, rows, contents, name) for way in (items, swapped))
     return next(filter(None, found), None)
 
 
-def _numbered(items: Iterable, rows: int, contents: Contents, is_named: bool) -> Tokens | None:
+def _numbered(items: Iterable, rows: int, contents: Contents, name: str) -> Tokens | None:
     """Tokens and their numbers as tokens in the order of these, None for a row without one."""
     items = list(items)
     by_number = {_number(plain(number, contents)): token for token, number in items}
     if len(by_number) < len(items) or not by_number.keys() <= set(range(rows)):
         return None
-    return _checked([by_number.get(n) for n in range(rows)], contents, is_named)
+    return _checked([by_number.get(n) for n in range(rows)], contents, len(items), name)
 
 
 def _number(value: Any) -> int | None:
@@ -110,15 +164,21 @@ def _number(value: Any) -> int | None:
     return value if type(value) is int else None
 
 
-def _checked(values: Iterable, contents: Contents, is_named: bool) -> Tokens | None:
-    """Values as tokens, None if they are none, or two are alike."""
+def _checked(values: Iterable, contents: Contents, count: int, name: str) -> Tokens | None:
+    """Values as tokens, None if they are none, or two are alike that are no padding; all but a few
+    of `count` are there, under a name of tokens at least one."""
     try:
-        tokens = tuple(_token(plain(value, contents), is_named) for value in values)
+        tokens = [_token(plain(value, contents), bool(NAMES.search(name))) for value in values]
     except ValueError:
         return None
+    first = {token: n for n, token in reversed([*enumerate(tokens)])}
+    tokens = [
+        None if token and first[token] < n and PAD.fullmatch(token) else token
+        for n, token in enumerate(tokens)
+    ]
     held = [token for token in tokens if token is not None]
-    whole = len({*held}) == len(held) >= max(1, len(tokens) - MISSING)
-    return tokens if whole else None
+    least = 1 if TOKENS.search(name) else max(1, count - MISSING)
+    return tuple(tokens) if len({*held}) == len(held) >= least else None
 
 
 def _token(value: Any, is_named: bool) -> str | None:

@@ -1,8 +1,8 @@
 """Files that become runs: downloaded runs, and models that were trained elsewhere.
 
 A model's way: `torch_file` and safetensors give what a file holds (`other_files` says what cannot
-be read), `checkpoint` finds the model in it, `folding`, `recurrent`, `candidates` and `ends` name
-its parts, `described` its sizes, `held_tokens` or `vocabularies` its tokens.
+be read), `checkpoint` and `divided` find the model in it, `folding`, `recurrent`, `candidates` and
+`ends` name its parts, `described` its sizes, `held_tokens` or `vocabularies` its tokens.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from rnnviz.data.vocab import Vocab
 from rnnviz.nn.model_config import ModelConfig, shape_of, with_vocabulary
 from rnnviz.runs import archive, library, vocabularies
 from rnnviz.runs.advice import WITH_TOKENS, save
-from rnnviz.runs.checkpoint import weights
 from rnnviz.runs.described import describe, told_types
-from rnnviz.runs.held_tokens import in_file
+from rnnviz.runs.divided import find_model
+from rnnviz.runs.held_tokens import in_file, other_count
 from rnnviz.runs.info import RunInfo
 from rnnviz.runs.names import run_name
 from rnnviz.runs.other_files import refuse_other, refuse_part
-from rnnviz.runs.parts import Found, find_parts, read_map
+from rnnviz.runs.parts import Found, read_map
 from rnnviz.runs.run import Run
 from rnnviz.runs.store import versions
 from rnnviz.runs.tokens import named, text_for
@@ -74,7 +74,7 @@ def import_model(
     RunError or CorpusError with one sentence.
     """
     contents = read_contents(raw, file)
-    found = find_parts(weights(contents, file), file, read_map(parts))
+    found = find_model(contents, file, read_map(parts))
     config = describe(found, file, told_types(contents.held), rnn_type)
     vocab, cue = _vocabulary(found, contents, config, source, file)
     model = _model(found, config, vocab, file)
@@ -130,20 +130,23 @@ def _vocabulary(
 ) -> vocabularies.Choice:
     """The vocabulary in the file, else that of the corpus. Raises RunError."""
     rows, text = config["vocab_size"], source.texts[1] if source else ""
-    lists = in_file(contents, rows, file, choose=source is not None)
-    choices: list[vocabularies.Choice] = [(named(tokens, text, file), None) for tokens in lists]
-    if source is None:
-        if not choices:
-            raise vocabularies.unknown_order(found, rows, file, f"{file} has no vocabulary")
-        return choices[0]
-    if choices:
-        vocabularies.check_known(choices[0][0], len(choices[0][0]) == rows, source, file)
-    else:
+
+    def held(short: bool) -> list[vocabularies.Choice]:
+        lists = in_file(contents, rows, file, choose=source is not None, short=short)
+        choices = [(named(tokens, text, file), None) for tokens in lists]
+        if choices and source:
+            is_whole = len(choices[0][0]) == rows
+            vocabularies.check_known(choices[0][0], is_whole, source, file)
+        return choices
+
+    choices = held(short=False)
+    if source and not choices:
         choices = vocabularies.of_source(source, rows, found.examples)
+    choices = choices or held(short=True)
     if not choices:
-        sizes = f"the model has a vocabulary of {rows:,}, and {vocabularies.sizes(source)}"
-        why = f"{sizes}: it was trained on another text, or has tokens of its own"
-        raise vocabularies.unknown_order(found, rows, file, why)
+        raise vocabularies.unknown_order(found, rows, file, other_count(contents, rows), source)
+    if source is None:
+        return choices[0]
     if len(choices) == 1:
         return choices[0]
     losses = [

@@ -97,6 +97,11 @@ def refuse_part(file: str) -> None:
 def refuse_zip(names: Sequence[str], file: str) -> None:
     """Raises RunError for a zip file that others than torch.save write, as far as it is known."""
     inner = [name.rpartition("/")[2] for name in names]
+    if "constants.pkl" in inner and not any(re.match(r"[^/]+/data/\d", name) for name in names):
+        raise RunError(
+            f"{file} is TorchScript that was frozen, a program without names of weights: where it "
+            f"was made, save the weights before torch.jit.freeze: {save(STATE, file)}"
+        )
     if "constants.pkl" in inner:
         raise RunError(
             f"{file} is TorchScript, a program with weights; save the weights alone: "

@@ -12,7 +12,7 @@ from rnnviz.runs.candidates import module_name
 from rnnviz.runs.ends import Ends, find_ends
 from rnnviz.runs.folding import bare_name, fold
 from rnnviz.runs.info import RunError
-from rnnviz.runs.recurrent import Ambiguous, Recurrent, choices, find_recurrent
+from rnnviz.runs.recurrent import Ambiguous, Recurrent, choices, find_recurrent, split_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +35,11 @@ class Found:
     def is_one_hot(self) -> bool:
         return "embedding.weight" not in self.names
 
+    @property
+    def has_two_ends(self) -> bool:
+        """Whether embedding and projection have names of their own."""
+        return self.names.get("embedding.weight") not in (None, self.names["projection.weight"])
+
     def theirs(self, name: str) -> str:
         """A tensor's name as it stands in the file."""
         return shown(self.names.get(name, name))
@@ -48,7 +53,7 @@ def read_map(texts: Iterable[str]) -> dict[str, str]:
         if part not in PARTS or not name:
             raise RunError(
                 f"{text[:80]!r} maps nothing: give embedding=NAME, rnn=NAME or projection=NAME, "
-                "with a name in the file"
+                "with a name in the file, rnn=NAME,NAME of layers in order, or embedding=one-hot"
             )
         found[part] = name
     return found
@@ -62,10 +67,13 @@ def find_parts(tensors: dict[str, Tensor], file: str, mapping: Mapping[str, str]
     _check_dense(tensors, file)
     folded = fold(tensors, file)
     bare = {theirs: bare for bare, theirs in folded.names.items()}
-    chosen = {
-        part: bare.get(name) or bare_name(name).removeprefix(folded.prefix)
-        for part, name in mapping.items()
-    }
+
+    def ours(name: str) -> str:
+        return bare.get(name) or bare_name(name).removeprefix(folded.prefix)
+
+    chosen = {part: ours(name) for part, name in mapping.items()}
+    if "rnn" in mapping and len(split_names(chosen["rnn"], folded.tensors)) > 1:
+        chosen["rnn"] = ",".join(map(ours, mapping["rnn"].split(",")))
     rnn, ends = _chain(folded.tensors, file, chosen)
     names = {ours: folded.names[theirs] for ours, theirs in (rnn.names | ends.names).items()}
     found = Found(
@@ -94,17 +102,25 @@ def _chain(
     if "rnn" in chosen or len(places) < 2:
         rnn = find_recurrent(tensors, file, chosen.get("rnn"))
         return rnn, find_ends(tensors, rnn, chosen, file)
-    able = []
-    for place in places:
+
+    def is_able(place: str) -> bool:
         try:
             _chain(tensors, file, {**chosen, "rnn": place})
         except Ambiguous:
-            able.append(place)
+            return True
         except RunError:
-            continue
-        else:
-            able.append(place)
+            return False
+        return True
+
+    able = list(filter(is_able, places))
+    in_order = ",".join(places)
     what = f"{file} has {len(places)} recurrent modules, {', '.join(map(shown, places[:6]))}"
+    if is_able(in_order):
+        ways = [flags({"rnn": place}) for place in (in_order, *able[:3])]
+        raise Ambiguous(
+            f"{what}: name all in order if each reads what the one before it gives, or the one "
+            f"that alone is the language model: {' or '.join(ways)}"
+        )
     if not able:
         raise RunError(
             f"{what}, none of which is between an embedding and a projection of its own: {GATES}"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import product, takewhile
 from typing import TYPE_CHECKING
 
-from rnnviz.runs.advice import GATES, flags, shown
+from rnnviz.runs.advice import GATES, flags, instead, shown
 from rnnviz.runs.info import RunError
 
 if TYPE_CHECKING:
@@ -25,16 +25,22 @@ class Ambiguous(RunError):
     """Several tensors or modules could be one part of the model; the message says `--map`."""
 
 
+class OneMatrix(Ambiguous):
+    """One matrix could be both ends of the model, or one of them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Recurrent:
     """Layers as RNNModel names them (`rnn.weight_ih_l0`, ...), and the names they had before.
 
-    Biases that the file lacks are zeros. `place`: the name of the module, or of a list of modules.
+    Biases that the file lacks are zeros. `place`: the name of the module, of a list of modules, or
+    the names that a person gave in order; `above`: what all of these lie below.
     """
 
     tensors: dict[str, Tensor]
     names: dict[str, str]
     place: str
+    above: str
 
     @property
     def input_size(self) -> int:
@@ -79,19 +85,24 @@ def _by_module(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def find_recurrent(tensors: Mapping[str, Tensor], file: str, chosen: str | None) -> Recurrent:
-    """The recurrent module of a model, or the one that was `chosen`. Raises RunError."""
+    """The recurrent module of a model, or the one that was `chosen`: of several with commas between
+    them each reads what the one before it gives. Raises RunError."""
     modules = _by_module(tensors)
+    in_order = split_names(chosen or "", tensors)
     if chosen is not None:
-        modules = _chosen(modules, file, chosen)
+        modules = {k: m for name in in_order for k, m in _chosen(modules, file, name).items()}
     if not modules:
-        raise RunError(f"{file} holds no LSTM, GRU or RNN of PyTorch: none of weight_hh_l0")
+        raise RunError(
+            f"{file} holds no LSTM, GRU or RNN of PyTorch, none of weight_hh_l0: {instead(file)}"
+        )
     for name in (name for module in modules.values() for name in module):
         _check_name(name, file)
-    stack = sorted(modules, key=_numbers)
-    if len({*map(_kind, stack)}) > 1:
+    stack = list(modules) if len(in_order) > 1 else sorted(modules, key=_numbers)
+    if len({*map(_kind, stack)}) > 1 and len(in_order) < 2:
         raise Ambiguous(
             f"{file} has several recurrent modules at {shown(str(chosen))}, {_listed(stack)}: say "
-            f"which: {flags({'rnn': stack[0]})}"
+            f"which, or all in order if each reads what the one before it gives: "
+            f"{flags({'rnn': stack[0]})} or {flags({'rnn': ','.join(modules)})}"
         )
     layers = [layer for name in stack for layer in _layers(modules[name], file)]
     _check_stack(layers, file)
@@ -102,7 +113,20 @@ def find_recurrent(tensors: Mapping[str, Tensor], file: str, chosen: str | None)
         for kind in BIASES:
             zeros = layer["weight_hh"][1].new_zeros(len(layer["weight_hh"][1]))
             found.setdefault(f"rnn.{kind}_l{number}", zeros)
-    return Recurrent(found, names, _place(stack))
+    place = ",".join(in_order) if len(in_order) > 1 else _place(stack)
+    return Recurrent(found, names, place, _above(stack if len(in_order) > 1 else [place]))
+
+
+def split_names(text: str, tensors: Mapping[str, Tensor]) -> list[str]:
+    """Names of modules or tensors with commas between them, unless the whole is such a name."""
+    is_one = any(name == text or name.startswith(f"{text}.") for name in tensors)
+    return [text] if is_one else text.split(",")
+
+
+def _above(names: list[str]) -> str:
+    """The path that all modules of these names lie below."""
+    paths = zip(*(name.split(".")[:-1] for name in names), strict=False)
+    return ".".join(words[0] for words in takewhile(lambda words: len({*words}) == 1, paths))
 
 
 def _chosen(modules: dict, file: str, chosen: str) -> dict:
@@ -158,7 +182,7 @@ def _layers(module: dict[str, Tensor], file: str) -> list[dict[str, tuple[str, T
             if held[1].dim() != 2 or 0 in held[1].shape:
                 raise RunError(
                     f"{file} is no recurrent language model: {shown(held[0])} is "
-                    f"{tuple(held[1].shape)}, two dimensions were expected"
+                    f"{tuple(held[1].shape)}, where a matrix was expected: {instead(file)}"
                 )
     return [found[number] for number in sorted(found)]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rnnviz.runs.advice import save
 from rnnviz.runs.info import RunError
 from rnnviz.runs.other_files import refuse_zip
 from rnnviz.runs.unpickle import TYPED, WRAPPED, Stand, Stored, is_tensor, outline
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_PICKLE = 2**24  # bytes; that of a model holds names, sizes and perhaps a vocabulary
+MAX_GROWTH, MAX_COMPRESSED = 16, 2**28  # times its size, bytes: what a compressed file may hold
 OLD = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # how a file of before 1.6 begins
 
 
@@ -56,18 +58,32 @@ def _zipped(raw: bytes, file: str) -> Contents:
     parts = zipfile.ZipFile(io.BytesIO(raw))
     entries = {entry.filename: entry for entry in parts.infolist()}
     refuse_zip(list(entries), file)
-    if sum(entry.file_size for entry in parts.infolist()) > len(raw):
-        raise RunError(f"{file} grows when it is read, which no file of torch.save does")
+    most = max(len(raw), min(MAX_GROWTH * len(raw), MAX_COMPRESSED))
+    if sum(entry.file_size for entry in parts.infolist()) > most:
+        raise RunError(
+            f"{file} grows beyond {most >> 10:,} KB when it is read, as it was compressed after "
+            "torch.save wrote it: write it anew: "
+            f"{save(f'torch.load({file!r}, weights_only=False)', file)}"
+        )
     pickles = [name for name in entries if name.rpartition("/")[2] == "data.pkl"]
     if len(pickles) != 1 or entries[pickles[0]].file_size > MAX_PICKLE:
         raise RunError(
             f"{file} is a zip file, but none that torch.save wrote: give a file of torch.save"
         )
     folder = pickles[0].removesuffix("data.pkl")
-    if f"{folder}byteorder" in entries and parts.read(f"{folder}byteorder") != b"little":
+    if f"{folder}byteorder" in entries and _part(parts, f"{folder}byteorder") != b"little":
         raise RunError(f"{file} was written on a big-endian machine: save it as .safetensors there")
-    held, _ = outline(io.BytesIO(parts.read(pickles[0])), file)
-    return Contents(held, lambda stored: parts.read(f"{folder}data/{stored.key}"))
+    held, _ = outline(io.BytesIO(_part(parts, pickles[0])), file)
+    return Contents(held, lambda stored: _part(parts, f"{folder}data/{stored.key}"))
+
+
+def _part(parts: zipfile.ZipFile, name: str) -> bytes:
+    """A part of a zip file, of which no more is unpacked than it says that it holds."""
+    entry = parts.getinfo(name)
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("compressed in a way that is not read")
+    with parts.open(entry) as part:
+        return part.read(entry.file_size)  # without a size it would unpack all
 
 
 def _old(raw: bytes, file: str) -> Contents:

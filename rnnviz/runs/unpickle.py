@@ -12,7 +12,7 @@ import pickletools
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from rnnviz.runs.advice import FLOATS, STATE, save
+from rnnviz.runs.advice import FLOATS, STATE, instead, save
 from rnnviz.runs.info import RunError
 
 MAX_STEPS = 2**20  # instructions of a pickle; each may take a few hundred bytes of memory
@@ -160,7 +160,7 @@ def _check_name(path: str, file: str) -> None:
     if path in known or path.startswith(PACKAGES):
         return
     if "Transformer" in path:
-        raise RunError(f"{file} holds a transformer: an LSTM, GRU or RNN is read")
+        raise RunError(f"{file} holds a transformer, where RNNs are read: {instead(file)}")
     for part, (reason, what) in REASONS.items():
         if part in path:
             raise RunError(f"{file} {reason}: {save(what, file)}")

@@ -85,8 +85,15 @@ def sizes(source: Source) -> str:
     return f"{source.name} has {words:,} words and {characters:,} characters"
 
 
-def unknown_order(found: Found, rows: int, file: str, what: str) -> RunError:
-    """The error for a model of whose tokens neither file nor corpus tells which they are."""
+def unknown_order(
+    found: Found, rows: int, file: str, listed: str, source: Source | None
+) -> RunError:
+    """The error for a model of whose tokens neither file nor corpus tells which they are; `listed`:
+    what the file says of tokens that are not as many."""
+    what = f"{file} {listed or 'has no vocabulary'}"
+    if source:
+        what = f"{file} {listed or f'has a vocabulary of {rows:,}'}, and {sizes(source)}"
+        what += ": it was trained on another text, has tokens of its own or rows without one"
     if found.is_one_hot:
         what = (
             f"{file} has no embedding and reads {rows:,} numbers a step: if these are no one-hot "
@@ -94,8 +101,8 @@ def unknown_order(found: Found, rows: int, file: str, what: str) -> RunError:
         )
     return RunError(
         f"{what}: give the corpus that it was trained on, a folder with train.txt, valid.txt and "
-        f"test.txt or the name of a corpus, or save the list of its {rows:,} tokens with it: "
-        f"{save(WITH_TOKENS, file)}"
+        "test.txt or the name of a corpus, or save the list of its tokens with it, one for each "
+        f"of {rows:,} rows, None for those without: {save(WITH_TOKENS, file)}"
     )
 
 
