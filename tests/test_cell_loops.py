@@ -92,6 +92,18 @@ def test_a_sequence_goes_on_only_with_the_state_and_the_weights_of_the_last_call
     check(traces[""][1], trace(rnn, x[4:], (h[None], c[None])))
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_sequence_goes_on_though_its_state_is_no_number(kind, value):
+    cell, _ = pair(kind)
+    x = torch.randn(5, 2, 3, **DOUBLE)
+    x[1, 0] = value  # the other row stays
+    with record(cell) as traces:
+        run(cell, x)
+    (seen,) = traces[""]
+    assert seen.layers[0].x.shape == (5, 2, 3)
+
+
 def test_cells_above_each_other_are_sequences_of_their_own():
     lower, fused_lower = pair("LSTM")
     upper = nn.GRUCell(4, 2, **DOUBLE)
