@@ -345,6 +345,30 @@ def test_a_context_records_the_calls_of_its_own_thread_alone():
     assert len(traces["0"]) == 1
 
 
+@pytest.mark.parametrize("module", [nn.GRU(3, 4), nn.GRUCell(3, 4)], ids=["GRU", "GRUCell"])
+def test_a_call_goes_on_when_the_block_of_another_ends_or_begins_inside_it(module):
+    """torch has listed the hooks of the call by then, and looks up later what each one takes."""
+    x = X[:, 0]
+    wanted = tensors_of(module(x))
+    others = record(module)
+    others.__enter__()
+
+    def end_the_other(*_) -> None:
+        others.__exit__(None, None, None)
+
+    end = module.register_forward_hook(end_the_other, prepend=True)
+    assert all(map(torch.equal, tensors_of(module(x)), wanted))
+    end.remove()
+    with record(module) as traces:
+        (hook,) = module._forward_hooks.values()
+        thread = threading.Thread(target=lambda: hook(module, (x,), module.forward(x)))
+        thread.start()  # as while the hook is registered
+        thread.join()
+        assert all(map(torch.equal, tensors_of(module(x)), wanted))
+    hook(module, (x,), {}, wanted[0])  # looked up before the end, called after it
+    assert [type(seen) for seen in traces[""]] == [Trace]
+
+
 def test_a_trace_is_of_what_the_module_gave_whatever_other_hooks_make_of_it():
     rnn = nn.GRU(3, 4)
     rnn.register_forward_hook(lambda module, args, output: (output[0] + 1, output[1]))

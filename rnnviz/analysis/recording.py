@@ -65,12 +65,17 @@ def record(model: nn.Module) -> Generator[Traces]:
 
 @dataclass
 class _Hook:
-    """A forward hook; the copies that a copy of the model has, also by pickle, do nothing."""
+    """A forward hook; the copies that a copy of the model has, also by pickle, do nothing.
+
+    torch calls it without the keywords of the call while another thread registers or removes it,
+    and once more after its end, if that comes during a call: then there is nothing to record.
+    """
 
     call: Callable[..., None] = lambda *_: None
 
     def __call__(self, *call: Any) -> None:
-        self.call(*call)
+        if len(call) == 4:  # module, arguments, keywords, output
+            self.call(*call)
 
     def __reduce__(self) -> tuple:
         return _Hook, ()
@@ -85,7 +90,7 @@ class _Recorder:
         self.loops: dict[nn.Module, CellLoop] = {}
         self.hooks: list[Any] = []
         self.thread = threading.get_ident()
-        self.warned = False
+        self.ended = self.warned = False
         for name, module in model.named_modules(remove_duplicate=False):
             if is_recurrent(module):
                 self.traces[name] = self.lists.setdefault(module, [])
@@ -104,13 +109,14 @@ class _Recorder:
                 self.hooks.append(hook)
 
     def end(self) -> None:
+        self.ended = True
         for hook in self.hooks:
             hook.remove()
         for cell in list(self.loops):
             self._end_loop(cell)
 
     def _after(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
-        if torch.compiler.is_compiling() or threading.get_ident() != self.thread:
+        if torch.compiler.is_compiling() or self.ended or threading.get_ident() != self.thread:
             return
         with self._safely(module):
             if torch.jit.is_tracing() or _is_captured():
