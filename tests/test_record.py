@@ -135,6 +135,47 @@ class OtherNames(nn.GRU):
         return super().forward(features, memory)
 
 
+class AnyArguments(nn.GRU):
+    def forward(self, *args, **kwargs):
+        return super().forward(*args, **kwargs)
+
+
+class StateByName(nn.GRU):
+    def forward(self, features, *_, mask=None, hx=None):
+        return super().forward(features, hx)
+
+
+class StateLast(nn.GRU):
+    def forward(self, features, mask=None, hx=None):
+        return super().forward(features, hx)
+
+
+H = torch.full((1, 2, 4), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "args", "kwargs"),
+    [
+        (AnyArguments, (), ("input", "hx")),
+        (AnyArguments, ("input",), ("hx",)),
+        (AnyArguments, ("input", "hx"), ()),
+        (StateByName, ("features",), ("hx",)),
+        (StateLast, ("features", "mask"), ("hx",)),
+        (StateLast, ("features", "mask", "hx"), ()),
+        (OtherNames, (), ("features", "memory")),
+    ],
+)
+def test_input_and_state_are_found_by_place_and_by_name(kind, args, kwargs):
+    values = {"input": X, "features": X, "hx": H, "memory": H, "mask": None}
+    module = kind(3, 4)
+    with record(module) as traces:
+        module(*map(values.get, args), **{name: values[name] for name in kwargs})
+    (seen,) = traces[""]
+    assert torch.equal(seen.layers[0].h[0], H[0])
+    assert seen.residual < 1e-6
+    assert trace(module, X).residual < 1e-6
+
+
 class DropWeights(nn.Module):
     """Other weights at each call (Merity et al. 2018)."""
 
