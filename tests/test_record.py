@@ -197,9 +197,50 @@ class Residual(nn.GRU):
         return output + 1, last
 
 
+class LessSmall(nn.GRU):
+    def forward(self, input, hx=None):
+        return 2 * super().forward(input, hx)[0]
+
+
+class ByHand(nn.RNN):
+    """A ReLU network step by step, whose sums are rounded in another order."""
+
+    shift = 0.0
+
+    def forward(self, x):
+        h, states = x.new_zeros(x.shape[1], self.hidden_size), []
+        weight = torch.cat([self.weight_ih_l0, self.weight_hh_l0], -1)
+        for step in x:
+            h = torch.relu(torch.cat([step, h], -1) @ weight.T + self.bias_ih_l0 + self.bias_hh_l0)
+            states.append(h + self.shift)
+        return torch.stack(states)
+
+
+class ByHandShifted(ByHand):
+    shift = 2.0
+
+
 class LastStep(nn.GRU):
     def forward(self, input, hx=None):
         return super().forward(input, hx)[0][-1]
+
+
+class Kept(nn.GRU):
+    """Gives its output by an attribute, and counts its calls."""
+
+    calls = 0
+
+    def forward(self, input, hx=None):
+        self.output, _ = super().forward(input, hx)
+        self.calls += 1
+
+
+class OwnKind(nn.RNNBase):
+    def __init__(self):
+        super().__init__("GRU", 3, 4)
+
+    def forward(self, input):
+        return input @ self.weight_ih_l0.T
 
 
 class OfIds(nn.GRU):
@@ -243,6 +284,9 @@ ODD = {
         (X,),
         "Residual gives something else than torch's own GRU",
     ),
+    "something else, dropout": (lambda: Residual(3, 4, 2, dropout=0.5), (X,), "in eval mode"),
+    "last step, dropout": (lambda: LastStep(3, 4, 2, dropout=0.5), (X,), "in eval mode"),
+    "of its own": (OwnKind, (X,), "OwnKind has a forward of its own: subclasses of LSTM"),
     "last step": (lambda: LastStep(3, 4), (X,), "cannot be compared"),
     "ids": (OfIds, (torch.tensor([1, 2, 4]),), "OfIds has a forward of its own: x must be"),
     "lengths": (lambda: Sentences(3, 4), (X, torch.tensor([5, 2])), "of its own: state must be"),
@@ -330,6 +374,63 @@ def test_a_trace_of_training_with_dropout_is_that_of_eval_mode_and_says_so():
     wanted = trace(rnn.eval(), X)
     assert torch.equal(seen.layers[1].h, wanted.layers[1].h)
     assert wanted.note == ""
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_forward_that_gives_nothing_is_run_once_and_untraced(training):
+    rnn = Kept(3, 4, 2, dropout=0.5).train(training)
+    with pytest.warns(UserWarning, match="not traced"), record(rnn) as traces:
+        rnn(X)
+    assert ("in eval mode" if training else "no tensors") in traces[""][0].reason
+    assert rnn.calls == 1
+    if not training:
+        with pytest.raises(ValueError, match="gives no tensors where torch's gives 2"):
+            trace(rnn, X)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, "autocast"])
+@pytest.mark.parametrize(("kind", "found"), [(ByHand, Trace), (ByHandShifted, Untraced)])
+def test_what_rounding_explains_is_not_something_else(kind, found, dtype):
+    """States of up to 15; bfloat16 rounds them to multiples of 0.06, and the trace does not."""
+    torch.manual_seed(0)
+    rnn, x = kind(3, 16, nonlinearity="relu"), 20 * torch.randn(30, 2, 3)
+    if dtype != "autocast":
+        rnn, x = rnn.to(dtype), x.to(dtype)
+    with warnings.catch_warnings(), record(rnn) as traces:
+        warnings.simplefilter("ignore")
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == "autocast"):
+            largest = rnn(x).max()
+    assert largest > 10
+    assert [type(seen) for seen in traces[""]] == [found]
+
+
+@pytest.mark.parametrize("kind", [ByHand, nn.GRUCell])
+def test_under_autocast_what_is_used_later_has_its_gradients(kind):
+    """Autocast keeps its casts of weights and inputs: one made by us would have no gradient."""
+
+    def gradients(recorded: bool) -> list[torch.Tensor | None]:
+        torch.manual_seed(0)
+        module, x = kind(3, 4), X.clone().requires_grad_()
+        weight = module.weight_ih_l0 if kind is ByHand else module.weight_ih
+        with torch.autocast("cpu", torch.bfloat16), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with record(module if recorded else nn.Linear(1, 1)):
+                module(x * 1 if kind is ByHand else x[0])
+                module(x if kind is ByHand else x[0])
+                nn.functional.linear(x, weight).sum().backward()
+        return [x.grad, weight.grad]
+
+    for got, wanted in zip(gradients(True), gradients(False), strict=True):
+        assert torch.equal(got, wanted)
+
+
+def test_small_states_are_told_from_others_as_well():
+    rnn = LessSmall(3, 4)
+    with torch.no_grad():
+        for weight in rnn.parameters():
+            weight.mul_(1e-3)
+    with pytest.warns(UserWarning, match="LessSmall gives something else"), record(rnn):
+        rnn(X)
 
 
 def test_under_autocast_the_trace_has_the_dtype_of_the_weights():

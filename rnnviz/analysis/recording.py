@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnviz.analysis.cell_loops import CellLoop
+from rnnviz.analysis.own_forward import check_own
 from rnnviz.analysis.rnn_modules import (
     State,
-    base_of,
     check_input,
     compiled_modules,
     drops_units,
@@ -31,7 +31,6 @@ from rnnviz.analysis.traces import Trace
 from rnnviz.analysis.tracing import trace_layers
 
 DROPPED = "units were dropped between layers in training mode; the trace is that of eval mode"
-OTHER = 0.05  # what differs by more was computed in another way
 NONE_FOUND = "the model has no LSTM, GRU, RNN or cell of torch.nn whose calls can be seen"
 
 
@@ -123,7 +122,7 @@ class _Recorder:
                 raise ValueError("the call is itself recorded, by torch.jit or a CUDA graph")
             x, state = input_and_state(module, args, kwargs)
             if isinstance(module, nn.RNNBase):
-                self._leave(module, _faithful(module, _call(module, x, state, output)))
+                self._leave(module, _call(module, x, state, output))
             else:
                 self._add_to_loop(module, x, state, output)
 
@@ -132,14 +131,14 @@ class _Recorder:
         if loop is None or not loop.goes_on(x, state):
             self._end_loop(cell)
             loop = CellLoop.begin(cell, state)
-        loop.add(x, output)
+        loop.add(x, state, output)
         self.loops[cell] = loop
 
     def _end_loop(self, cell: nn.Module) -> None:
         loop = self.loops.pop(cell, None)
         if loop is not None:
             with self._safely(cell):
-                self._leave(cell, _faithful(cell, loop.trace()))
+                self._leave(cell, loop.trace())
 
     @contextmanager
     def _safely(self, module: nn.Module) -> Generator[None]:
@@ -166,16 +165,13 @@ def _is_captured() -> bool:
 
 def _call(rnn: nn.RNNBase, x: Any, state: State, output: Any) -> Trace:
     """The trace of one call. Autocast gives inputs of another dtype; the trace has that of the
-    weights. Raises ValueError."""
+    weights. Raises ValueError, also for a forward that gave something else than torch's own."""
     used = [weight for weight in rnn._flat_weights if weight is not None]  # by this call
     plain, dtype = plain_copy(rnn, used), used[0].dtype
     x, state = _cast(x, dtype), _cast(state, dtype)
-    try:
-        check_input(plain, x, state)
-    except ValueError as error:
-        if not overrides_forward(rnn):
-            raise
-        raise ValueError(f"{type(rnn).__name__} has a forward of its own: {error}") from None
+    if overrides_forward(rnn):
+        check_own(rnn, plain, x, state, output)
+    check_input(plain, x, state)
     if drops_units(rnn):
         return trace_layers(plain, x, state, note=DROPPED)
     return trace_layers(plain, x, state, output)
@@ -188,14 +184,3 @@ def _cast(given: Any, dtype: torch.dtype) -> Any:
     if isinstance(given, (tuple, list)):
         return tuple(_cast(part, dtype) for part in given)
     return given
-
-
-def _faithful(module: nn.Module, seen: Trace) -> Trace | Untraced:
-    """The trace, unless a cell, or a subclass with a forward of its own, gave something else."""
-    has_own_way = overrides_forward(module) or isinstance(module, nn.RNNCellBase)
-    if has_own_way and seen.residual > OTHER:
-        return Untraced(
-            f"{type(module).__name__} gives something else than torch's own "
-            f"{base_of(module).__name__} with its weights (they differ by {seen.residual:.1g})"
-        )
-    return seen
