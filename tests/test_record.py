@@ -669,6 +669,36 @@ def test_a_call_is_as_outside_in_every_mode_of_torch(how):
     assert traces[""][0].residual < 1e-6
 
 
+def test_the_reason_inside_a_transform_of_torch_is_a_sentence():
+    cell = nn.GRUCell(3, 4)
+    with warnings.catch_warnings(), record(cell) as traces:
+        warnings.simplefilter("ignore")
+        torch.vmap(cell)(X)
+        torch.func.hessian(lambda x: cell(x).sum())(X[0])
+    vmap, hessian = traces[""]
+    assert vmap.reason == "the call runs inside a transform of torch.func"
+    assert hessian.residual < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("no steps"), "no steps"),
+        (RuntimeError("x INTERNAL ASSERT FAILED, please report"), "RuntimeError inside torch"),
+        (RuntimeError("sizes\n differ"), "RuntimeError: sizes differ"),
+    ],
+)
+def test_a_reason_is_one_line_without_the_insides_of_torch(error, reason, monkeypatch):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(recording, "trace_layers", fail)
+    rnn = nn.GRU(3, 4)
+    with pytest.warns(UserWarning, match=reason), record(rnn) as traces:
+        rnn(X)
+    assert traces[""][0].reason == reason
+
+
 def run_cell(cell, x, state=None):
     for step in x:
         state = cell(step, state)

@@ -146,9 +146,7 @@ class _Recorder:
         try:
             yield
         except Exception as error:  # of a model that may be anything
-            text = " ".join(str(error).split())[:300]
-            kind = "" if isinstance(error, ValueError) and text else f"{type(error).__name__}: "
-            self._leave(module, Untraced(kind + text))
+            self._leave(module, Untraced(_sentence(error)))
 
     def _leave(self, module: nn.Module, found: Trace | Untraced) -> None:
         self.lists[module].append(found)
@@ -157,6 +155,18 @@ class _Recorder:
             name = next(n for n, entries in self.traces.items() if entries is self.lists[module])
             with suppress(Warning):  # where warnings are errors, the model's call goes on
                 warnings.warn(f"{name or 'the module'} is not traced: {found.reason}", stacklevel=2)
+
+
+def _sentence(error: Exception) -> str:
+    """Why a call is not traced."""
+    text, name = " ".join(str(error).split())[:300], type(error).__name__
+    if isinstance(error, ValueError) and text:
+        return text
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return "the call runs inside a transform of torch.func"
+    if "INTERNAL ASSERT" in text or type(error).__module__.startswith("torch."):
+        return f"{name} inside torch"  # the text is for those who develop it
+    return f"{name}: {text}"
 
 
 def _is_captured() -> bool:
