@@ -60,17 +60,42 @@ def compute_slot() -> Generator[None]:
         yield
 
 
+_threads_lock = threading.Lock()
+_threads_users: list[int] = []  # the thread of each block of `threads` that is open
+_threads_set: list[int] = []  # what the first of them found, then the counts that were set since
+
+
 @contextlib.contextmanager
 def threads(count: int) -> Generator[None]:
-    """Let torch compute on so many threads, then on as many as before."""
+    """Let torch compute on so many threads, then on as many as before.
+
+    torch takes the count that any thread sets as the default of those that begin later. So a thread
+    may have its count from a block that another one has entered: such a thread goes back to what
+    the first of the overlapping blocks found, and so does the default once the last one is left.
+    """
     import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    me = threading.get_ident()
+    with _threads_lock:
+        before = torch.get_num_threads()
+        if not _threads_users:
+            _threads_set[:] = [before]
+        elif me not in _threads_users and before in _threads_set:
+            before = _threads_set[0]
+        _threads_users.append(me)
+        _threads_set.append(count)
+        torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _threads_lock:
+            _threads_users.remove(me)
+            torch.set_num_threads(before)
+            if not _threads_users and before != _threads_set[0]:
+                # Another thread can set the default and leave the count of this one.
+                aside = threading.Thread(target=torch.set_num_threads, args=_threads_set[:1])
+                aside.start()
+                aside.join()
 
 
 def one_core_left() -> contextlib.AbstractContextManager[None]:

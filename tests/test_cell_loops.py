@@ -92,6 +92,18 @@ def test_a_sequence_goes_on_only_with_the_state_and_the_weights_of_the_last_call
     check(traces[""][1], trace(rnn, x[4:], (h[None], c[None])))
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_sequence_goes_on_though_its_state_is_no_number(kind, value):
+    cell, _ = pair(kind)
+    x = torch.randn(5, 2, 3, **DOUBLE)
+    x[1, 0] = value  # the other row stays
+    with record(cell) as traces:
+        run(cell, x)
+    (seen,) = traces[""]
+    assert seen.layers[0].x.shape == (5, 2, 3)
+
+
 def test_cells_above_each_other_are_sequences_of_their_own():
     lower, fused_lower = pair("LSTM")
     upper = nn.GRUCell(4, 2, **DOUBLE)
@@ -112,6 +124,11 @@ class Doubled(nn.GRUCell):
         return 2 * super().forward(input, hx)
 
 
+class Silent(nn.GRUCell):
+    def forward(self, input, hx=None):
+        super().forward(input, hx)
+
+
 class OwnCell(nn.RNNCellBase):
     def __init__(self):
         super().__init__(3, 4, True, 1)
@@ -120,21 +137,49 @@ class OwnCell(nn.RNNCellBase):
         return (input @ self.weight_ih.T).tanh()
 
 
+@pytest.mark.parametrize("given", ["bfloat16", "autocast"])
+@pytest.mark.parametrize("kind", CELLS)
+def test_rounding_of_large_states_is_not_something_else(kind, given):
+    """In bfloat16, which rounds 50 to a multiple of 0.25, all the more from call to call."""
+    torch.manual_seed(0)
+    cell_class, _, options = CELLS[kind]
+    cell, x = cell_class(3, 16, **options), torch.ones(100, 2, 3)
+    x = 20 * torch.randn(30, 2, 3) if kind == "RNN_RELU" else x
+    with torch.no_grad():
+        if kind == "LSTM":
+            cell.bias_ih.fill_(3.0)  # c grows by about 1 a step
+    cell, x = (cell.bfloat16(), x.bfloat16()) if given == "bfloat16" else (cell, x)
+    with torch.autocast("cpu", torch.bfloat16, enabled=given == "autocast"), record(cell) as traces:
+        run(cell, x)
+    (seen,) = traces[""]
+    assert len(seen.layers[0].x) == len(x)
+
+
+def test_in_bfloat16_something_else_is_still_found():
+    cell = Doubled(3, 4).bfloat16()
+    with pytest.warns(UserWarning, match="Doubled gives something else"), record(cell) as traces:
+        run(cell, torch.ones(9, 2, 3).bfloat16())
+    assert len(traces[""]) == 1
+
+
 @pytest.mark.parametrize(
     ("cell", "x", "reason"),
     [
         (Doubled(3, 4), torch.ones(2, 3), "Doubled gives something else"),
+        (Silent(3, 4), torch.ones(2, 3), "gives no tensors"),
         (OwnCell(), torch.ones(2, 3), "OwnCell is a cell of its own"),
         (nn.GRUCell(3, 4), torch.ones(0, 3), "no steps"),
         (nn.LSTMCell(3, 4, device="meta"), torch.ones(2, 3, device="meta"), "meta device"),
     ],
-    ids=["subclass", "own cell", "no rows", "meta"],
+    ids=["subclass", "gives nothing", "own cell", "no rows", "meta"],
 )
 def test_a_cell_that_cannot_be_traced_says_why(cell, x, reason):
     wanted = cell(x)
     with pytest.warns(UserWarning, match=reason), record(cell) as traces:
         got = cell(x)
-    if not cell.weight_ih.is_meta:
+    if wanted is None:
+        assert got is None
+    elif not cell.weight_ih.is_meta:
         assert torch.equal(got, wanted)
     (found,) = traces[""]
     assert isinstance(found, Untraced)

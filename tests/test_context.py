@@ -117,6 +117,11 @@ def test_positions_are_shared_and_never_repeat(seed, positions):
     assert len(set(one.nats[1].tolist())) == one.nats.shape[1]
 
 
+def test_a_seed_may_be_a_number_of_numpy():
+    one, two = (context_loss(a_model(), TEXT, [3], context=20, seed=s) for s in (3, np.int64(3)))
+    np.testing.assert_array_equal(one.nats, two.nats)
+
+
 def test_a_text_that_ends_where_the_last_position_stands():
     assert context_loss(a_model(), TEXT[:22], [20], context=20).nats.shape == (1, 2)
 
@@ -146,6 +151,8 @@ def test_where_a_model_stops_gaining():
         ({"ids": TEXT[:21]}, "needs a text of at least 22, not 21"),
         ({"ids": TEXT[:41], "beyond": "replaced"}, "needs a text of at least 42, not 41"),
         ({"ids": [0, 9]}, "from 0 to 6"),
+        ({"seed": 2**64}, "a seed is a whole number of at most 64 bits"),
+        ({"seed": 1.5}, "a seed is a whole number, not 1.5"),
     ],
 )
 def test_what_cannot_be_measured_is_one_sentence(options, sentence):

@@ -125,6 +125,92 @@ def test_pages_compute_on_one_core_each_and_a_training_on_all_but_one(monkeypatc
         torch.set_num_threads(before)
 
 
+def in_new_thread(work):
+    """What a function gives in a thread that begins now."""
+    found = []
+    thread = TRUE_THREAD(target=lambda: found.append(work()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+@pytest.fixture
+def two_threads(monkeypatch):
+    """torch computes on 2 threads; threads are started again."""
+    monkeypatch.setattr(_process.threading, "Thread", TRUE_THREAD)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("first_out", ["first in", "last in"])
+def test_the_count_of_threads_is_given_back_whatever_overlaps(two_threads, first_out):
+    entered, left = threading.Event(), threading.Event()
+
+    def inside() -> int:
+        with _process.threads(1):
+            entered.set()
+            assert left.wait(10)
+        return torch.get_num_threads()
+
+    def beside() -> int:
+        with _process.threads(1):
+            if first_out == "first in":
+                left.set()
+                thread.join()
+        return torch.get_num_threads()
+
+    found = []
+    thread = TRUE_THREAD(target=lambda: found.append(inside()))
+    thread.start()
+    assert entered.wait(10)
+    found.append(in_new_thread(beside))
+    left.set()
+    thread.join()
+    assert found == [2, 2]
+    assert torch.get_num_threads() == in_new_thread(torch.get_num_threads) == 2
+
+
+def test_many_threads_at_once_give_the_count_back(two_threads):
+    def work() -> None:
+        for _ in range(50):
+            with _process.threads(1), _process.threads(3):
+                pass
+            after.append(torch.get_num_threads())
+
+    after: list[int] = []
+    workers = [TRUE_THREAD(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert set(after) == {2}
+    assert torch.get_num_threads() == in_new_thread(torch.get_num_threads) == 2
+
+
+def test_a_thread_with_a_count_of_its_own_goes_back_to_that(two_threads):
+    entered, left = threading.Event(), threading.Event()
+
+    def inside() -> None:
+        with _process.threads(1):
+            entered.set()
+            assert left.wait(10)
+
+    thread = TRUE_THREAD(target=inside)
+    thread.start()
+    assert entered.wait(10)
+    torch.set_num_threads(3)
+    with _process.threads(1):
+        with _process.threads(2):
+            pass
+        assert torch.get_num_threads() == 1
+        left.set()
+        thread.join()
+    assert torch.get_num_threads() == 3
+    assert in_new_thread(torch.get_num_threads) == 2
+
+
 def test_no_more_pages_compute_at_once_than_there_are_cores(monkeypatch):
     monkeypatch.setattr(_process, "_slots", threading.Semaphore(2))
     now, most, lock = [], [], threading.Lock()

@@ -135,6 +135,47 @@ class OtherNames(nn.GRU):
         return super().forward(features, memory)
 
 
+class AnyArguments(nn.GRU):
+    def forward(self, *args, **kwargs):
+        return super().forward(*args, **kwargs)
+
+
+class StateByName(nn.GRU):
+    def forward(self, features, *_, mask=None, hx=None):
+        return super().forward(features, hx)
+
+
+class StateLast(nn.GRU):
+    def forward(self, features, mask=None, hx=None):
+        return super().forward(features, hx)
+
+
+H = torch.full((1, 2, 4), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "args", "kwargs"),
+    [
+        (AnyArguments, (), ("input", "hx")),
+        (AnyArguments, ("input",), ("hx",)),
+        (AnyArguments, ("input", "hx"), ()),
+        (StateByName, ("features",), ("hx",)),
+        (StateLast, ("features", "mask"), ("hx",)),
+        (StateLast, ("features", "mask", "hx"), ()),
+        (OtherNames, (), ("features", "memory")),
+    ],
+)
+def test_input_and_state_are_found_by_place_and_by_name(kind, args, kwargs):
+    values = {"input": X, "features": X, "hx": H, "memory": H, "mask": None}
+    module = kind(3, 4)
+    with record(module) as traces:
+        module(*map(values.get, args), **{name: values[name] for name in kwargs})
+    (seen,) = traces[""]
+    assert torch.equal(seen.layers[0].h[0], H[0])
+    assert seen.residual < 1e-6
+    assert trace(module, X).residual < 1e-6
+
+
 class DropWeights(nn.Module):
     """Other weights at each call (Merity et al. 2018)."""
 
@@ -156,9 +197,50 @@ class Residual(nn.GRU):
         return output + 1, last
 
 
+class LessSmall(nn.GRU):
+    def forward(self, input, hx=None):
+        return 2 * super().forward(input, hx)[0]
+
+
+class ByHand(nn.RNN):
+    """A ReLU network step by step, whose sums are rounded in another order."""
+
+    shift = 0.0
+
+    def forward(self, x):
+        h, states = x.new_zeros(x.shape[1], self.hidden_size), []
+        weight = torch.cat([self.weight_ih_l0, self.weight_hh_l0], -1)
+        for step in x:
+            h = torch.relu(torch.cat([step, h], -1) @ weight.T + self.bias_ih_l0 + self.bias_hh_l0)
+            states.append(h + self.shift)
+        return torch.stack(states)
+
+
+class ByHandShifted(ByHand):
+    shift = 2.0
+
+
 class LastStep(nn.GRU):
     def forward(self, input, hx=None):
         return super().forward(input, hx)[0][-1]
+
+
+class Kept(nn.GRU):
+    """Gives its output by an attribute, and counts its calls."""
+
+    calls = 0
+
+    def forward(self, input, hx=None):
+        self.output, _ = super().forward(input, hx)
+        self.calls += 1
+
+
+class OwnKind(nn.RNNBase):
+    def __init__(self):
+        super().__init__("GRU", 3, 4)
+
+    def forward(self, input):
+        return input @ self.weight_ih_l0.T
 
 
 class OfIds(nn.GRU):
@@ -202,6 +284,9 @@ ODD = {
         (X,),
         "Residual gives something else than torch's own GRU",
     ),
+    "something else, dropout": (lambda: Residual(3, 4, 2, dropout=0.5), (X,), "in eval mode"),
+    "last step, dropout": (lambda: LastStep(3, 4, 2, dropout=0.5), (X,), "in eval mode"),
+    "of its own": (OwnKind, (X,), "OwnKind has a forward of its own: subclasses of LSTM"),
     "last step": (lambda: LastStep(3, 4), (X,), "cannot be compared"),
     "ids": (OfIds, (torch.tensor([1, 2, 4]),), "OfIds has a forward of its own: x must be"),
     "lengths": (lambda: Sentences(3, 4), (X, torch.tensor([5, 2])), "of its own: state must be"),
@@ -291,6 +376,63 @@ def test_a_trace_of_training_with_dropout_is_that_of_eval_mode_and_says_so():
     assert wanted.note == ""
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_forward_that_gives_nothing_is_run_once_and_untraced(training):
+    rnn = Kept(3, 4, 2, dropout=0.5).train(training)
+    with pytest.warns(UserWarning, match="not traced"), record(rnn) as traces:
+        rnn(X)
+    assert ("in eval mode" if training else "no tensors") in traces[""][0].reason
+    assert rnn.calls == 1
+    if not training:
+        with pytest.raises(ValueError, match="gives no tensors where torch's gives 2"):
+            trace(rnn, X)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, "autocast"])
+@pytest.mark.parametrize(("kind", "found"), [(ByHand, Trace), (ByHandShifted, Untraced)])
+def test_what_rounding_explains_is_not_something_else(kind, found, dtype):
+    """States of up to 15; bfloat16 rounds them to multiples of 0.06, and the trace does not."""
+    torch.manual_seed(0)
+    rnn, x = kind(3, 16, nonlinearity="relu"), 20 * torch.randn(30, 2, 3)
+    if dtype != "autocast":
+        rnn, x = rnn.to(dtype), x.to(dtype)
+    with warnings.catch_warnings(), record(rnn) as traces:
+        warnings.simplefilter("ignore")
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == "autocast"):
+            largest = rnn(x).max()
+    assert largest > 10
+    assert [type(seen) for seen in traces[""]] == [found]
+
+
+@pytest.mark.parametrize("kind", [ByHand, nn.GRUCell])
+def test_under_autocast_what_is_used_later_has_its_gradients(kind):
+    """Autocast keeps its casts of weights and inputs: one made by us would have no gradient."""
+
+    def gradients(recorded: bool) -> list[torch.Tensor | None]:
+        torch.manual_seed(0)
+        module, x = kind(3, 4), X.clone().requires_grad_()
+        weight = module.weight_ih_l0 if kind is ByHand else module.weight_ih
+        with torch.autocast("cpu", torch.bfloat16), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with record(module if recorded else nn.Linear(1, 1)):
+                module(x * 1 if kind is ByHand else x[0])
+                module(x if kind is ByHand else x[0])
+                nn.functional.linear(x, weight).sum().backward()
+        return [x.grad, weight.grad]
+
+    for got, wanted in zip(gradients(True), gradients(False), strict=True):
+        assert torch.equal(got, wanted)
+
+
+def test_small_states_are_told_from_others_as_well():
+    rnn = LessSmall(3, 4)
+    with torch.no_grad():
+        for weight in rnn.parameters():
+            weight.mul_(1e-3)
+    with pytest.warns(UserWarning, match="LessSmall gives something else"), record(rnn):
+        rnn(X)
+
+
 def test_under_autocast_the_trace_has_the_dtype_of_the_weights():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 3), nn.LSTM(3, 4))
@@ -343,6 +485,30 @@ def test_a_context_records_the_calls_of_its_own_thread_alone():
         assert traces == {"0": [], "1": []}
         rnn(X)
     assert len(traces["0"]) == 1
+
+
+@pytest.mark.parametrize("module", [nn.GRU(3, 4), nn.GRUCell(3, 4)], ids=["GRU", "GRUCell"])
+def test_a_call_goes_on_when_the_block_of_another_ends_or_begins_inside_it(module):
+    """torch has listed the hooks of the call by then, and looks up later what each one takes."""
+    x = X[:, 0]
+    wanted = tensors_of(module(x))
+    others = record(module)
+    others.__enter__()
+
+    def end_the_other(*_) -> None:
+        others.__exit__(None, None, None)
+
+    end = module.register_forward_hook(end_the_other, prepend=True)
+    assert all(map(torch.equal, tensors_of(module(x)), wanted))
+    end.remove()
+    with record(module) as traces:
+        (hook,) = module._forward_hooks.values()
+        thread = threading.Thread(target=lambda: hook(module, (x,), module.forward(x)))
+        thread.start()  # as while the hook is registered
+        thread.join()
+        assert all(map(torch.equal, tensors_of(module(x)), wanted))
+    hook(module, (x,), {}, wanted[0])  # looked up before the end, called after it
+    assert [type(seen) for seen in traces[""]] == [Trace]
 
 
 def test_a_trace_is_of_what_the_module_gave_whatever_other_hooks_make_of_it():
@@ -501,6 +667,36 @@ def test_a_call_is_as_outside_in_every_mode_of_torch(how):
             with getattr(torch, how)():
                 assert not rnn(X)[0].requires_grad
     assert traces[""][0].residual < 1e-6
+
+
+def test_the_reason_inside_a_transform_of_torch_is_a_sentence():
+    cell = nn.GRUCell(3, 4)
+    with warnings.catch_warnings(), record(cell) as traces:
+        warnings.simplefilter("ignore")
+        torch.vmap(cell)(X)
+        torch.func.hessian(lambda x: cell(x).sum())(X[0])
+    vmap, hessian = traces[""]
+    assert vmap.reason == "the call runs inside a transform of torch.func"
+    assert hessian.residual < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("no steps"), "no steps"),
+        (RuntimeError("x INTERNAL ASSERT FAILED, please report"), "RuntimeError inside torch"),
+        (RuntimeError("sizes\n differ"), "RuntimeError: sizes differ"),
+    ],
+)
+def test_a_reason_is_one_line_without_the_insides_of_torch(error, reason, monkeypatch):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(recording, "trace_layers", fail)
+    rnn = nn.GRU(3, 4)
+    with pytest.warns(UserWarning, match=reason), record(rnn) as traces:
+        rnn(X)
+    assert traces[""][0].reason == reason
 
 
 def run_cell(cell, x, state=None):

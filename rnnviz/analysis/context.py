@@ -11,6 +11,7 @@ from torch import Tensor
 from rnnviz.analysis.context_curve import BEYOND, ContextLoss
 from rnnviz.nn.evaluation import evaluating
 from rnnviz.nn.model import LanguageModel, checked_ids
+from rnnviz.nn.seed import checked_seed
 
 STATES = 4_000_000  # numbers of top states that are held at once
 
@@ -36,13 +37,14 @@ def context_loss(
     the same ones for every model and mode; a short text has fewer. With `cue` only tokens after
     a cue are drawn, as in tasks where no other counts. `on_progress` is given the share that
     is done. Raises ValueError for another mode, for distances outside 1 to `context`, for fewer
-    than 2 positions, for ids outside the vocabulary and for a text that is too short: it needs
-    `context` + 2 tokens, and twice as many where stretches are taken from elsewhere.
+    than 2 positions, for another seed than a whole number of 64 bits, for ids outside the
+    vocabulary and for a text that is too short: it needs `context` + 2 tokens, and twice as many
+    where stretches are taken from elsewhere.
     """
     distances = tuple(map(operator.index, distances))
     ids = checked_ids(ids, model.embedding.num_embeddings).cpu()
     _check(len(ids), distances, beyond, context, positions)
-    draw = torch.Generator().manual_seed(seed)
+    draw = torch.Generator().manual_seed(checked_seed(seed))
     places = context + torch.arange(len(ids) - context)
     places = places if cue is None else places[ids[places - 1] == cue]
     places = places[torch.randperm(len(places), generator=draw)[:positions]]  # (P,)

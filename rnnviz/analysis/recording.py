@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnviz.analysis.cell_loops import CellLoop
+from rnnviz.analysis.own_forward import check_own
 from rnnviz.analysis.rnn_modules import (
     State,
-    base_of,
     check_input,
     compiled_modules,
     drops_units,
@@ -31,7 +31,6 @@ from rnnviz.analysis.traces import Trace
 from rnnviz.analysis.tracing import trace_layers
 
 DROPPED = "units were dropped between layers in training mode; the trace is that of eval mode"
-OTHER = 0.05  # what differs by more was computed in another way
 NONE_FOUND = "the model has no LSTM, GRU, RNN or cell of torch.nn whose calls can be seen"
 
 
@@ -65,12 +64,17 @@ def record(model: nn.Module) -> Generator[Traces]:
 
 @dataclass
 class _Hook:
-    """A forward hook; the copies that a copy of the model has, also by pickle, do nothing."""
+    """A forward hook; the copies that a copy of the model has, also by pickle, do nothing.
+
+    torch calls it without the keywords of the call while another thread registers or removes it,
+    and once more after its end, if that comes during a call: then there is nothing to record.
+    """
 
     call: Callable[..., None] = lambda *_: None
 
     def __call__(self, *call: Any) -> None:
-        self.call(*call)
+        if len(call) == 4:  # module, arguments, keywords, output
+            self.call(*call)
 
     def __reduce__(self) -> tuple:
         return _Hook, ()
@@ -85,7 +89,7 @@ class _Recorder:
         self.loops: dict[nn.Module, CellLoop] = {}
         self.hooks: list[Any] = []
         self.thread = threading.get_ident()
-        self.warned = False
+        self.ended = self.warned = False
         for name, module in model.named_modules(remove_duplicate=False):
             if is_recurrent(module):
                 self.traces[name] = self.lists.setdefault(module, [])
@@ -104,20 +108,21 @@ class _Recorder:
                 self.hooks.append(hook)
 
     def end(self) -> None:
+        self.ended = True
         for hook in self.hooks:
             hook.remove()
         for cell in list(self.loops):
             self._end_loop(cell)
 
     def _after(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
-        if torch.compiler.is_compiling() or threading.get_ident() != self.thread:
+        if torch.compiler.is_compiling() or self.ended or threading.get_ident() != self.thread:
             return
         with self._safely(module):
             if torch.jit.is_tracing() or _is_captured():
                 raise ValueError("the call is itself recorded, by torch.jit or a CUDA graph")
             x, state = input_and_state(module, args, kwargs)
             if isinstance(module, nn.RNNBase):
-                self._leave(module, _faithful(module, _call(module, x, state, output)))
+                self._leave(module, _call(module, x, state, output))
             else:
                 self._add_to_loop(module, x, state, output)
 
@@ -126,14 +131,14 @@ class _Recorder:
         if loop is None or not loop.goes_on(x, state):
             self._end_loop(cell)
             loop = CellLoop.begin(cell, state)
-        loop.add(x, output)
+        loop.add(x, state, output)
         self.loops[cell] = loop
 
     def _end_loop(self, cell: nn.Module) -> None:
         loop = self.loops.pop(cell, None)
         if loop is not None:
             with self._safely(cell):
-                self._leave(cell, _faithful(cell, loop.trace()))
+                self._leave(cell, loop.trace())
 
     @contextmanager
     def _safely(self, module: nn.Module) -> Generator[None]:
@@ -141,9 +146,7 @@ class _Recorder:
         try:
             yield
         except Exception as error:  # of a model that may be anything
-            text = " ".join(str(error).split())[:300]
-            kind = "" if isinstance(error, ValueError) and text else f"{type(error).__name__}: "
-            self._leave(module, Untraced(kind + text))
+            self._leave(module, Untraced(_sentence(error)))
 
     def _leave(self, module: nn.Module, found: Trace | Untraced) -> None:
         self.lists[module].append(found)
@@ -154,22 +157,31 @@ class _Recorder:
                 warnings.warn(f"{name or 'the module'} is not traced: {found.reason}", stacklevel=2)
 
 
+def _sentence(error: Exception) -> str:
+    """Why a call is not traced."""
+    text, name = " ".join(str(error).split())[:300], type(error).__name__
+    if isinstance(error, ValueError) and text:
+        return text
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return "the call runs inside a transform of torch.func"
+    if "INTERNAL ASSERT" in text or type(error).__module__.startswith("torch."):
+        return f"{name} inside torch"  # the text is for those who develop it
+    return f"{name}: {text}"
+
+
 def _is_captured() -> bool:
     return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
 
 
 def _call(rnn: nn.RNNBase, x: Any, state: State, output: Any) -> Trace:
     """The trace of one call. Autocast gives inputs of another dtype; the trace has that of the
-    weights. Raises ValueError."""
+    weights. Raises ValueError, also for a forward that gave something else than torch's own."""
     used = [weight for weight in rnn._flat_weights if weight is not None]  # by this call
     plain, dtype = plain_copy(rnn, used), used[0].dtype
     x, state = _cast(x, dtype), _cast(state, dtype)
-    try:
-        check_input(plain, x, state)
-    except ValueError as error:
-        if not overrides_forward(rnn):
-            raise
-        raise ValueError(f"{type(rnn).__name__} has a forward of its own: {error}") from None
+    if overrides_forward(rnn):
+        check_own(rnn, plain, x, state, output)
+    check_input(plain, x, state)
     if drops_units(rnn):
         return trace_layers(plain, x, state, note=DROPPED)
     return trace_layers(plain, x, state, output)
@@ -182,14 +194,3 @@ def _cast(given: Any, dtype: torch.dtype) -> Any:
     if isinstance(given, (tuple, list)):
         return tuple(_cast(part, dtype) for part in given)
     return given
-
-
-def _faithful(module: nn.Module, seen: Trace) -> Trace | Untraced:
-    """The trace, unless a cell, or a subclass with a forward of its own, gave something else."""
-    has_own_way = overrides_forward(module) or isinstance(module, nn.RNNCellBase)
-    if has_own_way and seen.residual > OTHER:
-        return Untraced(
-            f"{type(module).__name__} gives something else than torch's own "
-            f"{base_of(module).__name__} with its weights (they differ by {seen.residual:.1g})"
-        )
-    return seen

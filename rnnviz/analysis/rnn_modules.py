@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Sequence
+from inspect import Parameter, signature
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -105,10 +106,16 @@ def plain_copy(rnn: nn.RNNBase, weights: Sequence[Tensor]) -> nn.RNNBase:
 
 def input_and_state(module: nn.Module, args: tuple, kwargs: dict) -> tuple[Any, State]:
     """Input and state among the arguments of a module's forward, by place or by name: the first
-    two, whatever a subclass calls them."""
-    first, second, *_ = (*inspect.signature(module.forward).parameters, "hx", "")
-    given = dict(zip((first, second), args, strict=False)) | kwargs
-    return given.get(first), given.get(second)
+    two, whatever a subclass calls them, unless one of the others is called hx. Those that it
+    takes as *args and **kwargs have the names that torch gives them."""
+    names = [p.name for p in takewhile(_is_named, signature(module.forward).parameters.values())]
+    names += ("input", "hx")[len(names) :]
+    given = dict(zip(names, args, strict=False)) | kwargs
+    return given.get(names[0]), given.get("hx" if "hx" in names else names[1])
+
+
+def _is_named(parameter: Parameter) -> bool:
+    return parameter.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 def after_pre_hooks(module: nn.RNNBase, x: Any, state: State) -> tuple[Any, State]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from rnnviz.analysis.own_forward import compared
 from rnnviz.analysis.packing import Packing
 from rnnviz.analysis.rnn_modules import (
     State,
@@ -59,30 +60,30 @@ def trace(rnn: nn.RNNBase, x: Tensor | PackedSequence, state: State = None) -> T
         )
     if drops_units(rnn):
         raise ValueError("a module in training mode drops units at random: call eval() first")
-    module, received = eval_copy(rnn), None
+    module, gave = eval_copy(rnn), ()
     with torch.no_grad(), full_float32():
         x, state = after_pre_hooks(module, x, state)
         plain = plain_copy(module, [getattr(module, name) for name in module._flat_weights_names])
         check_input(plain, x, state)
         if overrides_forward(module):
-            received = module.forward(x, state)
-    return trace_layers(plain, x, state, received)
+            gave = (module.forward(x, state),)
+    return trace_layers(plain, x, state, *gave)
 
 
 def trace_layers(
-    rnn: nn.RNNBase, x: Tensor | PackedSequence, state: State, received: Any = None, note: str = ""
+    rnn: nn.RNNBase, x: Tensor | PackedSequence, state: State, *gave: Any, note: str = ""
 ) -> Trace:
     """The trace of a `plain_copy`, given an input and state that `check_input` passes.
 
-    The residual includes the difference to `received`, what the module gave by its own forward:
-    output and last states, or the output alone. Raises ValueError if that has other shapes.
+    The residual includes the difference to what the module gave by its own forward, where it is
+    known: output and last states, or the output alone. Raises ValueError if that has other shapes.
     """
     directions = 2 if rnn.bidirectional else 1
     packing = Packing.of(x) if isinstance(x, PackedSequence) else None
     device = x.data.device.type
     with torch.no_grad(), full_float32(), torch.autocast(device, enabled=False):
         own, last = rnn.forward(x, state)
-        gaps = [] if received is None else _gaps_to(received, own, last)
+        gaps = [_gap(a, b) for one in gave for a, b in compared(one, (own, last))]
         lasts, firsts = _states(last), _states(state)
         if state is None:
             firsts = [torch.zeros_like(states) for states in lasts]
@@ -234,23 +235,6 @@ def _end(states: Tensor, reverse: bool, packing: Packing | None) -> Tensor:
     if reverse:
         return states[0]
     return states[-1] if packing is None else states[packing.ends]
-
-
-def _gaps_to(received: Any, own: Tensor | PackedSequence, last: Any) -> list[Tensor]:
-    """How far what a module gave is from output and last states. Raises ValueError."""
-    pairs = [(received, own)]
-    if type(received) is tuple and len(received) == 2:
-        pairs = [(received[0], own)]
-        pairs += zip(_states(received[1]), _states(last), strict=False)
-    flat = [(getattr(a, "data", a), b.data) for a, b in pairs]
-    for a, b in flat:
-        if not isinstance(a, Tensor) or a.shape != b.shape:
-            given = tuple(a.shape) if isinstance(a, Tensor) else type(a).__name__
-            raise ValueError(
-                f"its own forward gives {given} where torch's gives {tuple(b.shape)}: "
-                "what it did cannot be compared"
-            )
-    return [_gap(a, b) for a, b in flat]
 
 
 def _gap(a: Tensor, b: Tensor) -> Tensor:
