@@ -184,7 +184,30 @@ def test_a_tilde_is_the_home_directory(place, monkeypatch):
     assert call("train", "--corpus=counting", *TINY, "--steps", "1", "--out=~/y") == 0
     assert len(list((place / "home" / "x").iterdir())) == 2
     assert load_run(place / "home" / "y" / "counting-lstm")
+    assert save_run(some_run("made"), "~/y").info.path == place / "home" / "y" / "made"
     assert not (place / "~").exists()
+
+
+@pytest.mark.parametrize("path", ["~/o", "~no-such-user-here/o"])
+def test_a_home_directory_that_is_not_known_is_one_sentence(place, homeless, capsys, path):
+    run, known = some_run("made"), f"{path!r} begins with a home directory that is not known"
+    before = sorted(place.rglob("*"))
+    for act in (
+        lambda: save_run(run, path),
+        lambda: load_corpus(path),
+    ):
+        with pytest.raises(ValueError, match=re.escape(known)):
+            act()
+    trained = ("train", f"--corpus={RUSSIAN}.txt", *TINY, "--steps", "1")
+    given = [(*trained, f"--out={path}")]
+    given += [("trace", "made", "--text=a", f"--output={path}"), ("import", path)]
+    for command in given:
+        capsys.readouterr()
+        assert call(*command) == 2
+        said = capsys.readouterr().err
+        assert known in said, command
+        assert said.count("\n") == 1
+    assert sorted(place.rglob("*")) == before
 
 
 def test_without_a_home_directory_a_promised_error_is_that_error(homeless, monkeypatch, capsys):

@@ -27,6 +27,14 @@ def runs_folder() -> Path:
         ) from None
 
 
+def run_path(path: Path | str) -> Path:
+    """A path of runs that a person named, which may begin with `~`. Raises RunError."""
+    try:
+        return _paths.user_path(path)
+    except ValueError as error:
+        raise RunError(str(error)) from None
+
+
 def safe_name(name: str) -> str:
     """The name, if it is that of one plain folder. Raises RunError for anything else."""
     if not re.fullmatch(r"\w[\w.+ -]{0,79}", name) or name.endswith((".", " ")):
