@@ -41,12 +41,12 @@ def list_runs(folders: Sequence[Path | str] | None = None) -> list[RunInfo]:
     group, then the user's).
 
     A folder that is no run, that cannot be read or whose name is not printable text is left out.
-    Reads no weights.
+    Reads no weights. Raises RunError for a `~` without a home directory.
     """
     if folders is None:
         folders = (_paths.SHIPPED_RUNS, runs_folder())
     found: dict[str, RunInfo] = {}
-    for folder in map(Path, folders):
+    for folder in map(run_path, folders):
         paths: list[Path] = []
         with contextlib.suppress(OSError):
             paths = sorted(folder.iterdir())
@@ -58,7 +58,7 @@ def list_runs(folders: Sequence[Path | str] | None = None) -> list[RunInfo]:
 
 def find_run(name: str) -> Path:
     """Folder of a run by its path or its name. Raises RunError when there is none."""
-    candidates = [Path(name)]
+    candidates = [run_path(name)]
     if re.fullmatch(r"[^/\\]+", name) and name not in (".", ".."):
         folders = (runs_folder(), _paths.SHIPPED_RUNS, _paths.RECALL_RUNS)
         candidates += [folder / name for folder in folders]
