@@ -15,6 +15,7 @@ from rnnviz import RNN_TYPES, Run, list_runs, save_run
 from rnnviz.__main__ import main
 from rnnviz.analysis.stretches import Held
 from rnnviz.app import page, training_caches
+from rnnviz.data.printable import printable
 from rnnviz.data.vocab import Vocab
 from rnnviz.figures import gradients, signals, training
 from rnnviz.figures.comparison import next_tokens
@@ -165,6 +166,38 @@ def test_figures_take_text_for_text():
         hovered = {text for line in figure.data for text in (line.text or ())}
         assert hovered <= {plain}
     assert "'" in plain  # plotly knows no entity of a quote
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\u202egnp", "\x7f", "\x1b[2J", "a\udcff"])
+def test_the_path_of_a_text_is_kept_whole_and_never_shown(folder, capsys, name):
+    file = folder.parent / f"{name}.txt"
+    file.write_text(LINE * 40, encoding="utf-8")
+    assert main(["train", f"--corpus={file.name}", *TINY, "--steps", "1", "--name", "made"]) == 0
+    info = list_runs([folder])[0]
+    assert (info.spec, info.corpus) == (str(file), printable(name))
+    assert main(["eval", "made"]) == 0
+    assert "another text" not in capsys.readouterr().out
+    assert main(["import", "made.pt", f"--corpus={file.name}"]) == 2
+    again = ["train", f"--corpus={file.name}", *TINY, "--resume", "--name", "made"]
+    file.write_text(LINE * 50, encoding="utf-8")
+    assert main([*again, "--steps", "1"]) == 2
+    file.unlink()
+    assert main(["eval", "made"]) == 2
+    file.mkdir()
+    assert main(["eval", "made"]) == 2
+    file.with_suffix(".odd").write_bytes(b"\xff")
+    assert main(["eval", "made", f"--corpus={file.stem}.odd"]) == 2
+    shown = capsys.readouterr()
+    lines = (shown.out + shown.err).replace("\r", "\n").replace("\x1b[A", "").splitlines()
+    assert not [line for line in lines if printable(line) != line]
+    assert shown.err.count("rnnviz: ") == 5
+
+
+@pytest.mark.parametrize("shown", [*TEXT_PAGES, "pages/models.py", "pages/sampling.py"])
+def test_a_path_that_cannot_be_shown_breaks_no_page(folder, shown):
+    run = some_run("made", valid_loss=1.5)
+    save_run(Run(replace(run.info, spec="/\udcff\x1b\u202e\n.txt"), run.model), folder)
+    assert is_fine(opened(shown, runs=["made"], text="*a* <b>"))
 
 
 def test_a_folder_with_a_name_of_controls_is_no_run(folder):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rnnviz.data.encoding import looks_like
+from rnnviz.data.printable import printable
 from rnnviz.data.task import Task
 from rnnviz.data.vocab import BOM
 
@@ -47,6 +48,7 @@ def from_text(text: str, name: str) -> Source:
 
     Raises CorpusError.
     """
+    name = printable(name)
     _check(text, name)
     text = text.lstrip(BOM)
     held_out = min(len(text) // 20, MAX_HELD_OUT)
@@ -92,12 +94,13 @@ def spaced_source(name: str, files: Mapping[str, bytes]) -> Source:
     perhaps test text. Raises CorpusError."""
     parts = [(_end_line(decode(raw, file)), _has_mark(raw)) for file, raw in files.items()]
     (train, valid, test), marked = zip(*parts, *[("", False)] * (3 - len(parts)), strict=True)
-    return Source(name, (train, valid, test), spaced=True, marked=marked)
+    return Source(printable(name), (train, valid, test), spaced=True, marked=marked)
 
 
 def decode(raw: bytes, name: str) -> str:
     """Bytes of a text file as text with `\\n` line ends, without a byte order mark. Raises
     CorpusError."""
+    name = printable(name)
     if other := looks_like(raw):
         raise CorpusError(
             f"{name} is not UTF-8 text, it looks like {other}: save it as UTF-8 and try again"
