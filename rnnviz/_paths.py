@@ -5,6 +5,7 @@ In a checkout they stand beside the package, in an installation inside it, as `_
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -29,13 +30,19 @@ _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
-def user_path(text: str) -> Path:
-    """A path that may begin with the user's home, `~`, or with a name that does.
-
-    Raises RuntimeError for a home that is not known, OSError for a name too long.
-    """
+def user_path(text: Path | str) -> Path:
+    """A path that may begin with the user's home, `~`, or with a name that does. Raises ValueError
+    for a home that is not known."""
     path = Path(text)
-    return path if path.exists() else path.expanduser()
+    with contextlib.suppress(OSError):  # a name too long, which whoever opens it is told
+        if path.exists():
+            return path
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError(
+            f"{str(path)!r} begins with a home directory that is not known: give a whole path"
+        ) from None
 
 
 def component(name: str) -> str:

@@ -217,6 +217,10 @@ def test_a_row_has_the_perplexity_and_for_characters_bits():
     row = comparison.row(some_info(valid_loss=2.0), none)
     assert row["bits/character"] == pytest.approx(2.885390)
     assert row["perplexity"] == pytest.approx(7.389056)
+    for nats in (97.0, 176.7):
+        found = comparison.losses(some_info(valid_loss=nats))["perplexity"]
+        assert found == pytest.approx(math.exp(nats))
+    assert comparison.losses(some_info(valid_loss=1e6))["perplexity"] is None
 
 
 def test_seeds_are_one_curve_within_the_range_that_they_share():

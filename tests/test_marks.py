@@ -1,9 +1,14 @@
 """Files of texts as other programs leave them: byte order marks, UTF-16, names of parts."""
 
 import codecs
+import random
+import zlib
 
 import pytest
 import torch
+from hypothesis import example as with_example
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rnnviz import load_corpus, load_run
 from rnnviz.analysis import text_view
@@ -17,6 +22,21 @@ from tests.test_imports import example, example_ids, saved
 TEXT = "the cat sat on the mat .\n" * 40
 RAW = TEXT.encode()
 MARK = codecs.BOM_UTF8
+RUSSIAN = "кошкасиделанамате"
+CHINESE = "第一章 一个人在家里。他说：“一切都好。”外面下着雨，街上没有一个人，只有一只猫。\n"
+JAPANESE = "\u3000昔々、一人の老人がいた。山へ芝刈りに行った。\n\u3000川で桃を拾った。\n"
+KOREAN = "고양이가 매트 위에 앉았다. 한국어 문장입니다.\n"
+SCRIPTS = [TEXT, "снег идёт весь день\n", "hello", "привет мир\n", RUSSIAN, RUSSIAN.upper()]
+SCRIPTS += [CHINESE, CHINESE.strip().replace(" ", ""), JAPANESE, KOREAN, "고양이가매트위에앉았다"]
+SCRIPTS += ["बिल्लीचटाईपरबैठीथी", "பூனைபாயில்அமர்ந்தது", "పిల్లిచాపమీదకూర్చుంది", "বিড়াল", "แมวนั่งบนเสื่อ"]
+SCRIPTS += [
+    "החתול ישב",
+    "جلستالقطة",
+    "ηγάτακάθισε",
+    "კატა ხალიჩაზე",
+    "ድመቷ",
+    "Con mèo ngồi trên tấm thảm",
+]
 
 
 def test_a_mark_is_no_part_of_a_text(tmp_path):
@@ -86,12 +106,27 @@ def test_a_model_whose_texts_had_marks_is_imported(marked):
         assert run.info.valid_loss == pytest.approx(model.loss(ids[1]), rel=1e-5)
 
 
-@pytest.mark.parametrize("text", [TEXT, "снег идёт весь день\n" * 9, "hello", "привет мир\n"])
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_utf16_is_called_so(text, encoding):
-    sentence = r"a\.txt is not UTF-8 text, it looks like UTF-16: save it as UTF-8"
-    with pytest.raises(CorpusError, match=sentence):
-        decode(text.encode(encoding), "a.txt")
+@pytest.mark.parametrize("text", SCRIPTS)
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_utf16_is_called_so_and_utf8_read(text, encoding):
+    sentence = rf"a\.txt is not UTF-8 text, it looks like {encoding[:6].upper()}: save it as UTF-8"
+    for length in (1, 40, 4000):
+        with pytest.raises(CorpusError, match=sentence):
+            decode((text * length).encode(encoding), "a.txt")
+        assert decode((text * length).encode(), "a.txt") == text * length
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",), include_characters="\t\n")))
+@with_example("1\t2\t3\t" * 9)
+@with_example("a\nb\n" * 9)
+@with_example("\n,\n?\nq\n" * 9)
+def test_utf8_without_control_characters_is_always_read(text):
+    assert decode(text.encode(), "a.txt") == text.lstrip(BOM)
+
+
+def test_a_few_control_characters_are_no_utf16():
+    for text in ("N\bNA\bAM\bME\bE " * 50, "\x1b[31mred\x1b[0m " * 40, TEXT + "\x1a"):
+        assert decode(text.encode(), "a.txt") == text
 
 
 @pytest.mark.parametrize(
@@ -102,6 +137,12 @@ def test_utf16_is_called_so(text, encoding):
         (b"a text with one \0 of them", "NUL bytes"),
         (bytes(range(256)) * 50, "is not UTF-8"),
         (TEXT.replace("cat", "Kätzchen").encode("latin-1"), "is not UTF-8"),
+        (RUSSIAN.encode("cp1251"), "is not UTF-8"),
+        (CHINESE.encode("gbk") * 40, "is not UTF-8"),
+        (JAPANESE.encode("shift-jis") * 40, "is not UTF-8"),
+        (KOREAN.encode("euc-kr") * 40, "is not UTF-8"),
+        (random.Random(0).randbytes(2000), "is not UTF-8"),
+        (zlib.compress(random.Random(0).randbytes(2000)), "is not UTF-8"),
     ],
 )
 def test_what_is_no_utf16_is_not_called_so(raw, sentence):

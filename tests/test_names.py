@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +12,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rnnviz import RNN_TYPES, Run, list_runs, save_run
+from rnnviz import RNN_TYPES, Run, list_runs, load_run, save_run
 from rnnviz.__main__ import main
 from rnnviz.analysis.stretches import Held
 from rnnviz.app import page, training_caches
+from rnnviz.data.printable import printable
 from rnnviz.data.vocab import Vocab
 from rnnviz.figures import gradients, signals, training
 from rnnviz.figures.comparison import next_tokens
+from rnnviz.runs import library
 from rnnviz.runs.info import RunError
 from rnnviz.runs.names import run_name, safe_name
 from tests import test_imports
@@ -41,6 +44,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 @given(st.text(), st.sampled_from(RNN_TYPES))
 @example("\udcff", "LSTM")
 @example("İ" * 60, "RNN_TANH")
+@example("_\u0301\u0301", "LSTM")
 @example("𐐀" * 300, "GRU")
 def test_every_name_of_a_corpus_gives_a_name_of_a_run(corpus, rnn_type):
     name = run_name(corpus, rnn_type)
@@ -52,10 +56,40 @@ def test_every_name_of_a_corpus_gives_a_name_of_a_run(corpus, rnn_type):
     ("corpus", "name"),
     [("python-source", "python-source-lstm"), ("__init__", "init-lstm"), ("a.", "a-lstm")]
     + [(odd, "run-lstm") for odd in ("...", "_", "😀", "-", "\u202e", "")]
-    + [("con", "con-lstm"), ("İ", "i-lstm"), (" My notes ", "my-notes-lstm")],
+    + [("con", "con-lstm"), ("İ", "i\u0307-lstm"), (" My notes ", "my-notes-lstm")],
 )
 def test_a_name_keeps_what_it_can_of_its_corpus(corpus, name):
     assert run_name(corpus, "LSTM") == name
+
+
+@pytest.mark.parametrize(
+    "name", ["e\u0301te\u0301", "हिन्दी", "தமிழ்", "বাংলা", "ไทยที่นี่", "שָׁלוֹם", "q\u0323\u0307", "한국어"]
+)
+def test_a_name_has_its_combining_marks(folder, name):
+    whole = unicodedata.normalize("NFC", name)
+    assert safe_name(name) == safe_name(whole) == safe_name(unicodedata.normalize("NFD", name))
+    assert run_name(name, "GRU") == run_name(unicodedata.normalize("NFD", name), "GRU")
+    assert run_name(name, "GRU") == f"{whole}-gru"
+    file = folder.parent / f"{name}.txt"
+    file.write_text(LINE * 40, encoding="utf-8")
+    command = ["train", "--corpus", file.name, *TINY, "--steps", "1"]
+    assert main([*command, "--name", name]) == main(command) == 0
+    assert {info.name for info in list_runs([folder])} == {whole, f"{whole}-lstm"}
+    assert main([*command[:-2], "--steps", "2", "--resume", "--name", name]) == 0
+    assert main(["eval", name]) == 0
+    made = save_run(some_run("made"), folder).info
+    assert library.rename(made, f"{name}2").name == f"{whole}2"
+    with pytest.raises(RunError, match="already"):
+        library.rename(load_run(f"{name}2").info, name)
+    assert len(list_runs([folder])) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["\u0301a", "a-\u0301", "a_\u0301", "a \u0301", "a\u200d", "a\u20e3"]
+)
+def test_a_mark_stands_after_a_letter(name):
+    with pytest.raises(RunError, match="is no name for a run"):
+        safe_name(name)
 
 
 def test_every_file_can_be_trained_on_and_imported(folder):
@@ -165,6 +199,38 @@ def test_figures_take_text_for_text():
         hovered = {text for line in figure.data for text in (line.text or ())}
         assert hovered <= {plain}
     assert "'" in plain  # plotly knows no entity of a quote
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\u202egnp", "\x7f", "\x1b[2J", "a\udcff"])
+def test_the_path_of_a_text_is_kept_whole_and_never_shown(folder, capsys, name):
+    file = folder.parent / f"{name}.txt"
+    file.write_text(LINE * 40, encoding="utf-8")
+    assert main(["train", f"--corpus={file.name}", *TINY, "--steps", "1", "--name", "made"]) == 0
+    info = list_runs([folder])[0]
+    assert (info.spec, info.corpus) == (str(file), printable(name))
+    assert main(["eval", "made"]) == 0
+    assert "another text" not in capsys.readouterr().out
+    assert main(["import", "made.pt", f"--corpus={file.name}"]) == 2
+    again = ["train", f"--corpus={file.name}", *TINY, "--resume", "--name", "made"]
+    file.write_text(LINE * 50, encoding="utf-8")
+    assert main([*again, "--steps", "1"]) == 2
+    file.unlink()
+    assert main(["eval", "made"]) == 2
+    file.mkdir()
+    assert main(["eval", "made"]) == 2
+    file.with_suffix(".odd").write_bytes(b"\xff")
+    assert main(["eval", "made", f"--corpus={file.stem}.odd"]) == 2
+    shown = capsys.readouterr()
+    lines = (shown.out + shown.err).replace("\r", "\n").replace("\x1b[A", "").splitlines()
+    assert not [line for line in lines if printable(line) != line]
+    assert shown.err.count("rnnviz: ") == 5
+
+
+@pytest.mark.parametrize("shown", [*TEXT_PAGES, "pages/models.py", "pages/sampling.py"])
+def test_a_path_that_cannot_be_shown_breaks_no_page(folder, shown):
+    run = some_run("made", valid_loss=1.5)
+    save_run(Run(replace(run.info, spec="/\udcff\x1b\u202e\n.txt"), run.model), folder)
+    assert is_fine(opened(shown, runs=["made"], text="*a* <b>"))
 
 
 def test_a_folder_with_a_name_of_controls_is_no_run(folder):

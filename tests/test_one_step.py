@@ -134,7 +134,6 @@ def test_every_line_of_a_step_does_what_plain_torch_does(kind, way):
         np.testing.assert_array_equal(step.block.weights, model.projection.weight.numpy()[at])
         np.testing.assert_allclose(step.block.updated, after.numpy()[at], rtol=1e-9)
         np.testing.assert_allclose(step.block.gradients, after.grad.numpy()[at], rtol=1e-9)
-    assert step.perplexity == pytest.approx(math.exp(wanted["nats"].mean()))
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -3,10 +3,13 @@
 import math
 import re
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rnnviz import StepRecord, load_run, save_run
 from rnnviz.__main__ import main
@@ -26,11 +29,27 @@ RECORD = StepRecord(1, 0, 35.0, None, 1.0, 0.0, 0.01, 1.0, 10, 0.5)
         (math.log(999_999), "999,999.00"),
         (math.log(1.001e6), "1.0e+06"),
         (35.0, "1.6e+15"),
-        (1e9, "5.5e+34"),
+        (97.0, "1.3e+42"),
+        (176.7, "5.5e+76"),
+        (math.log(9.96e99), "1.0e+100"),
+        (1e6, "3.0e+434294"),
+        (np.float32(1e6), "3.0e+434294"),
+        (1e9, "more than 1.0e+1000000"),
+        (math.inf, "more than 1.0e+1000000"),
+        (math.nan, "nan"),
     ],
 )
 def test_a_perplexity_beyond_a_million_is_short(nats, text):
     assert perplexity_text(nats) == text
+
+
+@given(st.floats(14, 1e5))
+def test_it_is_the_power_of_ten_that_arithmetic_with_more_digits_has(nats):
+    text = perplexity_text(nats)
+    digits, power = text.split("e+")
+    assert 1 <= float(digits) < 10
+    assert abs(Decimal(text) / Decimal(nats).exp() - 1) < 0.0501 / float(digits)
+    assert f"{int(power):02d}" == power
 
 
 def test_it_is_short_in_the_bar_the_hover_text_the_tables_and_the_report(capsys):

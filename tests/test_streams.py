@@ -184,7 +184,50 @@ def test_a_tilde_is_the_home_directory(place, monkeypatch):
     assert call("train", "--corpus=counting", *TINY, "--steps", "1", "--out=~/y") == 0
     assert len(list((place / "home" / "x").iterdir())) == 2
     assert load_run(place / "home" / "y" / "counting-lstm")
+    assert save_run(some_run("made"), "~/y").info.path == place / "home" / "y" / "made"
     assert not (place / "~").exists()
+
+
+def test_a_tilde_is_the_home_directory_of_a_run_too(place, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(place / "home"))
+    file = f"{RUSSIAN}.txt"
+    command = ("train", "--corpus", file, *TINY, "--steps", "1", "--out=~/y", "--name")
+    assert call(*command, "first") == 0
+    assert call("eval", "~/y/first") == 0
+    assert call("sample", "~/y/first", "--tokens", "3") == 0
+    assert call("trace", "~/y/first", "--text", "снег", "--output=~/t.npz") == 0
+    assert call(*command, "second", "--from=~/y/first") == 0
+    assert load_run("~/y/second").info.origin == "first"
+    assert [info.name for info in list_runs(["~/y"])] == ["first", "second"]
+    rnnviz.trace_model(load_run(Path("~/y/first")).model, [1, 2]).save("~/lib.npz")
+    home = {file.name for file in (place / "home").iterdir()}
+    assert home == {"y", "t.npz", "lib.npz"}
+    assert not (place / "~").exists()
+
+
+@pytest.mark.parametrize("path", ["~/o", "~no-such-user-here/o"])
+def test_a_home_directory_that_is_not_known_is_one_sentence(place, homeless, capsys, path):
+    run, known = some_run("made"), f"{path!r} begins with a home directory that is not known"
+    before = sorted(place.rglob("*"))
+    for act in (
+        lambda: save_run(run, path),
+        lambda: load_run(path),
+        lambda: list_runs([path]),
+        lambda: load_corpus(path),
+        lambda: rnnviz.trace_model(run.model, [1, 2]).save(path),
+    ):
+        with pytest.raises(ValueError, match=re.escape(known)):
+            act()
+    trained = ("train", f"--corpus={RUSSIAN}.txt", *TINY, "--steps", "1")
+    given = [(*trained, f"--out={path}"), (*trained, f"--from={path}"), ("eval", path)]
+    given += [("sample", path), ("trace", "made", "--text=a", f"--output={path}"), ("import", path)]
+    for command in given:
+        capsys.readouterr()
+        assert call(*command) == 2
+        said = capsys.readouterr().err
+        assert known in said, command
+        assert said.count("\n") == 1
+    assert sorted(place.rglob("*")) == before
 
 
 def test_without_a_home_directory_a_promised_error_is_that_error(homeless, monkeypatch, capsys):

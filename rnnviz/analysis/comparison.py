@@ -130,7 +130,8 @@ class Measures:
 
 
 def losses(info: RunInfo) -> dict[str, float | None]:
-    """Losses in nats, as perplexities and, for characters, in bits."""
+    """Losses in nats, as perplexities (None for one larger than every float) and, for characters,
+    in bits."""
     nats, words = info.valid_loss, info.vocab.level == "word"
     return {
         "validation, nats": nats,

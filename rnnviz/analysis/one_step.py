@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnviz.nn.perplexity import perplexity
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -88,10 +86,6 @@ class OneStep:
     @property
     def loss_after(self) -> float:
         return float(self.nats_after.mean())
-
-    @property
-    def perplexity(self) -> float:
-        return perplexity(self.loss)
 
     @property
     def reach(self) -> int:

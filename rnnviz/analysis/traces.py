@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rnnviz._files import write
+from rnnviz._paths import user_path
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,7 +109,8 @@ class Trace:
 
     def save(self, path: Path | str, more: dict[str, np.ndarray] | None = None) -> None:
         """Write an .npz with `layer0.h`, `layer0.c`, `layer0.x`, `layer0.i`, ..., `residual`,
-        `lengths` where rows end apart, and the arrays in `more`."""
+        `lengths` where rows end apart, and the arrays in `more`. Raises OSError and, for
+        a `~` without a home directory, ValueError."""
         arrays = {"residual": np.array(self.residual)} | (more or {})
         if self.lengths is not None:
             arrays["lengths"] = as_array(self.lengths)
@@ -118,7 +120,7 @@ class Trace:
                 arrays[f"layer{n}.{name}"] = as_array(tensor)
         file = io.BytesIO()
         np.savez_compressed(file, allow_pickle=False, **arrays)
-        write(Path(path), file.getvalue())
+        write(user_path(path), file.getvalue())
 
     def __repr__(self) -> str:
         first, count = self.layers[0], len(self.layers)

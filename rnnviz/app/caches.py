@@ -48,6 +48,7 @@ from rnnviz.analysis.unit_steps import UnitSteps, unit_steps
 from rnnviz.analysis.unrolled import Unrolled
 from rnnviz.app.state import Choice
 from rnnviz.data import builtin
+from rnnviz.data.printable import printable
 from rnnviz.data.source import CorpusError
 from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.runs import snapshots, store
@@ -168,7 +169,7 @@ def _saturation(path: str, changed: int, text: str, layer: int) -> Saturation:
 def saturation(info: RunInfo, choice: Choice) -> Saturation:
     """The gates of a run on validation text of its own corpus, or on the sidebar's text where
     there is none here."""
-    own = validation_text(info.spec or info.corpus)
+    own = validation_text(printable(info.spec or info.corpus))
     if own:
         return _saturation(*key(info, own, choice.layer))
     return text_view.saturation(view(info, choice.text, choice.layer))

@@ -13,6 +13,7 @@ import streamlit as st
 from rnnviz.analysis import context_use as uses
 from rnnviz.analysis.context_use import ContextUse
 from rnnviz.app import caches, page
+from rnnviz.data.printable import printable
 from rnnviz.figures import comparison
 from rnnviz.figures.context import ModelUse
 from rnnviz.jobs.measurements import Make, Measurement, Measurements
@@ -105,7 +106,7 @@ def _key(weights: str, changed: int, text: str, beyond: str) -> str:
 
 
 def _text_of(info: RunInfo, text: str) -> str:
-    return caches.validation_text(info.spec or info.corpus) or text
+    return caches.validation_text(printable(info.spec or info.corpus)) or text
 
 
 def live(asked: Asked, dark: bool, draw: Callable[[Sequence[ModelUse], Losses], None]) -> None:

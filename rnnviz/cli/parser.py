@@ -38,8 +38,8 @@ def _path(text: str) -> Path:
     """A path that may begin with `~`: the shell leaves it in `--out=~/runs`."""
     try:
         return user_path(text)
-    except (RuntimeError, OSError):  # no such home: as it stands; a name too long: is told later
-        return Path(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _add_train(subparsers: argparse._SubParsersAction) -> None:

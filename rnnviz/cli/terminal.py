@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Generator
 from typing import TextIO, cast
 
+from rnnviz.data.printable import printable
+
 # Options that are not called as the argument of the library that they give.
 OPTIONS = {"num_hidden_layers": "layers", "n_tokens": "tokens", "count": "words", "ids": "text"}
 
@@ -99,7 +101,7 @@ def print_error(error: BaseException) -> None:
     if isinstance(error, OSError) and error.filename and error.strerror:
         text = f"{error.filename}: {error.strerror}"
     text = re.sub("^([a-z_]+)(?= must be )", lambda match: _option(match[1]), text)
-    text = " ".join(text.split())[: 5_000 if isinstance(error, ValueError) else 500]
+    text = printable(" ".join(text.split()))[: 5_000 if isinstance(error, ValueError) else 500]
     print(f"rnnviz: {text}", file=STDERR)
 
 

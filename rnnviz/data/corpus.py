@@ -66,7 +66,7 @@ def read(spec: str) -> Source:
     try:
         path = user_path(spec)
         is_folder, is_file = path.is_dir(), path.is_file()
-    except (RuntimeError, OSError) as error:  # ~somebody without a home, a name too long
+    except (ValueError, OSError) as error:  # ~somebody without a home, a name too long
         raise CorpusError(f"{spec[:80]} cannot be looked up: {error}"[:300]) from None
     if is_folder:
         return _read_folder(path)

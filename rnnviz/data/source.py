@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rnnviz.data.encoding import looks_like
+from rnnviz.data.printable import printable
 from rnnviz.data.task import Task
 from rnnviz.data.vocab import BOM
 
@@ -46,6 +48,7 @@ def from_text(text: str, name: str) -> Source:
 
     Raises CorpusError.
     """
+    name = printable(name)
     _check(text, name)
     text = text.lstrip(BOM)
     held_out = min(len(text) // 20, MAX_HELD_OUT)
@@ -91,13 +94,14 @@ def spaced_source(name: str, files: Mapping[str, bytes]) -> Source:
     perhaps test text. Raises CorpusError."""
     parts = [(_end_line(decode(raw, file)), _has_mark(raw)) for file, raw in files.items()]
     (train, valid, test), marked = zip(*parts, *[("", False)] * (3 - len(parts)), strict=True)
-    return Source(name, (train, valid, test), spaced=True, marked=marked)
+    return Source(printable(name), (train, valid, test), spaced=True, marked=marked)
 
 
 def decode(raw: bytes, name: str) -> str:
     """Bytes of a text file as text with `\\n` line ends, without a byte order mark. Raises
     CorpusError."""
-    if other := _looks_like(raw):
+    name = printable(name)
+    if other := looks_like(raw):
         raise CorpusError(
             f"{name} is not UTF-8 text, it looks like {other}: save it as UTF-8 and try again"
         )
@@ -113,17 +117,6 @@ def decode(raw: bytes, name: str) -> str:
 
 def _has_mark(raw: bytes) -> bool:
     return raw.startswith(codecs.BOM_UTF8)
-
-
-def _looks_like(raw: bytes) -> str:
-    """UTF-32 or UTF-16, by the byte order mark or, without one, by zeros in every second byte
-    only, as spaces and line ends have them; "" for anything else."""
-    if raw.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return "UTF-32"
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "UTF-16"
-    zeros = sorted((raw[0::2].count(0), raw[1::2].count(0)))
-    return "UTF-16" if zeros[1] > max(1, len(raw) // 50, 50 * zeros[0]) else ""
 
 
 def _check(text: str, name: str) -> None:

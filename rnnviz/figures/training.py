@@ -18,11 +18,12 @@ from rnnviz.figures.style import (
     new_figure,
     plain,
 )
-from rnnviz.nn.perplexity import MAX_NATS, perplexity_text
+from rnnviz.nn.perplexity import perplexity_text
 
 if TYPE_CHECKING:
     from rnnviz.figures.style import Figure
 
+MAX_NATS = 80.0  # the highest loss on an axis: exp of it, on the right, is still a float32
 USUAL_NATS = 12.0  # about ln of the largest vocabulary: the loss of uniform guessing
 
 

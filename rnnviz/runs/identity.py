@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rnnviz.data.printable import printable
 from rnnviz.nn.model_config import ModelConfig
 from rnnviz.runs.info import RunError, RunInfo, read_info
 from rnnviz.runs.names import is_numbered
@@ -138,8 +139,9 @@ def _why_another(info: RunInfo, wanted: RunInfo) -> str:
     given, parts = differences(info, wanted), []
     advice = f"give {'that' if len(given) == 1 else 'these'} to go on with it, or "
     if info.fingerprint != wanted.fingerprint:
-        place = "" if info.spec in ("", wanted.spec) else f" ({info.spec})"
-        parts, advice = [f"on another text{place} than {wanted.spec or wanted.corpus} is now"], ""
+        place = "" if info.spec in ("", wanted.spec) else f" ({printable(info.spec)})"
+        text = printable(wanted.spec or wanted.corpus)
+        parts, advice = [f"on another text{place} than {text} is now"], ""
     parts += [f"with {', '.join(given)}"] if given else []
     advice += "leave --resume out to begin a new run"
     return f"{info.path} was trained {' and '.join(parts)}: {advice}" if parts else ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from rnnviz.data.printable import printable
 from rnnviz.data.vocab import Vocab
 from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.nn.model_config import SIZES, ModelConfig, check_sizes, usable_forget_bias
@@ -19,12 +19,11 @@ MAX_JSON = 20 * 2**20  # bytes
 MODEL_KEYS = ("rnn_type", *SIZES, "dropout", "tie_weights", "forget_bias")
 RECORD_KEYS = ("step", "loss", "grad_norm", "clipped")  # what figures need of each record
 LOSSES = ("valid_loss", "test_loss", "probe_loss", "accuracy")  # numbers or None
-# Texts and the longest of each.
-TEXTS = {"corpus": 200, "fingerprint": 200, "spec": 5_000, "command": 100_000, "origin": 200}
+# Texts that are shown, and the longest of each.
+TEXTS = {"corpus": 200, "fingerprint": 200, "command": 100_000, "origin": 200}
+MAX_SPEC = 5_000  # characters
 CONFIG: dict[str, tuple[type, ...]] = {"optimizer": (str,)}  # settings and their types
 CONFIG |= dict.fromkeys(WHOLE, (int,)) | dict.fromkeys(NUMBERS, (int, float))
-# Terminal controls, line ends, changes of writing direction, and halves of UTF-16 pairs.
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class RunError(ValueError):
@@ -37,7 +36,8 @@ class RunInfo:
 
     `model`: the arguments of RNNModel. `config`: those of TrainConfig. `history`: one dict a
     StepRecord. Losses are in nats a token; `accuracy` is known for tasks with a cue. `spec`: where
-    the text was, a whole path or the name of a corpus. `command`: what made the run; of a run that
+    the text was, a whole path or the name of a corpus; a path may have characters that cannot be
+    shown (`printable`). `command`: what made the run; of a run that
     went on with another budget, both commands. `origin`: the run whose weights it began with, "" if
     they were random.
     """
@@ -110,12 +110,13 @@ def _info(raw: Any, path: Path) -> RunInfo:
     _check_model(model)
     check(type(tokens) is list and all(type(token) is str for token in tokens), "vocab")
     check(model["vocab_size"] == len(tokens), "vocab_size")
-    check(not UNPRINTABLE.search(path.name), "the name of the folder")
+    check(printable(path.name) == path.name, "the name of the folder")
     "".join((path.name, *tokens)).encode()  # half a UTF-16 pair would break every page and file
     for key in LOSSES:
         check(raw[key] is None or is_number(raw[key]), key)
     for key, longest in TEXTS.items():
         check(_is_text(raw[key], longest), key)
+    check(type(raw["spec"]) is str and len(raw["spec"]) <= MAX_SPEC, "spec")
     for key, value in raw["versions"].items():
         check(_is_text(key) and _is_text(value), "versions")
     for record in raw["history"]:
@@ -133,7 +134,7 @@ def _info(raw: Any, path: Path) -> RunInfo:
         history=tuple(map(dict, raw["history"])),
         versions=dict(raw["versions"]),
         cue=cue,
-        **{key: raw[key] for key in (*LOSSES, *TEXTS)},
+        **{key: raw[key] for key in (*LOSSES, *TEXTS, "spec")},
     )
 
 
@@ -173,14 +174,14 @@ def is_number(value: Any) -> bool:
 
 
 def _is_text(value: Any, longest: int = 200) -> bool:
-    return type(value) is str and len(value) <= longest and not UNPRINTABLE.search(value)
+    return type(value) is str and len(value) <= longest and printable(value) == value
 
 
 def described(info: RunInfo) -> tuple[RunInfo, str]:
     """The run as run.json can hold it, and run.json's content: a long history is thinned, and
     texts are cut and cleaned until `read_info` takes them. Raises RunError."""
-    texts = {key: UNPRINTABLE.sub("?", getattr(info, key))[:most] for key, most in TEXTS.items()}
-    info = replace(info, **texts)
+    texts = {key: printable(getattr(info, key))[:most] for key, most in TEXTS.items()}
+    info = replace(info, spec=info.spec[:MAX_SPEC], **texts)
     while True:
         raw = {k: v for k, v in asdict(info).items() if k not in ("name", "path", "vocab")}
         raw["vocab"] = {"split": info.vocab.split, "tokens": info.vocab.id2token}

@@ -69,7 +69,8 @@ def is_own(info: RunInfo) -> bool:
 def rename(info: RunInfo, name: str) -> RunInfo:
     """Give one of the user's runs another name, which no other run has. Raises RunError."""
     _check_own(info)
-    target = info.folder.with_name(names.safe_name(name))
+    name = names.safe_name(name)
+    target = info.folder.with_name(name)
     try:
         if names.is_shipped(name):
             raise FileExistsError

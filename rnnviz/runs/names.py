@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 from rnnviz import _paths
 from rnnviz.runs.info import RunError
 
+MAX_NAME = 80  # characters
 LONGEST_CORPUS = 60  # characters of a corpus' name in that of a run
 MAX_NUMBERED = 70  # characters of a name that gets a number
 
@@ -27,19 +29,47 @@ def runs_folder() -> Path:
         ) from None
 
 
+def run_path(path: Path | str) -> Path:
+    """A path of runs that a person named, which may begin with `~`. Raises RunError."""
+    try:
+        return _paths.user_path(path)
+    except ValueError as error:
+        raise RunError(str(error)) from None
+
+
 def safe_name(name: str) -> str:
-    """The name, if it is that of one plain folder. Raises RunError for anything else."""
-    if not re.fullmatch(r"\w[\w.+ -]{0,79}", name) or name.endswith((".", " ")):
+    """The name, its accents composed, if it is that of one plain folder. Raises RunError for
+    anything else."""
+    name = composed(name)
+    is_plain = name == _plain(name) and len(name) <= MAX_NAME
+    if not (is_plain and re.match(r"\w", name)) or name.endswith((".", " ")):
         raise RunError(
             f"{name!r} is no name for a run: "
-            "use up to 80 letters, digits, spaces, '-', '_', '.', '+'"
+            f"use up to {MAX_NAME} letters, digits, spaces, '-', '_', '.', '+'"
         )
     return name
 
 
+def composed(name: str) -> str:
+    """The name with each letter and its accent in one character, where there is one: some systems
+    write the names of files with two."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _plain(name: str) -> str:
+    """The name with a space for each character that the name of a run cannot have. A combining
+    mark, as the vowel signs of Hindi are, stands after a letter or another mark."""
+    kept = ""
+    for character in name:
+        is_mark = unicodedata.category(character) in ("Mn", "Mc")
+        fits = kept[-1:] not in "_.+ -" if is_mark else re.match(r"[\w.+ -]", character)
+        kept += character if fits else " "
+    return kept
+
+
 def run_name(corpus: str, rnn_type: str) -> str:
     """The usual name of a run: python-source-rnn-tanh. A `safe_name` for any name of a corpus."""
-    plain = re.sub(r"[^\w.+-]+|_", "-", corpus.lower())
+    plain = re.sub(" +|_", "-", _plain(composed(corpus.lower())))
     plain = plain[:LONGEST_CORPUS].strip(".+-") or "run"
     return f"{plain}-{type_in_name(rnn_type)}"
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from rnnviz import __version__, _paths
 from rnnviz._files import write
 from rnnviz.runs.info import RunError, RunInfo, described, read_info
-from rnnviz.runs.names import runs_folder, safe_name
+from rnnviz.runs.names import composed, run_path, runs_folder, safe_name
 from rnnviz.runs.run import Run
 from rnnviz.runs.weights import fill, flat, halved, new_model, read_tensors
 
@@ -41,12 +41,12 @@ def list_runs(folders: Sequence[Path | str] | None = None) -> list[RunInfo]:
     group, then the user's).
 
     A folder that is no run, that cannot be read or whose name is not printable text is left out.
-    Reads no weights.
+    Reads no weights. Raises RunError for a `~` without a home directory.
     """
     if folders is None:
         folders = (_paths.SHIPPED_RUNS, runs_folder())
     found: dict[str, RunInfo] = {}
-    for folder in map(Path, folders):
+    for folder in map(run_path, folders):
         paths: list[Path] = []
         with contextlib.suppress(OSError):
             paths = sorted(folder.iterdir())
@@ -58,10 +58,10 @@ def list_runs(folders: Sequence[Path | str] | None = None) -> list[RunInfo]:
 
 def find_run(name: str) -> Path:
     """Folder of a run by its path or its name. Raises RunError when there is none."""
-    candidates = [Path(name)]
+    candidates = [run_path(name)]
     if re.fullmatch(r"[^/\\]+", name) and name not in (".", ".."):
         folders = (runs_folder(), _paths.SHIPPED_RUNS, _paths.RECALL_RUNS)
-        candidates += [folder / name for folder in folders]
+        candidates += [folder / one for one in (name, composed(name)) for folder in folders]
     for path in candidates:
         with contextlib.suppress(OSError):  # a name too long for the file system
             if (path / "run.json").is_file():
@@ -93,7 +93,8 @@ def save_run(run: Run, folder: Path | str, state: TrainState | None = None, half
 
     from rnnviz.runs import resume
 
-    info = replace(run.info, path=Path(folder) / safe_name(run.info.name))
+    name = safe_name(run.info.name)
+    info = replace(run.info, name=name, path=run_path(folder) / name)
     going_on = state is not None and not state.done
     weights = state.best if going_on else run.model.state_dict()
     info, text = described(info)

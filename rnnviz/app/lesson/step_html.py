@@ -11,6 +11,7 @@ from rnnviz.analysis.one_step import CLIP, Block, OneStep, Way
 from rnnviz.analysis.small_training import LENGTH, TEXT, VOCABULARY
 from rnnviz.analysis.text_view import visible
 from rnnviz.figures.style import loss_text
+from rnnviz.nn.perplexity import perplexity_text
 
 LINES = ("forward", "loss", "zero_grad", "backward", "clip", "update")
 FORWARD, LOSS, ZERO_GRAD, BACKWARD, CLIPPED, UPDATE = range(1, len(LINES) + 1)
@@ -85,7 +86,7 @@ def table(step: OneStep, pressed: int) -> str:
     rows = (
         (FORWARD, "shape, log p", f"({batch}, {steps})", f"({batch}, {steps}, {vocabulary})"),
         (LOSS, "mean of the losses, nats", "", loss_text(step.loss)),
-        (LOSS, "perplexity, its exp", "", f"{step.perplexity:,.2f}"),
+        (LOSS, "perplexity, its exp", "", perplexity_text(step.loss)),
         (ZERO_GRAD, "∥g∥ of the step before", f"{step.left:.3f}", "0"),
         (BACKWARD, f"∥g∥, {step.reach} steps back", "0", f"{step.norm:.3f}"),
         (CLIPPED, f"∥g∥, at most {CLIP}", f"{step.norm:.3f}", f"{step.clipped:.3f}"),
