@@ -14,6 +14,7 @@ from playwright.sync_api import Page, TimeoutError, expect
 from rnnviz import list_runs, load_run, trace_model
 from rnnviz._paths import SHIPPED_RUNS
 from rnnviz.figures import style
+from rnnviz.runs.names import run_name
 from tests.conftest import Server, label_of, wait_until
 
 PAGES = {
@@ -171,8 +172,9 @@ def test_every_shipped_run_is_offered_with_type_and_loss(server, page):
     for info in list_runs():
         if info.name != "recall-lstm":
             kind = style.cell_name(info.rnn_type)
+            name = info.corpus if info.name == run_name(info.corpus, info.rnn_type) else info.name
             loss = f"{info.valid_loss:.3f}" if info.valid_loss > 0.001 else "< 0.001"
-            assert f"{kind} · {info.corpus} · {loss} nats" in offered
+            assert f"{kind} · {name} · {loss} nats" in offered
 
 
 def test_a_click_on_a_state_shows_the_arithmetic_of_that_step(server, page):
@@ -335,5 +337,7 @@ def test_the_models_page_fits_its_width_with_all_its_parts(fresh_server, page):
         page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
     text = {"name": "train.txt", "mimeType": "", "buffer": b"a b\n" * 9}
     upload(page, "train.txt, valid.txt and test.txt", text)
+    expect(page.get_by_text("train.txt", exact=True)).to_be_visible()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
     page.get_by_role("button", name="Add to your models").click()
     expect(page.get_by_test_id("stAlert")).to_contain_text("m.pt is no model")

@@ -83,7 +83,6 @@ def test_the_console_script_lists_the_shipped_runs(site, outside):
     listed = subprocess.check_output([site / "bin" / "rnnviz", "runs"], text=True, **outside)
     names = [line.split()[0] for line in listed.splitlines()]
     assert sorted(names) == sorted(path.name for path in SHIPPED_RUNS.iterdir())
-    assert len(names) == 10
     assert all(str(site) in line for line in listed.splitlines())
 
 
