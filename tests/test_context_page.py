@@ -83,7 +83,7 @@ def test_the_mean_half_life_is_that_of_an_exponential_decay():
 
 @pytest.mark.parametrize("beyond", BEYOND)
 def test_what_ships_is_what_is_measured(beyond):
-    run = load_run("python-source-rnn-tanh")
+    run = load_run("python-docs-chars-rnn-tanh")
     text = caches.validation_text(run.info.spec)
     there = uses.shipped_use(uses.key_of(run.info.folder / "weights.safetensors", text, beyond))
     if there is None:

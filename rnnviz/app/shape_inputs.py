@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ def kind(task: Task) -> str:
     return FILM if task is film.FILM else PICTURE
 
 
+@functools.lru_cache(64)  # a page asks several times, and the truth of a date is searched for
 def ask(task: Task, text: str) -> Asked:
     """The input that a text stands for. Raises ValueError with a sentence for a text that is
     none."""
@@ -124,13 +126,14 @@ def picture(values: np.ndarray, side: int, channels: int) -> Picture:
     return Picture([[f"#{r:02x}{g:02x}{b:02x}" for r, g, b in row] for row in levels.tolist()])
 
 
+@functools.lru_cache
 def first(task: Task) -> tuple[str, np.ndarray]:
     """The input with which a task opens, and its truth (S,)."""
     if task.name not in FIRST:
         example = task.examples("first", 1)
         return write(task, example), example.targets[0]
     text = FIRST[task.name]
-    targets = ask(task, text).examples.targets[0]
+    targets = ask(task, text).examples.targets[0].copy()
     if task is prose.CODE_OR_PROSE:
         targets[-1] = prose.PYTHON
     return text, targets
