@@ -25,7 +25,7 @@ import torch
 
 from rnnviz import RNNModel, gradient_flow, influence
 from rnnviz._process import threads
-from rnnviz.analysis.gradients import BLOCK
+from rnnviz.analysis.derivatives import BLOCK
 
 HIDDEN, VOCAB = 256, 100
 MEMORY = ((256, 100), (512, 100), (1024, 100), (256, 30_000), (1024, 30_000))  # T, V

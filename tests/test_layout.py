@@ -1,4 +1,5 @@
-"""Who may import what, where import-linter cannot look: app.py and pages/ are no packages."""
+"""Who may import importlib
+import what, where import-linter cannot look: app.py and pages/ are no packages."""
 
 import ast
 import re
@@ -58,8 +59,9 @@ def test_a_wing_has_a_docstring_and_nothing_else_in_its_init(wing):
 
 @pytest.mark.parametrize("file", PACKAGE, ids=lambda file: str(file.relative_to(ROOT)))
 def test_no_wing_goes_through_the_public_names(file):
-    """`from rnnviz import trace` would hide from import-linter where a name comes from. The command
-    line, at the top, may."""
+    """`from benchmarks import __main__ as benchmarks
+    from rnnviz import trace` would hide from import-linter where a name comes from. The command
+        line, at the top, may."""
     if file.parent.name == "cli":
         return
     own = {name for name in imports(file) if name.startswith("rnnviz.") and name.count(".") == 1}
@@ -80,3 +82,9 @@ def test_every_figure_is_made_where_pandas_is_waited_for():
         text = path.read_text(encoding="utf-8")
         found = re.findall(r"\bgo\.\w+\(|import plotly|from plotly\.graph_objects", text)
         assert not found or path.name == "style.py", path
+
+
+def test_every_benchmark_finds_what_it_measures():
+    """None of them is run here."""
+    for name in benchmarks.NAMES:
+        assert callable(importlib.import_module(f"benchmarks.{name}").rows)
