@@ -1,7 +1,7 @@
-"""Who may import importlib
-import what, where import-linter cannot look: app.py and pages/ are no packages."""
+"""Who may import what, where import-linter cannot look: app.py and pages/ are no packages."""
 
 import ast
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import rnnviz
+from benchmarks import __main__ as benchmarks
 
 ROOT = Path(__file__).resolve().parent.parent
 BELOW_PAGES = ("rnnviz.app", "rnnviz.figures", "rnnviz.analysis")
