@@ -9,30 +9,15 @@ from collections.abc import Iterator
 
 from playwright.sync_api import Locator, Page, sync_playwright
 
+from benchmarks._redrawn import redrawn, watch
 from benchmarks.app import started
 from tests.browser import LAUNCH_ARGS, install_browser
 
 ROUNDS = 12
 SLIDERS = ("Recurrent gain", "Forget-gate bias (GRU: update gate)", "Hidden size", "Length, tokens")
 
-# Resolves in the frame after the curves differ from those that stood at the release.
-WATCH = """() => {
-  const curves = () => [...document.querySelectorAll('.st-key-laboratory .js-line')]
-    .map(line => line.getAttribute('d')).join();
-  const before = curves();
-  window.drawn = new Promise(done => {
-    addEventListener('pointerup', () => {
-      const released = performance.now();
-      const look = () => {
-        const now = curves();
-        if (now && now !== before)
-          requestAnimationFrame(() => done(performance.now() - released));
-        else requestAnimationFrame(look);
-      };
-      look();
-    }, {capture: true, once: true});
-  });
-}"""
+CURVES = """[...document.querySelectorAll('.st-key-laboratory .js-line')]
+  .map(line => line.getAttribute('d')).join()"""
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
@@ -61,8 +46,8 @@ def release(page: Page, slider: Locator, n: int) -> float:
     page.mouse.down()
     page.mouse.move(track["x"] + track["width"] * (0.2 + 0.6 * (7 * n % ROUNDS) / ROUNDS), box["y"])
     page.wait_for_timeout(200)
-    page.evaluate(WATCH)
+    watch(page, CURVES, "pointerup")
     page.mouse.up()
-    taken = page.evaluate("window.drawn") / 1000
+    taken = redrawn(page)
     page.wait_for_timeout(500)
     return taken

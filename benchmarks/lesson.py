@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks._redrawn import redrawn, watch
 from benchmarks.app import started
 from benchmarks.sampling import TEMPERATURE, drag
 from rnnviz.app.lesson.stops import STOPS
@@ -33,23 +34,9 @@ PICTURE = """count => new Promise(done => {
   };
   drawn();
 })"""
-# Its promise resolves in the frame after anything of the figure's curves or of the checks differs
-WATCH = """() => {
-  const shown = () => document.querySelector('.st-key-lesson_check')?.innerText
-    + [...document.querySelectorAll('.st-key-lesson_figure .main-svg :is(path, text)')]
-      .map(part => part.getAttribute('d') ?? part.textContent).join();
-  const before = shown();
-  window.redrawn = new Promise(done => {
-    addEventListener('keydown', () => {
-      const pressed = performance.now();
-      const look = () => {
-        if (shown() !== before) requestAnimationFrame(() => done(performance.now() - pressed));
-        else requestAnimationFrame(look);
-      };
-      look();
-    }, {capture: true, once: true});
-  });
-}"""
+SHOWN = """document.querySelector('.st-key-lesson_check')?.innerText
+  + [...document.querySelectorAll('.st-key-lesson_figure .main-svg :is(path, text)')]
+    .map(part => part.getAttribute('d') ?? part.textContent).join()"""
 # Of each stop with a plotly figure, the key of its first slider
 SLIDERS = {1: "lesson_distance", 4: "gain", 5: "lesson_window", 6: "lesson_f", 7: "lesson_back"}
 SLIDERS |= {8: "lesson_size", 9: "lesson_z", 10: "lesson_temperature"}
@@ -118,8 +105,8 @@ def _leave_the_ends(page: Page, key: str) -> None:
 
 def _step(page: Page, key: str, n: int) -> float:
     page.locator(f".st-key-{key}").get_by_role("slider").focus()
-    page.evaluate(WATCH)
+    watch(page, SHOWN, "keydown")
     page.keyboard.press("ArrowLeft" if n % 2 else "ArrowRight")
-    taken = page.evaluate("window.redrawn") / 1000
+    taken = redrawn(page)
     page.wait_for_timeout(500)
     return taken

@@ -9,27 +9,13 @@ from collections.abc import Callable, Iterator
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks._redrawn import redrawn, watch
 from benchmarks.app import started
 from tests.browser import LAUNCH_ARGS, install_browser
 
 ROUNDS = 6
-# Its promise resolves in the frame after the diagram's words differ
-WATCH = """event => {
-  const shown = () => document.querySelector('.st-key-shapes [data-testid=stBidiComponentIsolated]')
-    ?.shadowRoot?.textContent;
-  const before = shown();
-  window.redrawn = new Promise(done => {
-    addEventListener(event, () => {
-      const begun = performance.now();
-      const look = () => {
-        if (shown() && shown() !== before)
-          requestAnimationFrame(() => done(performance.now() - begun));
-        else requestAnimationFrame(look);
-      };
-      look();
-    }, {capture: true, once: true});
-  });
-}"""
+SAID = """document.querySelector('.st-key-shapes [data-testid=stBidiComponentIsolated]')
+  ?.shadowRoot?.textContent"""
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
@@ -43,9 +29,9 @@ def rows() -> Iterator[tuple[str, str, str]]:
             page.wait_for_timeout(3000)
             times = []
             for number in range(ROUNDS):
-                page.evaluate(WATCH, event)
+                watch(page, SAID, event)
                 change(page, number)
-                times.append(page.evaluate("window.redrawn") / 1000)
+                times.append(redrawn(page))
                 page.wait_for_timeout(1500)
             what = f"{task}, from the change to what is said of it"
             yield what, f"{statistics.median(times[1:]):.2f} s", "at most 0.3 s"

@@ -55,8 +55,8 @@ def component(name: str) -> str:
 
 
 def styles(*names: str) -> str:
-    """The styles of a component that shows models: those of their headings, then its own."""
-    return "\n".join(component(name) for name in ("model_header.css", *names))
+    """The styles of a component: those of what dom.js makes for several, then its own."""
+    return "\n".join(component(name) for name in ("model_header.css", "spoken.css", *names))
 
 
 def _with_imports(name: str, found: dict[str, str]) -> dict[str, str]:

@@ -1,28 +1,22 @@
 // A film of a dot that a person moves, frame by frame. Python packs the data in
 // rnnviz/figures/film_message.py. Nothing is sent while the dot is dragged.
 
-import { cleanUp, freePlace, hasModifier, readHeader, renewSignal } from "./dom.js";
+import { freePlace, hasModifier, readHeader } from "./dom.js";
 import { drawFilm, layOutFilm } from "./film_layout.js";
-import { arrowOf, cellAt, followPointer } from "./grid.js";
-import { keepToSend, newSending, readAnswer, sendNow, sendSoon } from "./sending.js";
+import { arrowOf, cellAt, followPointer, listenToGrid } from "./grid.js";
+import { keepParts, keepToSend, newSending, readAnswer, sendNow, sendSoon } from "./sending.js";
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
-  // What is on the page stays when Python answers: the dot may be held again by then
-  root.parts ??= build(root);
-  root.parts.sending.setStateValue = setStateValue;
-  take(root.parts, data);
+  const end = keepParts(root, build, take, data, setStateValue);
   freePlace(root);
-  return cleanUp(root);
+  return end;
 }
 
 function build(root) {
   const parts = { ...layOutFilm(root), sending: newSending() };
-  const { grid, undo, clear, sending } = parts;
-  renewSignal(root).addEventListener("abort", () => clearTimeout(sending.timer));
-  grid.onpointerdown = (event) => onPointer(parts, event);
-  grid.onkeydown = (event) => onKey(parts, event);
-  grid.onblur = () => sendNow(sending);
+  const { undo, clear } = parts;
+  listenToGrid(root, parts, onPointer, onKey);
   undo.onclick = () => cut(parts, -1);
   clear.onclick = () => cut(parts, 1);
   return parts;

@@ -1,11 +1,21 @@
 // What editors of a grid of cells share: the cell under the pointer, and the cells on the way to it.
 
-import { clamp } from "./dom.js";
+import { clamp, renewSignal } from "./dom.js";
+import { sendNow } from "./sending.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 // By how many cells an arrow key goes, undefined for another key
 export const arrowOf = (key) => ARROWS[key];
+
+// Of parts with a grid and a sending: `onPointer(parts, event)` when the pointer goes down
+export function listenToGrid(root, parts, onPointer, onKey) {
+  const { grid, sending } = parts;
+  renewSignal(root).addEventListener("abort", () => clearTimeout(sending.timer));
+  grid.onpointerdown = (event) => onPointer(parts, event);
+  grid.onkeydown = (event) => onKey(parts, event);
+  grid.onblur = () => sendNow(sending);
+}
 
 // Column and row of the cell under the pointer, or of the nearest one
 export function cellAt(grid, { clientX, clientY }, size) {

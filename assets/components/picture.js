@@ -1,31 +1,24 @@
 // A small picture that is painted by pointer or keyboard. Python packs the data in
 // rnnviz/figures/picture_message.py. Nothing is sent while the pointer is down.
 
-import { clamp, cleanUp, freePlace, hasModifier, readHeader, renewSignal } from "./dom.js";
-import { arrowOf, followPointer } from "./grid.js";
+import { clamp, freePlace, hasModifier, readHeader } from "./dom.js";
+import { arrowOf, followPointer, listenToGrid } from "./grid.js";
 import { fillTools, layOutPicture, showPicture } from "./picture_layout.js";
 import { lineBetween, rgbOf, shifted } from "./picture_pixels.js";
-import { keepToSend, newSending, readAnswer, sendNow, sendSoon } from "./sending.js";
+import { keepParts, keepToSend, newSending, readAnswer, sendNow, sendSoon } from "./sending.js";
 
 const MOVE = "move";
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
-  // What is on the page stays when Python answers: the next stroke may have begun
-  root.parts ??= build(root);
-  root.parts.sending.setStateValue = setStateValue;
-  take(root.parts, data);
+  const end = keepParts(root, build, take, data, setStateValue);
   freePlace(root);
-  return cleanUp(root);
+  return end;
 }
 
 function build(root) {
   const parts = { ...layOutPicture(root), sending: newSending(), cursor: [0, 0], tool: 0 };
-  const { grid, sending } = parts;
-  renewSignal(root).addEventListener("abort", () => clearTimeout(sending.timer));
-  grid.onpointerdown = (event) => onPointer(parts, event);
-  grid.onkeydown = (event) => onKey(parts, event);
-  grid.onblur = () => sendNow(sending);
+  listenToGrid(root, parts, onPointer, onKey);
   return parts;
 }
 

@@ -2,9 +2,20 @@
 // so one to something older cannot undo what was done since. rnnviz/app/components.py puts that
 // number at the end of a message.
 
+import { cleanUp } from "./dom.js";
+
 const PAUSE = 300; // milliseconds without a key, after which what the keys did is sent
 
 export const newSending = () => ({ count: null, due: null, timer: 0, setStateValue: null });
+
+// A component whose parts stay on the page when Python answers, since a person may hold one of them
+// by then: `build(root)` makes them, with their `sending`, and `take(parts, data)` takes an answer
+export function keepParts(root, build, take, data, setStateValue) {
+  root.parts ??= build(root);
+  root.parts.sending.setStateValue = setStateValue;
+  take(root.parts, data);
+  return cleanUp(root);
+}
 
 // The bytes of a message, in a copy because it may be unaligned, and whether it is too old: something
 // was done since

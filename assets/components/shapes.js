@@ -2,9 +2,9 @@
 // step. Python packs the data in rnnviz/figures/shapes_message.py. Nothing is sent while a slider
 // moves. Tokens are other people's text: textContent alone.
 
-import { clamp, cleanUp, freePlace, hasModifier, renewSignal, speak } from "./dom.js";
+import { clamp, freePlace, hasModifier, renewSignal, speak } from "./dom.js";
 import { colorTable } from "./heatmaps_colors.js";
-import { keepToSend, newSending, readAnswer, sendNow, sendSoon } from "./sending.js";
+import { keepParts, keepToSend, newSending, readAnswer, sendNow, sendSoon } from "./sending.js";
 import { drawBoxes } from "./shapes_boxes.js";
 import { decodeShapes } from "./shapes_data.js";
 import { drawArrows, paintStates } from "./shapes_draw.js";
@@ -14,11 +14,7 @@ import { drawKeys, sayStep } from "./shapes_words.js";
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
-  // What is on the page stays when Python answers: the slider may be held again by then
-  root.parts ??= build(root);
-  root.parts.sending.setStateValue = setStateValue;
-  take(root.parts, data);
-  return cleanUp(root);
+  return keepParts(root, build, take, data, setStateValue);
 }
 
 function build(root) {
