@@ -138,9 +138,10 @@ def _take(field: Field, texts: list[str] | None, went_back: bool) -> None:
 
 def _say_gone(known: Collection[str], named: Sequence[str]) -> None:
     """Say which models a control's part of a link names that are not here."""
-    in_group = {folder.name for folder in _paths.RECALL_RUNS.glob("*")}
-    for name in named:
-        if name not in known and name not in in_group:
+    unlisted = [name for name in named if name not in known]
+    in_group = {folder.name for folder in _paths.RECALL_RUNS.glob("*")} if unlisted else set()
+    for name in unlisted:
+        if name not in in_group:
             page.say_once(
                 f"This link names {page.plain(name[:100])}, which is not among the models here: "
                 "others are shown. The Models page can add it."

@@ -92,8 +92,7 @@ def heatmaps(
     """
     session = st.session_state
 
-    def cell() -> None:
-        run, row, place = session[key]["unit"]
+    def cell(run: int, row: int, place: int) -> None:
         if rows == "loss":
             session[state.PLACE] = int(shown[run].spans[row - 1, 0])
         else:
@@ -102,32 +101,35 @@ def heatmaps(
             session[state.PLACE] = place
         reveal(unit_detail or place_detail)
 
-    def token() -> None:
-        if session[key]["token"] is not None:
-            session[state.PLACE] = session[key]["token"]
-            reveal(place_detail)
+    def token(place: int) -> None:
+        session[state.PLACE] = place
+        reveal(place_detail)
 
-    _heatmaps(
-        key=key,
-        data=message,
-        height=heatmap_height.height(message),
-        on_unit_change=cell,
-        on_token_change=token,
-    )
+    _draw_heatmaps(message, key, cell, token)
     show_revealed()
 
 
 def task_heatmaps(message: bytes, key: str, on_step: Callable[[int], None]) -> None:
     """Draw a message of `shape_heatmaps`. `on_step(step)`: a token or a cell of this step was
     chosen."""
+    _draw_heatmaps(message, key, lambda run, row, step: on_step(step), on_step)
+
+
+def _draw_heatmaps(
+    message: bytes,
+    key: str,
+    on_cell: Callable[[int, int, int], None],
+    on_token: Callable[[int], None],
+) -> None:
+    """`on_cell(model, row, place)` and `on_token(place)`: one was chosen."""
     session = st.session_state
 
     def cell() -> None:
-        on_step(session[key]["unit"][2])
+        on_cell(*session[key]["unit"])
 
     def token() -> None:
         if session[key]["token"] is not None:
-            on_step(session[key]["token"])
+            on_token(session[key]["token"])
 
     _heatmaps(
         key=key,

@@ -13,6 +13,7 @@ import streamlit as st
 from rnnviz.analysis import context_use as uses
 from rnnviz.analysis.context_use import ContextUse
 from rnnviz.app import caches, page
+from rnnviz.app.live import live as drawn_live
 from rnnviz.data.printable import printable
 from rnnviz.figures import comparison
 from rnnviz.figures.context import ModelUse
@@ -112,16 +113,12 @@ def _text_of(info: RunInfo, text: str) -> str:
 def live(asked: Asked, dark: bool, draw: Callable[[Sequence[ModelUse], Losses], None]) -> None:
     """Draw what is measured, by `draw(models, losses of the windows)`, and how far the rest has
     come, anew while there is any."""
-    was_waiting = bool(asked.waiting)
 
-    @st.fragment(run_every=0.5 if was_waiting else None)
     def drawn_now() -> None:
         draw(_drawn(asked, dark), _window_losses(asked))
         _progress(asked)
-        if was_waiting and not asked.waiting:
-            st.rerun()
 
-    drawn_now()
+    drawn_live(lambda: bool(asked.waiting), drawn_now)
 
 
 def _progress(asked: Asked) -> None:

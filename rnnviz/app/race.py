@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from rnnviz.app import navigation, page, sidebar, state, training_caches
+from rnnviz.app.live import live
 from rnnviz.figures import duel as figures
 from rnnviz.figures.style import cell_name
 from rnnviz.jobs import race
@@ -22,17 +23,8 @@ def show() -> None:
         "for so many letters as its bias allows; compare that with the distance, then start."
     )
     _controls()
-    now = _race()
-
-    @st.fragment(run_every=0.5 if now is not None and now.active else None)
-    def live() -> None:
-        if now is not None:
-            _show(now)
-            if was_active and not now.active:
-                st.rerun()
-
-    was_active = now is not None and now.active
-    live()
+    if (now := _race()) is not None:
+        live(lambda: now.active, lambda: _show(now))
 
 
 def _race() -> Race | None:

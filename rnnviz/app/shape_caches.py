@@ -21,6 +21,7 @@ from rnnviz.tasks.task import END, NEW
 if TYPE_CHECKING:
     from rnnviz.analysis.reading import Reading
     from rnnviz.tasks.models import TaskModel
+    from rnnviz.tasks.task import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +57,14 @@ def reading(name: str, text: str) -> Reading:
     found, examples = model(name), shape_inputs.ask(TASKS[name], text).examples
     said = scores.answers(found, examples)  # (1,S)
     if TASKS[name].writes:
-        said = said[:, : written(said)[0]]
+        said = said[:, : _lengths(said)[0]]
     inputs, lengths = models.input_tensors(examples)
     layers = [n for n, part in found.named_modules() if isinstance(part, torch.nn.RNNBase)]
     answers = torch.from_numpy(said)
     return read(found, layers, lambda: found.logits(inputs, lengths, answers), said[0])
 
 
-def written(said: np.ndarray) -> np.ndarray:
+def _lengths(said: np.ndarray) -> np.ndarray:
     """How many tokens were written, END among them, in each row of (N,S): (N,)."""
     over = said == END
     return np.where(over.any(1), over.argmax(1) + 1, said.shape[1])
@@ -78,31 +79,32 @@ def norms(name: str, text: str, place: int) -> list[np.ndarray]:
     return gradient_norms(found, model(name).head, place) if found.stages else []
 
 
-@st.cache_data(show_spinner=False)
-def right_by_length(name: str) -> dict[str, dict[int, float]]:
-    """Of each part of a task with a decoder: the share of right answers by length of the input, of
-    lengths that occur often enough."""
-    from rnnviz.tasks.scores import by_length
+@dataclass(frozen=True)
+class Written:
+    """What a task's model writes for SCORED examples of a part. `by_length`: the share of right
+    answers by length of the input, of lengths that occur often enough. `free`, `forced`: shares of
+    right tokens, see `scores.tokens_right`."""
 
-    task = TASKS[name]
-    with compute_slot():
-        return {
-            part: by_length(task, model(name), task.examples(0, SCORED, part))
-            for part in (NEW, *task.held_out)
-        }
+    by_length: dict[int, float]
+    free: float
+    forced: float
 
 
 @st.cache_data(show_spinner=False)
-def tokens_right(name: str) -> dict[str, tuple[float, float]]:
-    """By part of a task: the shares of tokens that are right, see `scores.tokens_right`."""
-    from rnnviz.tasks.scores import tokens_right
-
+def written(name: str) -> dict[str, Written]:
+    """By part of a task with a decoder."""
     task = TASKS[name]
     with compute_slot():
-        return {
-            part: tokens_right(task, model(name), task.examples(0, SCORED, part))
-            for part in (NEW, *task.held_out)
-        }
+        return {part: _written(task, part) for part in (NEW, *task.held_out)}
+
+
+def _written(task: Task, part: str) -> Written:
+    from rnnviz.tasks import scores
+
+    found, examples = model(task.name), task.examples(0, SCORED, part)
+    given = scores.answers(found, examples)  # (N,S)
+    shares = scores.tokens_right(found, given, examples)
+    return Written(scores.by_length(task, given, examples), *shares)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -65,9 +65,9 @@ def _choose_step(step: int) -> None:
 def _forced(now: Shown) -> None:
     """Free running beside teacher forcing."""
     parts = []
-    for part, (free, forced) in shape_caches.tokens_right(now.task.name).items():
+    for part, of in shape_caches.written(now.task.name).items():
         kind = "new inputs" if part == NEW else f"never trained: {part}"
-        parts.append(f"{kind} **{free:.1%}** and **{forced:.1%}**")
+        parts.append(f"{kind} **{of.free:.1%}** and **{of.forced:.1%}**")
     st.markdown(
         "Tokens that are right when the decoder reads back what it wrote itself, and when it is "
         f"fed the true ones, as in training (teacher forcing): {'; '.join(parts)}. Where both "
@@ -129,9 +129,9 @@ def generalisation(now: Shown, dark: bool) -> None:
     left, right = st.columns(2)
     page.chart(shapes.scores(rows, parts, dark), state.SHAPE_SCORES, left)
     if now.task.shape == SEQUENCE_TO_SEQUENCE:
-        shares = shape_caches.right_by_length(now.task.name)
+        found = shape_caches.written(now.task.name)
         color = shapes.color(now.task.rnn_type, dark)
-        named = {parts[part]: of for part, of in shares.items() if of}
+        named = {parts[part]: of.by_length for part, of in found.items() if of.by_length}
         page.chart(shapes.by_length(named, color), state.SHAPE_LENGTHS, right)
         words = st.container()
     else:

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from rnnviz.app import page, shape_inputs, state, training_caches
+from rnnviz.app.live import live
 from rnnviz.app.state import KEEP
 from rnnviz.figures import shapes
 from rnnviz.figures.style import cell_name
@@ -21,17 +22,8 @@ def show(task: Task, dark: bool) -> None:
     """Settings, start, and the training of this task that this session began last."""
     st.subheader("Train it again")
     _controls(task)
-    now = _training(task)
-    was_active = now is not None and now.active
-
-    @st.fragment(run_every=0.5 if was_active else None)
-    def live() -> None:
-        if now is not None:
-            _show(now, dark)
-            if was_active and not now.active:
-                st.rerun()
-
-    live()
+    if (now := _training(task)) is not None:
+        live(lambda: now.active, lambda: _show(now, dark))
 
 
 def _training(task: Task) -> TaskTraining | None:

@@ -88,14 +88,12 @@ class Shown:
 
 def choose(task: Task) -> None:
     """Look at a task, with the input that it had last."""
-    session = st.session_state
-    kept = session.setdefault(state.SHAPE_KEPT, {})
-    session[state.SHAPE_TASK] = task.name
-    give(kept.get(task.name) or shape_inputs.first(task)[0])
+    st.session_state[state.SHAPE_TASK] = task.name
+    give(None)
 
 
-def give(text: str) -> None:
-    """Look at an input."""
+def give(text: str | None) -> None:
+    """Look at an input, None for the one that the task had last."""
     session = st.session_state
     session[state.SHAPE_INPUT], session[state.SHAPE_STEP] = text, None
 

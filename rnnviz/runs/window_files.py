@@ -3,13 +3,12 @@ nothing in them is recurrent."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnviz import _paths
-from rnnviz._files import write
+from rnnviz.runs import fact_files
 
 if TYPE_CHECKING:
     from rnnviz.nn.window_model import WindowModel
@@ -42,33 +41,25 @@ class WindowFacts:
 
 def save_window(folder: Path, model: WindowModel, facts: WindowFacts) -> Path:
     """Write a model, in float16, into a folder. Raises OSError."""
-    from safetensors.torch import save
-
     path = folder / f"{facts.corpus}-{facts.window}.safetensors"
-    tensors = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    write(path, save(tensors, {"facts": json.dumps(vars(facts))}))
+    fact_files.save(path, model, vars(facts))
     return path
 
 
 def window_facts(path: Path) -> WindowFacts:
     """What is known of a model, without reading its weights. Raises OSError where it is gone."""
-    with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    facts = json.loads(header["__metadata__"]["facts"])
-    return WindowFacts(**facts | {"tokens": tuple(facts["tokens"])})
+    facts = fact_files.facts_of(path)
+    facts["tokens"] = tuple(facts["tokens"])
+    return WindowFacts(**facts)
 
 
 def load_window(path: Path) -> WindowModel:
     """The model of a file, in float32 and eval mode. Raises OSError where it is gone."""
-    from safetensors.torch import load
-
     from rnnviz.nn.window_model import WindowModel
 
     facts = window_facts(path)
     model = WindowModel(len(facts.tokens), *(getattr(facts, name) for name in SIZES))
-    tensors = load(path.read_bytes())
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    model.load_state_dict(fact_files.weights_of(path))
     return model.eval()
 
 
