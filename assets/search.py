@@ -1,5 +1,5 @@
 """Searches the learning rate and the forget bias of a group that ships: `python assets/search.py
-GROUP FILE`.
+GROUP FILE`. Without FILE it prints the other settings of the group.
 
 Each cell type is trained at a quarter to twice its usual rate, with PyTorch's forget bias and
 with 1, for a tenth of the group's steps; validation losses go to FILE. A row that is there is not
@@ -60,4 +60,8 @@ def main(group: str, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    group, *file = sys.argv[1:]
+    if file:
+        main(group, Path(*file))
+    else:
+        print(SETTINGS[group], "--steps", STEPS[group])

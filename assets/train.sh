@@ -20,15 +20,12 @@ for group in $groups; do
     source) train --corpus python-source --min-count 20 --hidden-size 256 --layers 1 --dropout 0 \
       --batch-size 64 --sequence-length 128 --steps 4000 --rnn-type $types ;;
     docs) for type in $types; do
-      train --corpus python-docs --level word --min-count 2 --embedding-size 200 \
-        --hidden-size 200 --layers 2 --dropout 0.5 --batch-size 20 --sequence-length 35 \
-        --steps 12000 --rnn-type "$type" --lr ${words[$type]}
+      train $("$python" assets/search.py docs) --rnn-type "$type" --lr ${words[$type]}
     done ;;
     chars) for type in $types; do
       name=python-docs-chars-$(tr A-Z_ a-z- <<< "$type")
-      train --corpus python-docs --min-count 20 --embedding-size 96 --hidden-size 192 --layers 1 \
-        --dropout 0.1 --batch-size 32 --sequence-length 128 --steps 4000 --rnn-type "$type" \
-        --lr ${letters[$type]} --name "$name"
+      train $("$python" assets/search.py chars) --rnn-type "$type" --lr ${letters[$type]} \
+        --name "$name"
     done ;;
     recall) OMP_NUM_THREADS=1 "$python" assets/recall.py "$out" ;;
     tasks) OMP_NUM_THREADS=1 "$python" assets/tasks.py "$out" ;;
@@ -36,7 +33,7 @@ for group in $groups; do
     context) "$python" assets/context.py "$out" ;;
   esac
 done
-"$python" assets/thin.py "$out"/runs/python-*
 for run in "$out"/runs/* "$out"/recall/*; do # snapshots of the others are too large to ship
   [[ $run == */runs/recall-lstm ]] || rm -rf "$run/snapshots"
+  [[ $run != */runs/python-* ]] || "$python" assets/thin.py "$run"
 done
