@@ -63,7 +63,7 @@ def _zipped(raw: bytes, file: str) -> Contents:
         raise RunError(
             f"{file} grows beyond {most >> 10:,} KB when it is read, as it was compressed after "
             "torch.save wrote it: write it anew: "
-            f"{save(f'torch.load({file!r}, weights_only=False)', file)}"
+            f"{save(f'torch.load({file!r}, weights_only=True)', file)}"
         )
     pickles = [name for name in entries if name.rpartition("/")[2] == "data.pkl"]
     if len(pickles) != 1 or entries[pickles[0]].file_size > MAX_PICKLE:
