@@ -154,6 +154,18 @@ def test_back_to_the_first_layer_is_no_dead_end(monkeypatch):
     assert dict(app.query_params) == before
 
 
+def test_back_while_a_page_opens_completes_the_entry_that_is_shown(monkeypatch):
+    """The run that opened the page was stopped before it had completed its address."""
+    app = linked("pages/gates.py", runs=["recall-lstm"], text="Aab?A")
+    app.session_state["address"] = address.Written("runs=recall-lstm&text=Aab?A")
+    go_back(monkeypatch)
+    app.query_params["text"] = "Bab?B"
+    app.run()
+    written = app.session_state["address"]
+    assert written.opened == written.completed
+    assert "text=Bab%3FB" in written.opened
+
+
 def test_back_is_one_press_on_every_page(server, page):
     """Each page that is opened is one entry of the history, and so is each choice made there."""
     page.goto("about:blank")

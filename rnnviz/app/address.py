@@ -84,8 +84,8 @@ def is_open(key: str, name: str) -> Field:
 
 @dataclass(frozen=True)
 class Written:
-    """The query string that the page shown was opened with, and the one that the first `write` put
-    in its place, "" before."""
+    """The query string of the entry of the browser's history that is shown, as it was opened or
+    gone back to, and the one that the first `write` put in its place, "" before."""
 
     opened: str
     completed: str = ""
@@ -107,8 +107,7 @@ def read(known: Collection[str], also: Sequence[Field]) -> None:
     went_back = context is not None and context.is_history_navigation
     if state.ADDRESS in session and not went_back:
         return
-    if state.ADDRESS not in session:
-        session[state.ADDRESS] = Written("" if context is None else context.query_string)
+    session[state.ADDRESS] = Written("" if context is None else context.query_string)
     if "runs" in address:
         _take_runs(known, [name for name in dict.fromkeys(address["runs"]) if name])
     if "text" in address:
@@ -172,7 +171,7 @@ def show(names: Sequence[str], text: str | None, layer: int) -> None:
 
 
 def is_opening() -> bool:
-    """Whether the page is drawn for the first time since it was opened."""
+    """Whether the page is drawn for the first time since it was opened or gone back to."""
     return not st.session_state[state.ADDRESS].completed
 
 
@@ -215,8 +214,8 @@ def _put(wanted: dict[str, list[str]]) -> None:
     """Change the address of the page.
 
     What a person changes on a page gets an entry of the browser's history, as Streamlit does it.
-    A page that was just opened has its entry already: a second one would make the first Back show
-    the same page again. So the browser's address is changed there by a component.
+    A page that was just opened, or gone back to, has its entry already: a second one would make the
+    first Back show the same page again. So the browser's address is changed there by a component.
     """
     context = get_script_run_ctx()
     if context is None:
