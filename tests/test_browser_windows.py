@@ -46,8 +46,8 @@ PAIRS = """async slider => {
   return found;
 }"""
 TEXTS = {
-    TEXT: [(4, 4), (3, 5), (1, 20), (8, 7), (8, 20), (5, 1), (1, 1), (6, 11)],
-    "👩‍👧 é🇩🇪 naïve\t<b>&amp;</b> שלום": [(2, 5), (3, 4), (1, 13), (8, 1), (7, 5)],
+    TEXT: [(4, 4), (3, 5), (1, 20), (8, 7), (8, 20), (5, 1)],
+    "👩‍👧 é🇩🇪 naïve\t<b>&amp;</b> שלום": [(2, 5), (1, 13), (7, 5)],
     "ab": [(1, 1), (2, 1), (1, 2)],
     "a": [(1, 1)],
     "": [(1, 1), (3, 2)],
@@ -154,12 +154,15 @@ def test_the_same_tokens_go_from_one_line_to_rows_and_to_windows(server, page):
 
 def test_tokens_move_only_where_motion_is_welcome(server, page):
     open_cut(page, server.url)
-    moving = "cells => cells.some(cell => cell.getAnimations().length)"
+    page.locator(".canvas").evaluate(
+        "canvas => canvas.addEventListener('transitionrun', () => { window.haveMoved = true; })"
+    )
+    have_moved = "window.haveMoved === true"
     show(page, "Rows")
-    assert not page.locator(".canvas .cell").evaluate_all(moving)
+    assert not page.evaluate(have_moved)
     page.emulate_media(reduced_motion="no-preference")
     show(page, "Windows")
-    assert page.locator(".canvas .cell").evaluate_all(moving)
+    page.wait_for_function(have_moved)
     page.emulate_media(reduced_motion="reduce")
 
 

@@ -13,6 +13,7 @@ import torch
 
 from rnnviz import _paths, load_run
 from rnnviz.analysis import context_use as uses
+from rnnviz.analysis.context import context_loss
 from rnnviz.analysis.context_curve import BEYOND, ContextLoss
 from rnnviz.analysis.context_use import ContextUse
 from rnnviz.analysis.gradient_decay import influence_log10, mean_half_life
@@ -88,11 +89,15 @@ def test_what_ships_is_what_is_measured(beyond):
     there = uses.shipped_use(uses.key_of(run.info.folder / "weights.safetensors", text, beyond))
     if there is None:
         pytest.skip("this Python's texts are not those that were measured")
-    again = uses.context_use(run, text, beyond)
-    np.testing.assert_allclose(there.loss.nats, again.loss.nats, rtol=2e-3, atol=1e-3)
-    assert there.half_life == pytest.approx(again.half_life, rel=1e-3)
+    distances, rows = there.loss.distances, [0, 5, -1]  # each is measured by itself
+    chosen = [distances[row] for row in rows]
+    again = context_loss(
+        run.model, run.ids(text), chosen, beyond, distances[-1], len(there.loss.nats[0])
+    )
+    np.testing.assert_allclose(there.loss.nats[rows], again.nats, rtol=2e-3, atol=1e-3)
     log10 = influence_log10(run, text, 0)
-    assert again.half_life == mean_half_life(log10, np.ones(len(log10), bool))
+    half_life = mean_half_life(log10, np.ones(len(log10), bool))
+    assert there.half_life == pytest.approx(half_life, rel=1e-3)
 
 
 def test_what_was_packed_is_read_again(tmp_path):

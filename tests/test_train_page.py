@@ -254,7 +254,7 @@ def upload(page: Page, name: str, raw: bytes) -> None:
     )
 
 
-def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server, page, browser):
+def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server, page):
     open_train(page, fresh_server.url)
     expect(page.locator("h1")).to_have_text("Train")
     check_first_page(fresh_server, page)
@@ -270,7 +270,7 @@ def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server
     expect(page.get_by_text(re.compile("tokens/s on"))).to_be_in_viewport()
     page.reload()
     page.get_by_text(re.compile("tokens/s on")).wait_for()
-    other = browser.new_page(reduced_motion="reduce")
+    other = page.context.new_page()
     other.set_default_timeout(PATIENCE)
     other.goto(f"{fresh_server.url}/train")
     other.get_by_text(re.compile("tokens/s on")).wait_for()
@@ -288,22 +288,22 @@ def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server
     assert "Traceback" not in fresh_server.log.read_text()
 
 
-@pytest.mark.parametrize(
-    ("name", "raw", "sentence"),
-    [
-        ("empty.txt", b"", "too short"),
-        ("binary.txt", bytes(range(256)) * 50, "UTF-8"),
-        ("Latin.txt", "müde Straße ".encode("latin-1") * 500, "Latin.txt is not UTF-8"),
-        ("bomb.txt", b"PK\x03\x04" + b"\0" * 5000, "NUL bytes"),
-        ("<img src=x onerror=alert(1)>.txt", b"PK\x03\x04\xff", "<img src=x onerror=alert(1)>.txt"),
-        ("line.txt", b"abcd efgh " * 400_000, "characters to train on"),
-    ],
+ODD_FILES = (
+    ("empty.txt", b"", "too short"),
+    ("binary.txt", bytes(range(256)) * 50, "UTF-8"),
+    ("Latin.txt", "müde Straße ".encode("latin-1") * 500, "Latin.txt is not UTF-8"),
+    ("bomb.txt", b"PK\x03\x04" + b"\0" * 5000, "NUL bytes"),
+    ("<img src=x onerror=alert(1)>.txt", b"PK\x03\x04\xff", "<img src=x onerror=alert(1)>.txt"),
+    ("line.txt", b"abcd efgh " * 400_000, "characters to train on"),
 )
-def test_odd_files_are_refused_in_a_sentence_or_taken(server, page, name, raw, sentence):
+
+
+def test_odd_files_are_refused_in_a_sentence_or_taken(server, page):
     open_train(page, server.url)
     page.get_by_role("radio", name="Upload a file").click()
     page.get_by_text("Choose a file").wait_for()
-    upload(page, name, raw)
-    page.get_by_test_id("stMain").get_by_text(sentence).last.wait_for()
+    for name, raw, sentence in ODD_FILES:
+        upload(page, name, raw)
+        page.get_by_test_id("stMain").get_by_text(sentence).last.wait_for()
     assert page.locator("img[src=x]").count() == 0
     assert "Traceback" not in server.log.read_text()
