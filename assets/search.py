@@ -1,7 +1,7 @@
 """Searches the learning rate and the forget bias of a group that ships: `python assets/search.py
 GROUP FILE`. Without FILE it prints the other settings of the group.
 
-Each cell type is trained at a quarter to twice its usual rate, with PyTorch's forget bias and
+Each cell type is trained at half, once and twice its usual rate, with PyTorch's forget bias and
 with 1, for a tenth of the group's steps; validation losses go to FILE. A row that is there is not
 trained again.
 """
@@ -21,14 +21,16 @@ from rnnviz import RNN_TYPES
 from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.training.config import DEFAULT_LR
 
-STEPS = {"docs": 12_000, "chars": 4_000}
+STEPS = {"source": 4_000, "docs": 12_000, "chars": 4_000}
 SETTINGS = {
+    "source": "--corpus python-source --min-count 20 --embedding-size 128 --hidden-size 256 "
+    "--layers 1 --dropout 0 --batch-size 64 --sequence-length 128",
     "docs": "--corpus python-docs --level word --min-count 2 --embedding-size 200 "
     "--hidden-size 200 --layers 2 --dropout 0.5 --batch-size 20 --sequence-length 35",
     "chars": "--corpus python-docs --min-count 20 --embedding-size 96 --hidden-size 192 "
     "--layers 1 --dropout 0.1 --batch-size 32 --sequence-length 128",
 }
-FACTORS, BIASES = (0.25, 0.5, 1, 2), ("", "1")
+FACTORS, BIASES = (0.5, 1, 2), ("", "1")
 COLUMNS = ("group", "rnn_type", "lr", "forget_bias", "steps", "valid_loss")
 
 

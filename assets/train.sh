@@ -9,6 +9,7 @@ groups=${*:-source docs chars recall tasks windows context}
 types=${RNN_TYPES:-LSTM GRU RNN_TANH RNN_RELU}
 python=${PYTHON:-python3}
 # The best of `python assets/search.py GROUP FILE`, see docs/decisions/rates-of-what-ships.md
+declare -A source=([LSTM]=2e-2 [GRU]="2e-2 --forget-bias 1" [RNN_TANH]=1.2e-2 [RNN_RELU]=8e-3)
 declare -A words=([LSTM]="1e-2 --forget-bias 1" [GRU]=5e-3 [RNN_TANH]=3e-3 [RNN_RELU]=4e-3)
 declare -A letters=([LSTM]=2e-2 [GRU]=1e-2 [RNN_TANH]=1.2e-2 [RNN_RELU]=8e-3)
 train() {
@@ -17,8 +18,9 @@ train() {
 
 for group in $groups; do
   case $group in
-    source) train --corpus python-source --min-count 20 --hidden-size 256 --layers 1 --dropout 0 \
-      --batch-size 64 --sequence-length 128 --steps 4000 --rnn-type $types ;;
+    source) for type in $types; do
+      train $("$python" assets/search.py source) --rnn-type "$type" --lr ${source[$type]}
+    done ;;
     docs) for type in $types; do
       train $("$python" assets/search.py docs) --rnn-type "$type" --lr ${words[$type]}
     done ;;
