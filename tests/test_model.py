@@ -80,7 +80,7 @@ def test_a_type_without_a_gate_that_keeps_takes_no_forget_bias(rnn_type):
         RNNModel(rnn_type, 7, 5, 6, 2, forget_bias=1.0)
 
 
-@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 1e39])
 def test_a_forget_bias_that_is_not_finite_is_refused(wrong):
     with pytest.raises(ValueError, match="finite"):
         RNNModel("LSTM", 7, 5, 6, 2, forget_bias=wrong)

@@ -285,6 +285,7 @@ INSIDE = [("model", key) for key in info.MODEL_KEYS] + [("vocab", "tokens"), ("v
 @example(("cue",), 10**400)
 @example(("model", "hidden_size"), 65_537)
 @example(("model", "dropout"), 10**400)
+@example(("model", "forget_bias"), 3.402823466385289e38)
 @example(("model", "tie_weights"), True)
 @example(("model", "embedding_size"), 4)
 @example(("vocab", "tokens"), {"<unk>": 0, "b": 1, "c": 2, "d": 3, "e": 4})

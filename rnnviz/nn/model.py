@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 from rnnviz.nn.cell_types import CELL_TYPES, RNN_TYPES, required
 from rnnviz.nn.cells import keep_block, kind_of
 from rnnviz.nn.cpu_recurrence import GRU, RNN
-from rnnviz.nn.model_config import ModelConfig
+from rnnviz.nn.model_config import LARGEST, ModelConfig
 
 Hidden = Tensor | tuple[Tensor, Tensor]  # h (L,B,H), for the LSTM (h, c)
 
@@ -39,9 +38,9 @@ def make_rnn(
 
 def set_forget_bias(rnn: nn.RNNBase, value: float) -> None:
     """Set the biases of the gate that keeps, in every layer: b_ih to the value, b_hh to 0. Raises
-    ValueError for a cell type without such a gate and for a value that is not finite."""
+    ValueError for a cell type without such a gate and for a value that float32 does not hold."""
     kind = kind_of(rnn)
-    if not math.isfinite(value):
+    if not abs(value) <= LARGEST:
         raise ValueError(f"forget_bias must be a finite number, not {value}")
     with torch.no_grad():
         for _, _, b_ih, b_hh in rnn.all_weights:

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from rnnviz.nn.cell_types import CELL_TYPES
 
 MAX_SIZE, MAX_LAYERS = 65_536, 64
+LARGEST = 3.4e38  # float32 holds no number that is much larger
 MAX_VOCABULARY = 1_000_000  # tokens; run.json, which lists them, is bounded too
 MOST = {"vocab_size": MAX_VOCABULARY, "num_hidden_layers": MAX_LAYERS}
 SIZES = ("vocab_size", "embedding_size", "hidden_size", "num_hidden_layers")

@@ -11,7 +11,7 @@ from typing import Any, cast
 from rnnviz.data.printable import printable
 from rnnviz.data.vocab import Vocab
 from rnnviz.nn.cell_types import RNN_TYPES
-from rnnviz.nn.model_config import SIZES, ModelConfig, check_sizes, usable_forget_bias
+from rnnviz.nn.model_config import LARGEST, SIZES, ModelConfig, check_sizes, usable_forget_bias
 from rnnviz.nn.parameter_count import parameters
 from rnnviz.training.config import NUMBERS, WHOLE
 
@@ -145,7 +145,7 @@ def _check_model(model: dict[str, Any]) -> None:
     tied = model["tie_weights"]
     check(not tied or model["embedding_size"] == model["hidden_size"], "tie_weights")
     bias = model["forget_bias"]
-    check(bias is None or is_number(bias), "forget_bias")
+    check(bias is None or (is_number(bias) and abs(bias) <= LARGEST), "forget_bias")
     check(usable_forget_bias(model["rnn_type"], bias) == bias, "forget_bias")
     check(is_number(model["dropout"]) and 0 <= model["dropout"] <= 1, "dropout")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rnnviz.nn.cell_types import required
+from rnnviz.nn.model_config import LARGEST
 from rnnviz.nn.seed import checked_seed
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ class TrainConfig:
             ("lr", 1.0 if self.lr is None else self.lr),
             ("clip", self.clip or 0.0),
         ):
-            if not 0 < value < math.inf:
-                raise ValueError(f"{name} must be a number above 0, not {value}")
+            if not 0 < value <= LARGEST:
+                raise ValueError(f"{name} must be above 0 and at most {LARGEST:g}, not {value}")
 
     def _use_plain_numbers(self) -> None:
         """Numbers of numpy as Python's, which run.json and torch take. Raises ValueError."""
@@ -85,7 +86,7 @@ class TrainConfig:
                 value = getattr(self, name)
                 try:
                     object.__setattr__(self, name, None if value is None else plain(value))
-                except (TypeError, ValueError):
+                except (TypeError, ValueError, OverflowError):
                     raise ValueError(f"{name} must be a {kind}number, not {value!r}") from None
 
     @property
