@@ -292,7 +292,7 @@ def test_a_training_outlives_a_refresh_and_is_there_in_a_second_tab(fresh_server
     ("name", "raw", "sentence"),
     [
         ("empty.txt", b"", "too short"),
-        ("binary.txt", bytes(range(256)) * 50, "UTF-8"),
+        ("binary.txt", bytes(range(256)) * 50, "binary.txt is not UTF-8"),
         ("Latin.txt", "müde Straße ".encode("latin-1") * 500, "Latin.txt is not UTF-8"),
         ("bomb.txt", b"PK\x03\x04" + b"\0" * 5000, "NUL bytes"),
         ("<img src=x onerror=alert(1)>.txt", b"PK\x03\x04\xff", "<img src=x onerror=alert(1)>.txt"),
