@@ -9,26 +9,21 @@ groups=${*:-source docs chars recall tasks windows context}
 types=${RNN_TYPES:-LSTM GRU RNN_TANH RNN_RELU}
 python=${PYTHON:-python3}
 # The best of `python assets/search.py GROUP FILE`, see docs/decisions/rates-of-what-ships.md
+declare -A names=([source]=python-source [docs]=python-docs [chars]=python-docs-chars)
 declare -A source=([LSTM]=2e-2 [GRU]="2e-2 --forget-bias 1" [RNN_TANH]=1.2e-2 [RNN_RELU]=8e-3)
-declare -A words=([LSTM]="1e-2 --forget-bias 1" [GRU]=5e-3 [RNN_TANH]=3e-3 [RNN_RELU]=4e-3)
-declare -A letters=([LSTM]=2e-2 [GRU]=1e-2 [RNN_TANH]=1.2e-2 [RNN_RELU]=8e-3)
+declare -A docs=([LSTM]="1e-2 --forget-bias 1" [GRU]=5e-3 [RNN_TANH]=3e-3 [RNN_RELU]=4e-3)
+declare -A chars=([LSTM]=2e-2 [GRU]=1e-2 [RNN_TANH]=1.2e-2 [RNN_RELU]=8e-3)
 train() {
   "$python" -m rnnviz train --half --out "$out/runs" "$@"
 }
 
 for group in $groups; do
   case $group in
-    source) for type in $types; do
-      train $("$python" assets/search.py source) --rnn-type "$type" --lr ${source[$type]}
-    done ;;
-    docs) for type in $types; do
-      train $("$python" assets/search.py docs) --rnn-type "$type" --lr ${words[$type]}
-    done ;;
-    chars) for type in $types; do
-      name=python-docs-chars-$(tr A-Z_ a-z- <<< "$type")
-      train $("$python" assets/search.py chars) --rnn-type "$type" --lr ${letters[$type]} \
-        --name "$name"
-    done ;;
+    source | docs | chars) declare -n rates=$group
+      for type in $types; do
+        train $("$python" assets/search.py "$group") --rnn-type "$type" --lr ${rates[$type]} \
+          --name "${names[$group]}-$(tr A-Z_ a-z- <<< "$type")"
+      done ;;
     recall) OMP_NUM_THREADS=1 "$python" assets/recall.py "$out" ;;
     tasks) OMP_NUM_THREADS=1 "$python" assets/tasks.py "$out" ;;
     windows) "$python" assets/windows.py "$out" ;;
