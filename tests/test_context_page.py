@@ -100,6 +100,14 @@ def test_what_ships_is_what_is_measured(beyond):
     assert there.half_life == pytest.approx(half_life, rel=1e-3)
 
 
+def test_a_use_has_the_mean_half_life_of_all_tokens_where_all_count():
+    run = load_run("python-docs-chars-rnn-tanh")
+    text = caches.validation_text(run.info.spec)[:600]
+    log10 = influence_log10(run, text, 0)
+    half_life = mean_half_life(log10, np.ones(len(log10), bool))
+    assert uses.context_use(run, text, "cut").half_life == half_life
+
+
 def test_what_was_packed_is_read_again(tmp_path):
     use = ContextUse(ContextLoss((1, 4), np.array([[1.0, 3.0], [0.5, 0.25]])), 2.5)
     (tmp_path / "some").write_bytes(uses.pack({"a-b-cut": use}))

@@ -78,7 +78,9 @@ def model_for(corpus):
     return RNNModel("GRU", len(corpus.vocab), 4, 4, 1)
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 1.5}, {"batch_size": "8"}, {"lr": "fast"}])
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 1.5}, {"batch_size": "8"}, {"lr": "fast"}, {"clip": 10**400}]
+)
 def test_a_setting_that_is_no_number_is_refused_by_its_name(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be a"):
         TrainConfig(**{"steps": 1} | wrong)

