@@ -21,7 +21,7 @@ from rnnviz import RNN_TYPES
 from rnnviz.nn.cell_types import CELL_TYPES
 from rnnviz.training.config import DEFAULT_LR
 
-STEPS = {"source": 4_000, "docs": 12_000, "chars": 4_000}
+STEPS = {"source": 8_000, "docs": 12_000, "chars": 4_000}
 SETTINGS = {
     "source": "--corpus python-source --min-count 20 --embedding-size 128 --hidden-size 256 "
     "--layers 1 --dropout 0 --batch-size 64 --sequence-length 128",

@@ -64,6 +64,11 @@ class LanguageModel(nn.Module):
     def device(self) -> torch.device:
         return self.projection.weight.device
 
+    @property
+    def width(self) -> int:
+        """The longer side of the largest product before the projection's."""
+        return self.projection.in_features
+
     def init_hidden(self, batch_size: int) -> Hidden:
         """The state at the start of a text, of so many rows."""
         raise NotImplementedError

@@ -38,6 +38,11 @@ class WindowModel(LanguageModel):
         nn.init.uniform_(self.projection.weight, -0.1, 0.1)
         nn.init.zeros_(self.projection.bias)
 
+    @property
+    def width(self) -> int:
+        """The longer side of the hidden layer's product."""
+        return max(self.hidden_layer.weight.shape)
+
     def init_hidden(self, batch_size: int) -> Tensor:
         """No token yet (1,B,window-1): where there is one, its id + 1."""
         shape = (1, batch_size, self.window - 1)

@@ -16,13 +16,13 @@ from rnnviz.training import distributed
 from rnnviz.training.cuda_graph import CudaGraph
 from rnnviz.training.optimizers import sgd_step
 
-WIDE = 256  # hidden units from which on bfloat16 is faster
+WIDE = 256  # of `width`, from which on bfloat16 is faster
 
 
 class WindowLoss(nn.Module):
     """Sum of the nats of a window, divided by a count of tokens.
 
-    One module, because DDP must see the whole computation. The matrix products of wide recurrent
+    One module, because DDP must see the whole computation. The matrix products of wide
     layers are in bfloat16 where the processor has it: for an LSTM 1.4 times the tokens a second.
     Weights, the state between windows and the optimizer stay float32.
     """
@@ -46,10 +46,10 @@ class WindowLoss(nn.Module):
 
 
 def in_bfloat16(model: LanguageModel) -> bool:
-    """Whether training computes the products of the recurrent layers in bfloat16."""
+    """Whether training computes the products before the projection in bfloat16."""
     weight = model.projection.weight
     return (
-        model.projection.in_features >= WIDE
+        model.width >= WIDE
         and weight.is_cpu
         and weight.dtype == torch.float32
         and has_bfloat16()
