@@ -49,10 +49,7 @@ def in_bfloat16(model: LanguageModel) -> bool:
     """Whether training computes the products before the projection in bfloat16."""
     weight = model.projection.weight
     return (
-        model.width >= WIDE
-        and weight.is_cpu
-        and weight.dtype == torch.float32
-        and has_bfloat16()
+        model.width >= WIDE and weight.is_cpu and weight.dtype == torch.float32 and has_bfloat16()
     )
 
 
