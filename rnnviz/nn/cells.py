@@ -13,6 +13,7 @@ RNN (Elman 1990): a = W x + U h + b,  h' = tanh(a) or relu(a)
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise, repeat
 from typing import NamedTuple
 
@@ -251,8 +252,21 @@ def step_back(
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x W^T + b (...,G*H)."""
-    onednn = torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
-    if onednn and x.device.type == "cpu" and x.dtype == torch.float32:
+    if x.dtype == torch.float32 and _by_onednn(x):
         # oneDNN also runs the fused kernel; on AMD it is twice as fast as MKL, the default.
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return nn.functional.linear(x, weight, bias)
+
+
+def linear(weight: Tensor, rows: int) -> Callable[[Tensor], Tensor]:
+    """A function of x (rows,D) that gives x W^T (rows,G*H), for a weight that is used often: oneDNN
+    puts it in an order of its own once, and not in each product."""
+    if not _by_onednn(weight):
+        return partial(nn.functional.linear, weight=weight)
+    ordered = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+    return lambda x: torch.ops.mkldnn._linear_pointwise(x, ordered, None, "none", [], "")
+
+
+def _by_onednn(x: Tensor) -> bool:
+    mkldnn = torch.backends.mkldnn
+    return x.is_cpu and mkldnn.is_available() and bool(mkldnn.enabled)

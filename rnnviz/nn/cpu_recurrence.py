@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from rnnviz.nn.cell_steps import AddProduct, StepDerivatives, steps_of
-from rnnviz.nn.cells import kind_of, product
+from rnnviz.nn.cells import kind_of, linear, product
 
 
 class TrainedOnCpu(nn.RNNBase):
@@ -69,25 +69,28 @@ class _Layer(torch.autograd.Function):
         pre = product(rows, w_ih.to(low), bias).to(x.dtype).unflatten(0, x.shape[:2])  # (T,B,G*H)
         add_product = _product_adder(w_hh.t(), low, len(h_0))
         kept = steps_of(kind).forward(pre, b_hh, add_product, states)
-        ctx.kind, ctx.low = kind, low
-        ctx.save_for_backward(x, w_ih, w_hh, states, *kept)
+        ctx.kind = kind
+        ctx.save_for_backward(rows, w_ih, w_hh, states, *kept)
         return states[1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx, from_above: Tensor):
-        x, w_ih, w_hh, states, *kept = ctx.saved_tensors
+        rows, w_ih, w_hh, states, *kept = ctx.saved_tensors
+        low = rows.dtype
         derivatives = steps_of(ctx.kind).derivatives(states, *kept)
         adjoints = F.pad(from_above, (0, 0, 0, 0, 1, 0))  # (T+1,B,H): dL/dh_0 .. dL/dh_T
-        _carry_back(derivatives, adjoints, _product_adder(w_hh, ctx.low, states.shape[1]))
-        of_gates = derivatives.h.view(-1, len(w_hh))  # (T*B,G*H): dL/d(W_hh h + b_hh)
-        h_prev = states[:-1].flatten(0, 1)
-        d_w_hh, d_b_hh = _weight_gradients(of_gates, h_prev, ctx.low)
-        if derivatives.last_x is not None:
+        _carry_back(derivatives, adjoints, _product_adder(w_hh, low, states.shape[1]))
+        of_gates = derivatives.h.flatten(0, 1)  # (T*B,G,H): dL/d(W_hh h + b_hh)
+        low_gates = of_gates.to(low)
+        h_prev = states[:-1].flatten(0, 1).to(low)
+        d_w_hh, d_b_hh = _weight_gradient(low_gates, h_prev).to(w_hh.dtype), _sum_of_rows(of_gates)
+        if derivatives.last_x is not None:  # both are dL/d(W_ih x + b_ih) from here on
             torch.mul(adjoints[1:], derivatives.last_x, out=derivatives.h[:, :, -1])
-        # of_gates is dL/d(W_ih x + b_ih) from here on
-        d_w_ih, d_b_ih = _weight_gradients(of_gates, x.flatten(0, 1), ctx.low)
-        d_x = _product(of_gates, w_ih, ctx.low).view_as(x)
+            low_gates[:, -1] = of_gates[:, -1]
+        d_w_ih, d_b_ih = _weight_gradient(low_gates, rows).to(w_ih.dtype), _sum_of_rows(of_gates)
+        d_x = (low_gates.flatten(1) @ w_ih.to(low)).to(w_ih.dtype)  # (T*B,D)
+        d_x = d_x.unflatten(0, from_above.shape[:2])
         return None, None, d_x, adjoints[0], d_w_ih, d_w_hh, d_b_ih, d_b_hh
 
 
@@ -110,17 +113,17 @@ def _product_adder(w: Tensor, low: torch.dtype, rows: int) -> AddProduct:
     if w.dtype == low:
         w = w.contiguous()
         return lambda a, x: a.addmm_(x, w)
-    w = w.to(low).contiguous()
-    low_x, found = (w.new_empty(rows, size) for size in w.shape)
-    return lambda a, x: a.add_(torch.mm(low_x.copy_(x), w, out=found))
+    low_x = w.new_empty(rows, len(w), dtype=low)
+    times_w = linear(w.to(low).t().contiguous(), rows)
+    return lambda a, x: a.add_(times_w(low_x.copy_(x)))
 
 
-def _weight_gradients(of_gates: Tensor, read: Tensor, low: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Gradients of a matrix and its bias, from those of what they give (N,G*H) and the rows that
-    the matrix read (N,D)."""
-    ones = of_gates.new_ones(1, len(of_gates))  # the sum over rows is faster as a product
-    return _product(of_gates.t(), read, low), (ones @ of_gates)[0]
+def _weight_gradient(of_gates: Tensor, read: Tensor) -> Tensor:
+    """That of a matrix (G*H,D), from those of what it gives (N,G,H) and the rows that it read
+    (N,D)."""
+    return of_gates.flatten(1).t() @ read
 
 
-def _product(a: Tensor, b: Tensor, low: torch.dtype) -> Tensor:
-    return (a.to(low) @ b.to(low)).to(a.dtype)
+def _sum_of_rows(of_gates: Tensor) -> Tensor:
+    """The gradient of a bias (G*H,); the sum is faster as a product."""
+    return (of_gates.new_ones(1, len(of_gates)) @ of_gates.flatten(1))[0]
