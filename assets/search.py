@@ -23,7 +23,7 @@ from rnnviz.training.config import DEFAULT_LR
 
 STEPS = {"source": 8_000, "docs": 12_000, "chars": 4_000}
 SETTINGS = {
-    "source": "--corpus python-source --min-count 20 --embedding-size 128 --hidden-size 256 "
+    "source": "--corpus python-source --min-count 20 --embedding-size 64 --hidden-size 288 "
     "--layers 1 --dropout 0 --batch-size 64 --sequence-length 128",
     "docs": "--corpus python-docs --level word --min-count 2 --embedding-size 200 "
     "--hidden-size 200 --layers 2 --dropout 0.5 --batch-size 20 --sequence-length 35",

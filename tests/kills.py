@@ -1,5 +1,6 @@
 """python -m tests.kills [N]: a training is killed N times (default 50) at random moments.
 
+How long a training lives depends on how long this machine takes from its start to a saved run.
 Every other training saves at each record, and of these every other one is slow to write, so that
 most kills hit a file half written; the rest save as often as all trainings do. After each SIGKILL
 the folder of runs lists cleanly, the newest snapshot and the weights load, and
@@ -35,7 +36,7 @@ def main(kills: int) -> None:
     corpus = make_corpus(Source("made", (LINE * 400, LINE * 40, LINE * 40)))
     rng, steps, left = random.Random(0), [], set()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, pace = Path(name), 0.0
         for number in range(kills):
             child = os.fork()
             if not child:
@@ -44,7 +45,9 @@ def main(kills: int) -> None:
                 if number % 4 == 1:
                     Path.write_bytes = _slowly
                 _train(corpus, folder)
-            time.sleep(rng.uniform(0.02, 0.25))
+            if not pace:
+                pace = _seconds_until_saved(folder)
+            time.sleep(rng.uniform(0.1, 2) * pace)
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             steps.append(_check(folder, corpus, steps[-1] if steps else 0))
@@ -54,6 +57,15 @@ def main(kills: int) -> None:
         f"{kills} kills: {steps[-1]:,} steps in all, {resumed} times a training went on from its "
         f"last save; {len(left)} half-written files lay about, none under a run's name"
     )
+
+
+def _seconds_until_saved(folder: Path) -> float:
+    began = time.monotonic()
+    while not list_runs([folder]):
+        if time.monotonic() - began > 60:
+            sys.exit("no run was saved in a minute")
+        time.sleep(0.005)
+    return time.monotonic() - began
 
 
 def _slowly(path: Path, content: bytes) -> int:
