@@ -40,7 +40,7 @@ lint: setup  ## rules, formatting, types, directions of imports, JavaScript
 	@if test -x $(BIN)/biome; then $(BIN)/biome ci --error-on-warnings assets/components; \
 		else echo "biome is not installed here: its package is for Linux on x86-64"; fi
 
-test: setup browser lint  ## all tests, in two workers a core (ARGS="-k gates")
+test: setup browser lint  ## all tests, in parallel workers (ARGS="-k gates")
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 bench: setup browser  ## everything in benchmarks/, as tables on the terminal

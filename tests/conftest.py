@@ -49,9 +49,9 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Of `--numprocesses auto`: two a core, since each waits half of its time, for a server, a
-    browser or a network that is slow on purpose. A worker takes a gigabyte for the first two."""
-    return min(4, 2 * (os.cpu_count() or 1))
+    """Of `--numprocesses auto`: one more than cores, since some tests wait for a network that is slow
+    on purpose. Each takes a gigabyte for its server and browser."""
+    return min(4, 1 + (os.cpu_count() or 1))
 
 
 @pytest.fixture(scope="session", autouse=True)
