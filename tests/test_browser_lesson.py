@@ -1,6 +1,8 @@
 """The lesson in a real browser: on one screen, by keyboard alone, and at once."""
 
+import os
 import re
+import signal
 
 from playwright.sync_api import Page, expect
 
@@ -280,8 +282,13 @@ def test_a_step_is_run_line_by_line_and_lowers_the_loss_or_raises_it(server, pag
 
 
 def test_a_step_leads_to_the_parts_of_the_model_that_train_would_train(server, page):
+    """Also where the server is busy for a while before it draws them."""
     open_stop(page, server.url, 12)
     page.get_by_role("button", name="More: Train").click()
+    expect(page.locator("h1")).to_have_text("Train")
+    os.kill(server.pid, signal.SIGSTOP)
+    page.wait_for_timeout(6000)
+    os.kill(server.pid, signal.SIGCONT)
     parts = page.get_by_role("listitem").filter(has_text="×")
     expect(parts).to_have_count(7)
     expect(parts.first).to_be_in_viewport()
