@@ -49,8 +49,8 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Of `--numprocesses auto`: one more than cores, since some tests wait for a network that is slow
-    on purpose. Each takes a gigabyte for its server and browser."""
+    """Of `--numprocesses auto`: one more than cores, since some tests wait for a network that is
+    slow on purpose. Each takes a gigabyte for its server and browser."""
     return min(4, 1 + (os.cpu_count() or 1))
 
 
