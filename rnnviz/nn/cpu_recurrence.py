@@ -81,16 +81,15 @@ class _Layer(torch.autograd.Function):
         derivatives = steps_of(ctx.kind).derivatives(states, *kept)
         adjoints = F.pad(from_above, (0, 0, 0, 0, 1, 0))  # (T+1,B,H): dL/dh_0 .. dL/dh_T
         _carry_back(derivatives, adjoints, _product_adder(w_hh, low, states.shape[1]))
-        of_gates = derivatives.h.flatten(0, 1)  # (T*B,G,H): dL/d(W_hh h + b_hh)
-        low_gates = of_gates.to(low)
-        h_prev = states[:-1].flatten(0, 1).to(low)
-        d_w_hh, d_b_hh = _weight_gradient(low_gates, h_prev).to(w_hh.dtype), _sum_of_rows(of_gates)
+        of_gates = derivatives.h.view(-1, len(w_hh))  # (T*B,G*H): dL/d(W_hh h + b_hh)
+        low_gates, h_prev = of_gates.to(low), states[:-1].flatten(0, 1).to(low)
+        ones = of_gates.new_ones(1, len(of_gates))  # the sum over rows is faster as a product
+        d_w_hh, d_b_hh = (low_gates.t() @ h_prev).to(w_hh.dtype), (ones @ of_gates)[0]
         if derivatives.last_x is not None:  # both are dL/d(W_ih x + b_ih) from here on
             torch.mul(adjoints[1:], derivatives.last_x, out=derivatives.h[:, :, -1])
-            low_gates[:, -1] = of_gates[:, -1]
-        d_w_ih, d_b_ih = _weight_gradient(low_gates, rows).to(w_ih.dtype), _sum_of_rows(of_gates)
-        d_x = (low_gates.flatten(1) @ w_ih.to(low)).to(w_ih.dtype)  # (T*B,D)
-        d_x = d_x.unflatten(0, from_above.shape[:2])
+            low_gates.view_as(derivatives.h)[:, :, -1] = derivatives.h[:, :, -1]
+        d_w_ih, d_b_ih = (low_gates.t() @ rows).to(w_ih.dtype), (ones @ of_gates)[0]
+        d_x = (low_gates @ w_ih.to(low)).to(w_ih.dtype).unflatten(0, from_above.shape[:2])
         return None, None, d_x, adjoints[0], d_w_ih, d_w_hh, d_b_ih, d_b_hh
 
 
@@ -116,14 +115,3 @@ def _product_adder(w: Tensor, low: torch.dtype, rows: int) -> AddProduct:
     low_x = w.new_empty(rows, len(w), dtype=low)
     times_w = linear(w.to(low).t().contiguous(), rows)
     return lambda a, x: a.add_(times_w(low_x.copy_(x)))
-
-
-def _weight_gradient(of_gates: Tensor, read: Tensor) -> Tensor:
-    """That of a matrix (G*H,D), from those of what it gives (N,G,H) and the rows that it read
-    (N,D)."""
-    return of_gates.flatten(1).t() @ read
-
-
-def _sum_of_rows(of_gates: Tensor) -> Tensor:
-    """The gradient of a bias (G*H,); the sum is faster as a product."""
-    return (of_gates.new_ones(1, len(of_gates)) @ of_gates.flatten(1))[0]
