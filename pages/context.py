@@ -76,7 +76,8 @@ def curves() -> None:
         "the same ones, of validation text, with its standard error. Below, two measures of memory "
         "that know nothing of each other: a dot where the loss is within one standard error of the "
         "end, a diamond where half of the gradient is left. "
-        f"{page.plain(page.cue_note(choice.runs, 'left out'))}"
+        f"{page.plain(page.cue_note(choice.runs, 'left out'))} "
+        f"{page.plain(context.steps_note(choice.runs))}"
     )
 
 

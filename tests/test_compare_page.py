@@ -93,7 +93,7 @@ def test_the_table_has_the_numbers_of_each_run():
         assert bool(values) == (info.rnn_type in ("LSTM", "GRU"))
         if values:
             assert row["saturated gates"] == pytest.approx(outside / len(values))
-    assert "differ in learning rate 0.004, 0.003, 0.002, 0.0005." in said(app)
+    assert "differ in learning rate 0.01, 0.005, 0.006, 0.004." in said(app)
     assert "best at" in said(app)
 
 

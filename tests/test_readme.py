@@ -13,7 +13,7 @@ def test_the_blocks_of_python_run_one_after_the_other(capsys):
     for block in blocks:
         exec(block, names)
     told = capsys.readouterr().out.splitlines()
-    assert told[0] == "torch.Size([9, 1, 256]) torch.Size([10, 1, 256])"
+    assert told[0] == "torch.Size([9, 1, 288]) torch.Size([10, 1, 288])"
     assert float(told[1]) < 1e-4
     assert names["forget"].shape == (50, 8, 64)
     assert names["matrix"].shape == (21, 21)

@@ -90,7 +90,7 @@ def test_shapes_are_those_of_the_plan():
         return model["hidden_size"], model["num_hidden_layers"], model["dropout"]
 
     for kind in KINDS:
-        assert shape(f"python-source-{kind}")[:2] == (256, 1)
+        assert shape(f"python-source-{kind}")[:2] == (288, 1)
         assert shape(f"python-docs-{kind}") == (200, 2, 0.5)
         assert shape(f"python-docs-chars-{kind}") == (192, 1, 0.1)
         assert shipped(f"python-docs-chars-{kind}").vocab.split == "char"

@@ -74,7 +74,7 @@ def test_the_first_example_of_the_readme_runs_in_an_empty_folder(site, outside):
     result = python("-c", f"{example}\nprint(rnnviz.__file__)", **outside)
     assert result.returncode == 0, result.stderr
     shapes, residual, file = result.stdout.splitlines()
-    assert shapes == "torch.Size([9, 1, 256]) torch.Size([10, 1, 256])"
+    assert shapes == "torch.Size([9, 1, 288]) torch.Size([10, 1, 288])"
     assert float(residual) < 1e-4
     assert Path(file).is_relative_to(site)
 

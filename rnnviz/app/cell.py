@@ -25,7 +25,7 @@ MOST = 1e6  # of a value that a link holds
 @dataclass(frozen=True)
 class Hold:
     """What is held of a unit of a run from a token (from 0) on. In a link it is
-    f:1,i:0@5/220/name: gates and states with their values, the token (from 1), unit and run."""
+    f:1,i:0@5/160/name: gates and states with their values, the token (from 1), unit and run."""
 
     run: str
     unit: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from rnnviz.figures.context import ModelUse
 from rnnviz.jobs.measurements import Make, Measurement, Measurements
 from rnnviz.runs import window_files
 from rnnviz.runs.info import RunInfo
+from rnnviz.runs.window_files import WindowFacts
 
 Losses: TypeAlias = Mapping[int, float]  # of models of a window, by its size
 MOST = 1e4  # tokens: a gradient whose half-life is longer does not fade
@@ -70,13 +71,33 @@ def _one_corpus(infos: Sequence[RunInfo]) -> bool:
 
 
 def _windows(info: RunInfo, text: str) -> dict[int, Measurement]:
-    """Of the models of a window that were trained on a run's corpus, with its vocabulary."""
-    own, tokens = _text_of(info, text), tuple(info.vocab.id2token)
+    own = _text_of(info, text)
     return {
         facts.window: _measured(path, own, "cut", partial(_window_use, path, info, own))
-        for path, facts in window_files.windows_of(info.fingerprint).items()
-        if facts.tokens == tokens
+        for path, facts in _beside(info).items()
     }
+
+
+def _beside(info: RunInfo) -> dict[Path, WindowFacts]:
+    """The models of a window that were trained on a run's corpus, with its vocabulary."""
+    found, tokens = window_files.windows_of(info.fingerprint), tuple(info.vocab.id2token)
+    return {path: facts for path, facts in found.items() if facts.tokens == tokens}
+
+
+def steps_note(infos: Sequence[RunInfo]) -> str:
+    """How long models of a window and those beside them were trained; "" without any."""
+    windows = {facts.steps for facts in _beside(infos[0]).values()} if _one_corpus(infos) else ()
+    if not windows:
+        return ""
+    runs = {info.history[-1]["step"] for info in infos}
+    return (
+        f"Networks without a state were trained for {_numbers(windows)} steps, those with one "
+        f"for {_numbers(runs)}."
+    )
+
+
+def _numbers(found: Collection[int]) -> str:
+    return " to ".join(f"{number:,}" for number in sorted({min(found), max(found)}))
 
 
 def _use_of(

@@ -21,8 +21,8 @@ class WindowFacts:
     """What a model of a window was trained on and how.
 
     `fingerprint`: of the corpus, see `Corpus`. `tokens`: its vocabulary, by id. `tried`: the
-    validation loss that each learning rate reached with a window of 4, at a twentieth of the
-    budget. `valid_loss`: in nats, after all of it.
+    validation loss that each learning rate reached in a part of the budget. `valid_loss`: in nats,
+    after all of it.
     """
 
     corpus: str

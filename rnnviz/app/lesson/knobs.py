@@ -18,7 +18,7 @@ from rnnviz.figures import circuit_message
 TEXT = 'print("Hello, " + name)\n'
 WIDTHS = (6, 5)  # of the circuit, at least 400 pixels on a screen of 1440, and of the curves
 START = 10  # inside the string; counted from 1
-UNITS = {"python-source-lstm": 220, "python-source-gru": 6}  # of each, one that knows strings
+UNITS = {"python-source-lstm": 160, "python-source-gru": 57}  # of each, one that knows strings
 OWN = "own"  # a gate that is not held
 VALUES = (OWN, *(n / 10 for n in range(11)))
 EQUAL = 1e-6  # two numbers that count as equal differ by less
