@@ -39,6 +39,8 @@ STYLE = f"""
 [class*=st-key-{state.told("")}] {{
   position: absolute; left: 0;
 }}
+/* Where there is nothing to see, nothing moves */
+.st-key-{state.REVEAL}, .st-key-{state.URL} {{ visibility: hidden; }}
 [class*=st-key-] {{ scroll-margin-top: 4rem; }} /* below the list of pages */
 /* A tag shows all of its label, in two lines where it must, and the list all of its tags */
 .stMultiSelect :has(> [data-testid=stMultiSelectTagsContainer]) {{ max-height: none; }}

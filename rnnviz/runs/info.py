@@ -55,7 +55,7 @@ class RunInfo:
     test_loss: float | None = None
     probe_loss: float | None = None
     accuracy: float | None = None
-    command: str = ""
+    command: str = field(default="", repr=False)
     origin: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     path: Path | None = None
