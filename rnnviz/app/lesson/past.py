@@ -57,6 +57,7 @@ def draw(dark: bool, check: Check) -> None:
         dark,
         lambda models, losses: page.chart(figures.losses(models, losses), state.LESSON_CHART),
     )
+    st.caption(page.plain(context.steps_note(infos)))
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:
