@@ -328,4 +328,5 @@ def test_the_steps_of_both_kinds_of_networks_are_said():
     later = replace(runs[1], history=[*runs[1].history, runs[1].history[-1] | {"step": 99_000}])
     assert context.steps_note([runs[0], later]).endswith(f"{runs[0].config['steps']:,} to 99,000.")
     assert context.steps_note([load_run("recall-lstm").info]) == ""
+    assert context.steps_note([replace(runs[0], history=())]) == ""
     assert context.steps_note([]) == ""

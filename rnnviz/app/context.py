@@ -87,9 +87,9 @@ def _beside(info: RunInfo) -> dict[Path, WindowFacts]:
 def steps_note(infos: Sequence[RunInfo]) -> str:
     """How long models of a window and those beside them were trained; "" without any."""
     windows = {facts.steps for facts in _beside(infos[0]).values()} if _one_corpus(infos) else ()
-    if not windows:
+    runs = {info.history[-1]["step"] for info in infos if info.history}
+    if not windows or not runs:
         return ""
-    runs = {info.history[-1]["step"] for info in infos}
     return (
         f"Networks without a state were trained for {_numbers(windows)} steps, those with one "
         f"for {_numbers(runs)}."

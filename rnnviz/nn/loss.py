@@ -44,7 +44,6 @@ class _TotalNats(torch.autograd.Function):
     def forward(ctx, h: Tensor, weight: Tensor, bias: Tensor, target: Tensor) -> Tensor:
         low = _product_type(h, len(weight))
         low_h, low_weight, low_bias = h.to(low), weight.to(low), bias.to(low)
-        transposed = low_weight.t().contiguous()  # (H,V)
         total = torch.zeros((), dtype=h.dtype, device=h.device)
         d_h, d_weight, d_bias = (torch.zeros_like(x) for x in (h, weight, bias))
         blocks = 1 + target.numel() * len(weight) // BLOCK
@@ -53,7 +52,7 @@ class _TotalNats(torch.autograd.Function):
             p = product(x, low_weight, low_bias)  # (n,V): logits so far
             total += nats_(p, at)[0].sum()
             p[torch.arange(len(at), device=p.device), at] -= 1  # dL/dlogits
-            d_x.copy_(product(p, transposed))
+            d_x.copy_(product(p, low_weight.t()))
             d_weight += p.T @ x
             d_bias += (x.new_ones(1, len(x)) @ p)[0]  # the sum over rows, as a product
         ctx.gradients = d_h, d_weight, d_bias
