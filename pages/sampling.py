@@ -31,26 +31,27 @@ st.caption(
     "prompt."
 )
 
-with st.expander("Download", key=state.DOWNLOADS, on_change="rerun"):
-    names = [info.name for info in choice.runs]
-    place = names.index(st.selectbox("Model", names, key=state.DOWNLOAD_RUN))
-    info, sweep = choice.runs[place], originals[place]
-    left, right = st.columns(2)
-    left.download_button(
-        "generate.txt",
-        lambda: sweeps.generate_txt(caches.run(info), prompt, temperature, options),
-        f"{info.name}-T{temperature:.2f}-generate.txt",
-        "text/plain",
-        icon=":material/description:",
-        on_click="ignore",
-        help=f"1000 words at T = {temperature:.2f}, as the lecture notes' lab writes them",
-    )
-    right.download_button(
-        "sweep.csv",
-        lambda: sweeps.frame(sweep).to_csv(index=False),
-        f"{info.name}-sweep.csv",
-        "text/csv",
-        icon=":material/table:",
-        on_click="ignore",
-        help="Every token of every temperature: log-probability, rank, entropy",
-    )
+with st.expander("Download", key=state.DOWNLOADS, on_change="rerun") as downloads:
+    if downloads.open:  # a click while the page is drawn anew would give no file
+        names = [info.name for info in choice.runs]
+        place = names.index(st.selectbox("Model", names, key=state.DOWNLOAD_RUN, **state.KEEP))
+        info, sweep = choice.runs[place], originals[place]
+        left, right = st.columns(2)
+        left.download_button(
+            "generate.txt",
+            lambda: sweeps.generate_txt(caches.run(info), prompt, temperature, options),
+            f"{info.name}-T{temperature:.2f}-generate.txt",
+            "text/plain",
+            icon=":material/description:",
+            on_click="ignore",
+            help=f"1000 words at T = {temperature:.2f}, as the lecture notes' lab writes them",
+        )
+        right.download_button(
+            "sweep.csv",
+            lambda: sweeps.frame(sweep).to_csv(index=False),
+            f"{info.name}-sweep.csv",
+            "text/csv",
+            icon=":material/table:",
+            on_click="ignore",
+            help="Every token of every temperature: log-probability, rank, entropy",
+        )
