@@ -77,7 +77,7 @@ def curves() -> None:
         "that know nothing of each other: a dot where the loss is within one standard error of the "
         "end, a diamond where half of the gradient is left. "
         f"{page.plain(page.cue_note(choice.runs, 'left out'))} "
-        f"{page.plain(context.steps_note(choice.runs))}"
+        f"{page.plain(context.steps_note(asked))}"
     )
 
 

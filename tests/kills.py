@@ -25,6 +25,7 @@ from rnnviz.data.source import Source
 from rnnviz.jobs import fit
 from rnnviz.jobs.start import new_run, resumed_run
 from rnnviz.runs import resume, snapshots
+from tests.conftest import wait_until
 
 LINE = "aabb\naaaabbbb\nab\n"
 NAME = "killed"
@@ -46,7 +47,9 @@ def main(kills: int) -> None:
                     Path.write_bytes = _slowly
                 _train(corpus, folder)
             if not pace:
-                pace = _seconds_until_saved(folder)
+                began = time.monotonic()
+                wait_until(lambda: list_runs([folder]))
+                pace = time.monotonic() - began
             time.sleep(rng.uniform(0.1, 2) * pace)
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
@@ -57,15 +60,6 @@ def main(kills: int) -> None:
         f"{kills} kills: {steps[-1]:,} steps in all, {resumed} times a training went on from its "
         f"last save; {len(left)} half-written files lay about, none under a run's name"
     )
-
-
-def _seconds_until_saved(folder: Path) -> float:
-    began = time.monotonic()
-    while not list_runs([folder]):
-        if time.monotonic() - began > 60:
-            sys.exit("no run was saved in a minute")
-        time.sleep(0.005)
-    return time.monotonic() - began
 
 
 def _slowly(path: Path, content: bytes) -> int:

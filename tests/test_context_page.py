@@ -319,14 +319,17 @@ def test_windows_that_ship_have_the_budget_and_the_size_of_the_lstm():
 
 
 def test_the_steps_of_both_kinds_of_networks_are_said():
+    def note(*infos):
+        return context.steps_note(context.ask(infos, TEXT, "cut"))
+
     runs = [load_run(f"python-source-{kind}").info for kind in ("lstm", "gru")]
     (steps,) = {facts.steps for facts in windows_of(runs[0].fingerprint).values()}
-    assert context.steps_note(runs) == (
+    assert note(*runs) == (
         f"Networks without a state were trained for {steps:,} steps, those with one for "
         f"{runs[0].config['steps']:,}."
     )
     later = replace(runs[1], history=[*runs[1].history, runs[1].history[-1] | {"step": 99_000}])
-    assert context.steps_note([runs[0], later]).endswith(f"{runs[0].config['steps']:,} to 99,000.")
-    assert context.steps_note([load_run("recall-lstm").info]) == ""
-    assert context.steps_note([replace(runs[0], history=())]) == ""
-    assert context.steps_note([]) == ""
+    assert note(runs[0], later).endswith(f"{runs[0].config['steps']:,} to 99,000.")
+    assert note(load_run("recall-lstm").info) == ""
+    assert note(replace(runs[0], history=())) == ""
+    assert note() == ""

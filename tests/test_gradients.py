@@ -197,7 +197,7 @@ def test_float32_models_follow_their_recorded_states(options, target, truncate):
 
 
 @pytest.mark.parametrize("dtype", LIMITS)
-@pytest.mark.parametrize("gain", [0.01, 3])
+@pytest.mark.parametrize("gain", [0.01, 1, 3])
 @pytest.mark.parametrize("kind", RNN_TYPES)
 def test_three_hundred_steps_vanish_and_explode_without_false_zeros(kind, gain, dtype):
     model, ids = build(kind, 300, hidden=9, gain=gain, dtype=dtype)

@@ -40,11 +40,13 @@ def _measurements() -> Measurements:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a page needs: of each run a measurement, and of the windows beside it, by size."""
+    """What a page needs: of each run a measurement, and of the windows beside it, by size; for how
+    many steps these were trained."""
 
     infos: Sequence[RunInfo]
     runs: Sequence[Measurement]
     windows: Mapping[int, Measurement]
+    window_steps: Collection[int] = ()
 
     @property
     def all(self) -> list[Measurement]:
@@ -63,18 +65,22 @@ def ask(infos: Sequence[RunInfo], text: str, beyond: str) -> Asked:
         own = _text_of(info, text)
         make = partial(_use_of, info, own, beyond)
         found.append(_measured(info.folder / "weights.safetensors", own, beyond, make))
-    return Asked(infos, found, _windows(infos[0], text) if _one_corpus(infos) else {})
+    beside = _beside(infos[0]) if _one_corpus(infos) else {}
+    windows = _windows(beside, infos[0], text) if beside else {}
+    return Asked(infos, found, windows, {facts.steps for facts in beside.values()})
 
 
 def _one_corpus(infos: Sequence[RunInfo]) -> bool:
     return len({(info.fingerprint, tuple(info.vocab.id2token)) for info in infos}) == 1
 
 
-def _windows(info: RunInfo, text: str) -> dict[int, Measurement]:
+def _windows(
+    beside: Mapping[Path, WindowFacts], info: RunInfo, text: str
+) -> dict[int, Measurement]:
     own = _text_of(info, text)
     return {
         facts.window: _measured(path, own, "cut", partial(_window_use, path, info, own))
-        for path, facts in _beside(info).items()
+        for path, facts in beside.items()
     }
 
 
@@ -84,15 +90,14 @@ def _beside(info: RunInfo) -> dict[Path, WindowFacts]:
     return {path: facts for path, facts in found.items() if facts.tokens == tokens}
 
 
-def steps_note(infos: Sequence[RunInfo]) -> str:
+def steps_note(asked: Asked) -> str:
     """How long models of a window and those beside them were trained; "" without any."""
-    windows = {facts.steps for facts in _beside(infos[0]).values()} if _one_corpus(infos) else ()
-    runs = {info.history[-1]["step"] for info in infos if info.history}
-    if not windows or not runs:
+    runs = {info.history[-1]["step"] for info in asked.infos if info.history}
+    if not asked.window_steps or not runs:
         return ""
     return (
-        f"Networks without a state were trained for {_numbers(windows)} steps, those with one "
-        f"for {_numbers(runs)}."
+        f"Networks without a state were trained for {_numbers(asked.window_steps)} steps, those "
+        f"with one for {_numbers(runs)}."
     )
 
 

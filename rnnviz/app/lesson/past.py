@@ -52,12 +52,13 @@ def draw(dark: bool, check: Check) -> None:
     names = comparison.names(infos)
     message = past_message.pack(pasts, names, session.get(state.LESSON_KNOWN), dark, BARS)
     components.past(message, past_message.height(message), known_from, state.LESSON_PAST)
+    asked = context.ask(infos, TEXT, "cut")
     context.live(
-        context.ask(infos, TEXT, "cut"),
+        asked,
         dark,
         lambda models, losses: page.chart(figures.losses(models, losses), state.LESSON_CHART),
     )
-    st.caption(page.plain(context.steps_note(infos)))
+    st.caption(page.plain(context.steps_note(asked)))
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:
