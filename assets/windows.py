@@ -1,8 +1,8 @@
 """Trains the models of a window that ship: `python assets/windows.py FOLDER`.
 
 They stand beside python-source-*: the same text, the budget of those and as many parameters as its
-LSTM. The learning rate of each is the best of three, by validation loss at a tenth of the budget. A
-file that is there is not trained again.
+LSTM. The learning rate of each is half of the best of three, by validation loss at a tenth of the
+budget, as for python-source-*. A file that is there is not trained again.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main(out: Path) -> None:
         tried = {
             lr: evaluate(trained(corpus, sizes(window), lr, short), corpus.valid) for lr in RATES
         }
-        lr = min(tried, key=tried.__getitem__)
+        lr = min(tried, key=tried.__getitem__) / 2
         begun = time.process_time()
         model = trained(corpus, sizes(window), lr, like)
         facts = WindowFacts(

@@ -59,7 +59,9 @@ with st.expander(parameters, key=state.FORMULAS, on_change="rerun"):
         st.code(f"{names}\n{lines}", language=None, wrap_lines=True)
 
 st.subheader("Learning curves")
-axis = st.segmented_control("Against", list(learning_curves.AXES), key=state.AXIS, required=True)
+axis = st.segmented_control(
+    "Against", list(learning_curves.AXES), key=state.AXIS, **state.KEEP, required=True
+)
 for number, (column, figure) in enumerate(page.side_by_side(curve_figures(infos, axis, dark))):
     page.chart(figure, state.curves(number), column)
 if without := [info.name for info in infos if not info.history]:
@@ -90,8 +92,10 @@ latest = st.session_state.setdefault(state.LATEST, {})  # the report has no sess
 def samples() -> None:
     st.subheader("Samples with the same noise")
     left, right = st.columns(2)
-    temperature = left.slider("Temperature", 0.0, 2.0, step=0.1, key=state.COMPARE_TEMPERATURE)
-    seed = right.number_input("Noise", 0, 9_999, key=state.COMPARE_NOISE)
+    temperature = left.slider(
+        "Temperature", 0.0, 2.0, step=0.1, key=state.COMPARE_TEMPERATURE, **state.KEEP
+    )
+    seed = right.number_input("Noise", 0, 9_999, key=state.COMPARE_NOISE, **state.KEEP)
     latest["sampling"] = temperature, seed
     written = compare.samples(shown, choice, temperature, seed)
     for column, (name, text) in page.side_by_side(written):

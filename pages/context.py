@@ -54,6 +54,7 @@ def curves() -> None:
         "What lies further back",
         BEYOND,
         key=state.BEYOND,
+        **state.KEEP,
         required=True,
         format_func=context.MODES.__getitem__,
     )

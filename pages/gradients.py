@@ -64,6 +64,7 @@ def what_carries_it(models: list) -> None:
     st.toggle(
         "Upper bound of an RNN's product",
         key=state.BOUND,
+        **state.KEEP,
         help="The product of the Jacobians' largest singular values. It is far above what really "
         "happens, because the gradient rarely points where a Jacobian stretches most.",
     )

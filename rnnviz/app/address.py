@@ -171,8 +171,10 @@ def show(names: Sequence[str], text: str | None, layer: int) -> None:
 
 
 def is_opening() -> bool:
-    """Whether the page is drawn for the first time since it was opened or gone back to."""
-    return not st.session_state[state.ADDRESS].completed
+    """Whether the page is drawn for the first time since it was opened or gone back to; of a page
+    without an address it is not known."""
+    written = st.session_state.get(state.ADDRESS)
+    return written is not None and not written.completed
 
 
 def write(also: Sequence[Field] = ()) -> None:

@@ -20,6 +20,7 @@ from rnnviz.analysis.token_scores import SameText
 from rnnviz.app import caches, page, state, texts
 from rnnviz.app.address import Field, any_name, is_open, number, one_of
 from rnnviz.app.state import KEEP, Choice
+from rnnviz.app.values import give
 from rnnviz.figures import sample_text
 from rnnviz.figures.comparison import names
 from rnnviz.figures.style import cell_name
@@ -111,7 +112,7 @@ def pick_runs(choice: Choice) -> list[RunInfo]:
     chosen = session.get(state.COMPARED, usual)
     known = caches.run_list([*chosen, *usual])
     there = [name for name in dict.fromkeys(chosen) if name in known]
-    session[state.COMPARED] = there if there or not chosen else usual
+    give(state.COMPARED, there if there or not chosen else usual)
     labels = page.labels(known.values())
     st.multiselect(
         "Runs compared",

@@ -12,6 +12,7 @@ from rnnviz.analysis.text_view import View
 from rnnviz.app import components, state
 from rnnviz.app.address import Field, any_name, number, one_of
 from rnnviz.app.state import KEEP
+from rnnviz.app.values import give
 
 UNIT_FIELDS = (
     Field("model", state.UNIT_RUN, any_name),
@@ -26,7 +27,7 @@ def token_field(name: str) -> Field:
 
 
 def pick_order() -> str:
-    st.segmented_control("Order of units", text_view.ORDERS, key=state.ORDER, required=True)
+    st.segmented_control("Order of units", text_view.ORDERS, key=state.ORDER, **KEEP, required=True)
     return st.session_state[state.ORDER]
 
 
@@ -36,8 +37,8 @@ def pick_first_token(shown: Sequence[View]) -> int:
     hidden = max(len(view.tokens) for view in shown) - text_view.WINDOW
     if hidden <= 0:
         return 0
-    session[state.FIRST] = min(session.get(state.FIRST, 1), hidden + 1)
-    return st.slider("First token shown", 1, hidden + 1, key=state.FIRST) - 1
+    give(state.FIRST, min(session.get(state.FIRST, 1), hidden + 1))
+    return st.slider("First token shown", 1, hidden + 1, key=state.FIRST, **KEEP) - 1
 
 
 def unit_of(shown: Sequence[View]) -> tuple[View, int]:
@@ -45,9 +46,10 @@ def unit_of(shown: Sequence[View]) -> tuple[View, int]:
     chosen in it."""
     session, names = st.session_state, [view.info.name for view in shown]
     chosen = session.get(state.UNIT_RUN)
-    session[state.UNIT_RUN] = chosen if chosen in names else names[0]
+    give(state.UNIT_RUN, chosen if chosen in names else names[0])
     view = shown[names.index(session[state.UNIT_RUN])]
-    unit = session[state.UNIT] = session[state.UNIT_SHOWN] = _unit(view)
+    unit = session[state.UNIT_SHOWN] = _unit(view)
+    give(state.UNIT, unit)
     return view, unit
 
 
@@ -96,7 +98,7 @@ def token_of(view: View, most: int, usual: int | None = None) -> int:
     if state.PLACE in session:
         session[state.TOKEN] = view.token_at(session.pop(state.PLACE)) + 1
     first = most if usual is None else usual + 1
-    session[state.TOKEN] = min(max(session.get(state.TOKEN, first), 1), most)
+    give(state.TOKEN, min(max(session.get(state.TOKEN, first), 1), most))
     return session[state.TOKEN] - 1
 
 

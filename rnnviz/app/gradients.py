@@ -12,7 +12,8 @@ from rnnviz.analysis.counted import last_target
 from rnnviz.analysis.text_view import MAX_TOKENS, View
 from rnnviz.app import caches, cursor, state
 from rnnviz.app.address import Field, flag, number
-from rnnviz.app.state import Choice
+from rnnviz.app.state import KEEP, Choice
+from rnnviz.app.values import give
 from rnnviz.figures import comparison, gradients, style, training
 from rnnviz.figures.gradients import ModelDecay
 
@@ -44,7 +45,7 @@ def loss_of(view: View) -> tuple[int, int, bool]:
     """The token (from 0) whose prediction is the loss, the window of truncated BPTT (0 for none),
     and whether norms are shown as they are. `pick_loss` draws their controls."""
     session, most = st.session_state, _targets(view)
-    session[state.WINDOW] = min(session.get(state.WINDOW, 0), most)
+    give(state.WINDOW, min(session.get(state.WINDOW, 0), most))
     target = cursor.token_of(view, most, last_target(view.counts))
     return target, session[state.WINDOW], session[state.ABSOLUTE]
 
@@ -59,10 +60,11 @@ def pick_loss(view: View) -> None:
         0,
         most,
         key=state.WINDOW,
+        **KEEP,
         help="Truncated BPTT (backpropagation through time) cuts the text into windows of this "
         "length, from its start. No gradient goes from a window into the one before.",
     )
-    right.toggle("Absolute norms, not shares", key=state.ABSOLUTE)
+    right.toggle("Absolute norms, not shares", key=state.ABSOLUTE, **KEEP)
 
 
 def _targets(view: View) -> int:

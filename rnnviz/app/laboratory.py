@@ -12,6 +12,7 @@ from rnnviz.analysis.laboratory import PYTORCH_GAIN
 from rnnviz.app import caches, state
 from rnnviz.app.address import Field, flag, number
 from rnnviz.app.state import KEEP
+from rnnviz.app.values import give
 from rnnviz.figures import style
 from rnnviz.figures.gradients import Decay
 from rnnviz.nn.cell_types import RNN_TYPES
@@ -70,7 +71,7 @@ def pick_preset() -> str:
     session = st.session_state
     gain, bias = session[state.GAIN], session[state.FORGET_BIAS]
     on = [name for name, p in PRESETS.items() if math.isclose(gain, p.gain) and bias == p.gate_bias]
-    session[state.LAB_PRESET] = on[0] if on else None
+    give(state.LAB_PRESET, on[0] if on else None)
     st.segmented_control(
         "Settings that make a point",
         list(PRESETS),
@@ -85,9 +86,9 @@ def lines(dark: bool) -> list[Decay]:
     """The controls, and one line for each cell type under these settings."""
     left, right = st.columns(2)
     gain, bias = pick_gain_and_bias(left, right)
-    size = left.slider("Hidden size", 8, 128, step=8, key=state.LAB_SIZE)
-    steps = right.slider("Length, tokens", 10, 300, step=10, key=state.LAB_STEPS)
-    clip = st.toggle("Clip the gradient norm to 0.25", key=state.LAB_CLIP)
+    size = left.slider("Hidden size", 8, 128, step=8, key=state.LAB_SIZE, **KEEP)
+    steps = right.slider("Length, tokens", 10, 300, step=10, key=state.LAB_STEPS, **KEEP)
+    clip = st.toggle("Clip the gradient norm to 0.25", key=state.LAB_CLIP, **KEEP)
     return decays(gain, bias, size, steps, clip, dark)
 
 

@@ -14,6 +14,7 @@ from streamlit.column_config import NumberColumn
 
 from rnnviz.analysis import comparison
 from rnnviz.app import page, state, training_caches
+from rnnviz.app.values import give
 from rnnviz.data.builtin import BUILT_IN
 from rnnviz.data.source import Source, from_files
 from rnnviz.figures import style
@@ -86,9 +87,8 @@ def _saved_at(info: RunInfo) -> datetime | None:
 def own_models(own: Mapping[str, RunInfo]) -> None:
     """Choose one of one's own models, download, delete or rename it."""
     session = st.session_state
-    session[state.OWN_RUN] = session.pop(state.BROUGHT, session.get(state.OWN_RUN))
-    if session[state.OWN_RUN] not in own:
-        session[state.OWN_RUN] = next(iter(own))
+    asked = session.pop(state.BROUGHT, session.get(state.OWN_RUN))
+    give(state.OWN_RUN, asked if asked in own else next(iter(own)))
     chosen, download, remove = st.columns([2, 1, 1], vertical_alignment="bottom")
     info = own[chosen.selectbox("Model", list(own), key=state.OWN_RUN)]
     busy = training_caches.jobs().in_training(info.name)

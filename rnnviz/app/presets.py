@@ -10,6 +10,7 @@ import streamlit as st
 
 from rnnviz.app import caches, state, texts
 from rnnviz.app.address import MAX_RUNS
+from rnnviz.app.values import give
 from rnnviz.data.builtin import EXAMPLES
 from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.runs import library
@@ -99,7 +100,7 @@ def _show_chosen(known: Mapping[str, RunInfo], key: str) -> dict[str, Preset]:
     session, offered = st.session_state, available(known)
     now = tuple(session[state.RUNS]), session[state.TEXT]
     same = (name for name, preset in offered.items() if (preset.runs, preset.text) == now)
-    session[key] = next(same, None)
+    give(key, next(same, None))
     return offered
 
 

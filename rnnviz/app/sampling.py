@@ -17,6 +17,7 @@ from rnnviz.analysis.sweeps import RunSweep, SamplingOptions
 from rnnviz.app import caches, components, page, state, texts
 from rnnviz.app.address import Field, is_open, number
 from rnnviz.app.state import KEEP
+from rnnviz.app.values import give
 from rnnviz.data.builtin import PROMPTS
 from rnnviz.figures import sweep_message
 from rnnviz.runs.info import RunInfo
@@ -50,7 +51,7 @@ def suggest_prompt(first: RunInfo) -> None:
         corpus = texts.corpus_of(first)
         prompt = corpus.prompt if corpus and corpus.prompt else USUAL_PROMPT
         session[state.SUGGESTED_PROMPT] = prompt
-    session[state.PROMPT] = prompt[:MAX_PROMPT]
+    give(state.PROMPT, prompt[:MAX_PROMPT])
 
 
 def controls() -> tuple[str, int, SamplingOptions]:

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from rnnviz.app import components, page, shape_inputs, state
+from rnnviz.app import components, page, shape_inputs, state, values
 from rnnviz.app.shape_inputs import MOST_STEPS
 from rnnviz.app.shapes import Example, Shown, give
 from rnnviz.figures import film_message, picture_message
@@ -79,7 +79,7 @@ def _film(now: Shown) -> None:
 
 def _text(now: Shown) -> None:
     session = st.session_state
-    session[state.SHAPE_TYPED] = session[state.SHAPE_INPUT]
+    values.give(state.SHAPE_TYPED, session[state.SHAPE_INPUT])
     is_long = now.task.name in ("prose", "source")
     field = partial(st.text_area, height=130) if is_long else st.text_input
     field(

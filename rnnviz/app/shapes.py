@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from rnnviz.app import components, shape_caches, shape_inputs, state
+from rnnviz.app import components, shape_caches, shape_inputs, state, values
 from rnnviz.app.address import MAX_URL_TEXT, Field, number, one_of
 from rnnviz.app.shape_inputs import Asked
 from rnnviz.figures import shape_columns, shapes_message
@@ -157,7 +157,7 @@ def pick_task(now: Shown) -> None:
     same = [task.name for task in TASKS.values() if task.shape == now.task.shape]
     if len(same) == 1:
         return
-    st.session_state[state.SHAPE_TASKS] = now.task.name
+    values.give(state.SHAPE_TASKS, now.task.name)
     st.segmented_control(
         "Task",
         same,

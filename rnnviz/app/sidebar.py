@@ -13,6 +13,7 @@ from rnnviz.app import address, caches, components, page, presets, state, texts
 from rnnviz.app.address import MAX_RUNS, Field
 from rnnviz.app.navigation import MODELS, Page
 from rnnviz.app.state import KEEP, Choice
+from rnnviz.app.values import give
 from rnnviz.data.builtin import EXAMPLES
 from rnnviz.runs.info import RunError, RunInfo
 
@@ -76,23 +77,20 @@ def sidebar(
 
 
 def _set_values(known: Mapping[str, RunInfo], also: Sequence[Field]) -> None:
-    """Give the widgets of several pages their values before they are drawn, as `state` says."""
+    """Give the widgets their values before they are drawn, as `state` says."""
     session = st.session_state
     for field in also:
         if field.usual is not None:
-            session[field.key] = session.get(field.key, field.usual)
-    if state.RUNS not in session:
-        usual = [name for name in presets.USUAL.runs if name in known]
-        session[state.RUNS] = (usual or list(known))[:MAX_RUNS]
+            give(field.key, session.get(field.key, field.usual))
+    usual = [name for name in presets.USUAL.runs if name in known] or list(known)[:MAX_RUNS]
     missing = session.get(state.MISSING, [])
-    session[state.RUNS] += [name for name in missing if name in known]  # it was brought meanwhile
-    session[state.RUNS] = [name for name in session[state.RUNS] if name in known][:MAX_RUNS]
+    named = [*session.get(state.RUNS, usual), *missing]  # one may have been brought meanwhile
+    give(state.RUNS, [name for name in named if name in known][:MAX_RUNS])
     session[state.MISSING] = [name for name in missing if name not in known]
     if state.TEXT not in session:
         first = session[state.RUNS][:1]
         texts.suggest(texts.fitting(known[first[0]]) if first else presets.USUAL.text)
-    session[state.TEXT] = session[state.TEXT]
-    session[state.LAYER] = session.get(state.LAYER, 1)
+    give(state.LAYER, session.get(state.LAYER, 1))
 
 
 def _say_missing() -> None:
@@ -153,7 +151,7 @@ def _pick_text(chosen: Sequence[RunInfo]) -> None:
     titles = {name: title for name, (title, of) in EXAMPLES.items() if texts.known_to(chosen, of)}
     if typed and typed != text:
         titles |= {YOUR_TEXT: f"Your text: {' '.join(typed.split())[:30]}"}
-    session[state.EXAMPLE] = next((name for name in titles if _text_of(name) == text), None)
+    give(state.EXAMPLE, next((name for name in titles if _text_of(name) == text), None))
     st.selectbox(
         "Example texts",
         list(titles),
@@ -177,8 +175,7 @@ def _take_example() -> None:
 
 def _pick_layer(depth: int) -> None:
     """The layer shown, from 1; the control is disabled where no model has more than one."""
-    session = st.session_state
-    session[state.LAYER] = min(max(session[state.LAYER], 1), depth)
+    give(state.LAYER, min(max(st.session_state[state.LAYER], 1), depth))
     st.selectbox(
         "Layer",
         range(1, depth + 1),

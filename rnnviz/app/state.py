@@ -1,10 +1,9 @@
 """Every key of the session, named once: those of widgets, and those of the app's own values.
 
-Streamlit drops a widget's value when a page is left. A widget whose value must survive that is
-drawn with `**KEEP`; its value can then be read on every page, also on those that do not draw it.
-Streamlit knows a widget by its page and its key, so a widget of several pages starts anew on each:
-these pages set `session[key] = ...` before they draw it. There is no other way in which values are
-carried. Values of keys that belong to no widget stay in any case.
+Streamlit drops a widget's value when a run does not draw it: when a page is left, or ends early. A
+widget whose value must survive that is drawn with `**KEEP`; its value can then be read on every
+page, also on those that do not draw it. What the app itself gives a widget goes through
+`values.give`. Values of keys that belong to no widget stay in any case.
 """
 
 from __future__ import annotations

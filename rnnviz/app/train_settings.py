@@ -9,6 +9,7 @@ import streamlit as st
 
 from rnnviz.app import state
 from rnnviz.app.state import KEEP
+from rnnviz.app.values import give
 from rnnviz.data.source import Source
 from rnnviz.figures import style
 from rnnviz.nn.cell_types import RNN_TYPES
@@ -41,7 +42,7 @@ def _follow(is_task: bool) -> None:
     before = session.get(state.TRAIN_RECIPE_OF, is_task)
     for key, usual in USUAL.items():
         if session.get(key, usual[before]) == usual[before]:
-            session[key] = usual[is_task]
+            give(key, usual[is_task])
     session[state.TRAIN_RECIPE_OF] = is_task
 
 

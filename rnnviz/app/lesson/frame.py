@@ -15,6 +15,7 @@ from rnnviz.app.lesson.stop import Stop
 from rnnviz.app.lesson.stops import STOPS, beside, nearest
 from rnnviz.app.lesson.texts import StopText
 from rnnviz.app.state import KEEP
+from rnnviz.app.values import give
 
 STOP_FIELD = Field("stop", state.STOP, int, min(STOPS))
 FIELDS = (STOP_FIELD, *(field for stop in STOPS.values() for field in stop.fields))
@@ -58,20 +59,12 @@ def pick_stop() -> int:
     number = session[state.STOP] = nearest(asked)
     if number != asked:
         page.say_once(f"The lesson has no stop {asked}: this is stop {number}.")
-    _give_values(number)
-    address.show([], None, 0)
-    return number
-
-
-def _give_values(number: int) -> None:
-    """Give the controls of a stop their values when it is opened. Streamlit sends a value that is
-    given to the browser, where it would undo what a person moved while the page was drawn."""
-    session = st.session_state
-    is_new = address.is_opening() or session.get(state.STOP_DRAWN) != number
+    is_new = session.get(state.STOP_DRAWN) != number
     session[state.STOP_DRAWN] = number
     for field in STOPS[number].fields:
-        if is_new or field.key not in session:
-            session[field.key] = session.get(field.key, field.usual)
+        give(field.key, session.get(field.key, field.usual), is_new)
+    address.show([], None, 0)
+    return number
 
 
 def show(number: int, top: DeltaGenerator, body: DeltaGenerator) -> None:
@@ -208,9 +201,8 @@ def _leave(number: int, stop: Stop, target: navigation.Page) -> None:
 
 def _stepper(number: int) -> None:
     """All stops, those that are done with a mark."""
-    session = st.session_state
     labels = {known: _label(known) for known in sorted(STOPS)}
-    session[state.STEPPER] = number
+    give(state.STEPPER, number)
     st.segmented_control(
         "Stop",
         list(labels),

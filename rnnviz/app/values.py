@@ -1,0 +1,19 @@
+"""Values that the app gives to widgets."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from rnnviz.app import address
+
+
+def give(key: str, value: object, is_new: bool = False) -> None:
+    """Let a widget have a value, where it has another or none, or is drawn for the first time.
+
+    Streamlit sends each value that is assigned to the browser, also one that the widget has. There
+    it would undo what a person did since the run began. It knows a widget by its page and its key:
+    on another page, which `is_new` need not say, it starts anew.
+    """
+    session = st.session_state
+    if is_new or address.is_opening() or key not in session or session[key] != value:
+        session[key] = value

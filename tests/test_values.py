@@ -1,0 +1,36 @@
+"""An answer of the server leaves controls as they are: a value that it gave one would undo what a
+person typed or pressed since."""
+
+from collections.abc import Iterator
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from rnnviz.app.lesson.stops import STOPS
+from tests.test_app import PAGES, opened
+
+OPENINGS = [(page, {}) for page in PAGES if page != "pages/lesson.py"]
+OPENINGS += [("pages/lesson.py", {"stop": number}) for number in STOPS]
+
+
+def elements(block) -> Iterator:
+    for child in (getattr(block, "children", None) or {}).values():
+        yield child
+        yield from elements(child)
+
+
+def given(app: AppTest) -> list[str]:
+    """The controls that can be moved and that the last run gave a value."""
+    protos = [getattr(element, "proto", None) for element in elements(app._tree)]
+    return [
+        proto.id
+        for proto in protos
+        if getattr(proto, "set_value", False) and not getattr(proto, "disabled", False)
+    ]
+
+
+@pytest.mark.parametrize(("page", "chosen"), OPENINGS)
+def test_a_page_that_is_drawn_again_gives_its_controls_no_values(page, chosen):
+    app = opened(page, **chosen)
+    assert page == "pages/models.py" or given(app)  # those of a page that is opened
+    assert given(app.run()) == []
