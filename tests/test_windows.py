@@ -58,9 +58,9 @@ def test_each_next_token_is_a_target_once_also_across_borders(tokens, rows, leng
 
 def test_a_message_has_each_character_visibly_and_the_choice():
     text = "a \n\0👩‍👧é\ud800<b>"
-    header = binary_message.header_of(windows_message.pack(text, Shown(3, 5, 2, "rows", 7)))
+    header = binary_message.header_of(windows_message.pack(text, Shown(3, 5, 2, "rows")))
     assert header["tokens"] == [*"a␣⏎␀👩\ufffd👧é\ufffd<b>"]
-    assert header["choice"] == {"rows": 3, "length": 5, "window": 2, "view": "rows", "sent": 7}
+    assert header["choice"] == {"rows": 3, "length": 5, "window": 2, "view": "rows"}
     assert header["most"] == {"rows": MOST_ROWS, "length": MOST_LENGTH}
 
 

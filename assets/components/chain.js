@@ -3,26 +3,25 @@
 // Tokens are other people's text: they reach the page through textContent alone.
 
 import { chainChart, place } from "./chain_chart.js";
-import { clamp, digits, element, readHeader, redraw, renewSignal } from "./dom.js";
+import { clamp, digits, element, readHeader, renewSignal } from "./dom.js";
+import { followRange, keepToSend, redrawAnswer } from "./sending.js";
 
 const PAST = 16; // tokens of what was read before one that are written out
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  const root = parentElement.querySelector(".root");
-  const view = decodeChain(data);
-  return redraw(root, "input", () => {
-    // A slider that is dragged stays the same element while only the end is news
+export default function (answer) {
+  const root = answer.parentElement.querySelector(".root");
+  return redrawAnswer(root, "input", answer, (buffer) => {
+    const view = decodeChain(buffer);
+    // A slider that is held stays the same element while only the end is news
     if (root.drawn !== view.content) build(root, view);
-    root.send = (end) => setTriggerValue("end", end);
-    takeEnd(root, view);
+    root.show(view.end);
   });
 }
 
-function decodeChain(message) {
-  const { buffer } = message.slice(); // a copy, because the message may be unaligned
+function decodeChain(buffer) {
   const [view, end] = readHeader(buffer);
   const { tokens, names, color } = view;
-  const bits = new Float32Array(buffer, end);
+  const bits = new Float32Array(buffer, end, names.length * tokens.length);
   view.lines = names.map((name, n) => {
     const own = Array.from(bits.subarray(n * tokens.length, (n + 1) * tokens.length));
     return { name, bits: own, sums: sumsOf(own) };
@@ -37,18 +36,8 @@ function sumsOf(bits) {
   return sums;
 }
 
-// Python answers each end that was sent. An answer to an earlier one is not shown, because the
-// slider may have moved on since.
-function takeEnd(root, { end }) {
-  const answered = root.sent.lastIndexOf(end);
-  if (answered < 0) {
-    root.sent = [end];
-    root.show(end);
-  } else root.sent.splice(0, answered);
-}
-
 function build(root, view) {
-  Object.assign(root, { drawn: view.content, sent: [] });
+  root.drawn = view.content;
   root.style.setProperty("--model", view.color);
   const told = element("p", "told");
   const chart = chainChart(view);
@@ -73,12 +62,10 @@ function build(root, view) {
     sums.show(end);
     draw();
   };
-  slider.input.oninput = () => root.show(Number(slider.input.value));
-  slider.input.onchange = () => {
-    if (root.sent.at(-1) === end) return;
-    root.sent.push(end);
-    root.send(end);
-  };
+  followRange(root.sending, slider.input, () => {
+    root.show(Number(slider.input.value));
+    keepToSend(root.sending, "end", end);
+  });
   const fit = new ResizeObserver(draw);
   fit.observe(root);
   renewSignal(root).addEventListener("abort", () => fit.disconnect());

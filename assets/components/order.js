@@ -1,44 +1,47 @@
 // A text as pieces that a person moves, with what each costs the models. Python packs the data in
 // rnnviz/figures/order_message.py. Pieces are other people's text: textContent alone.
 
-import { button, element, hasModifier, readHeader, redraw, renewSignal } from "./dom.js";
+import { button, element, hasModifier, readHeader, renewSignal } from "./dom.js";
 import { colorTable, tint } from "./heatmaps_colors.js";
+import { keepToSend, redrawAnswer, sendNow, sendSoon, sendValue } from "./sending.js";
 
-export default function ({ data, parentElement, setStateValue }) {
-  const root = parentElement.querySelector(".root");
-  const [view] = readHeader(data.slice().buffer); // a copy, because the message may be unaligned
-  return redraw(root, ".piece", () => build(root, view, (order) => setStateValue("order", order)));
+export default function (answer) {
+  const root = answer.parentElement.querySelector(".root");
+  return redrawAnswer(root, ".piece", answer, (buffer) => build(root, readHeader(buffer)[0]));
 }
 
-function build(root, view, send) {
+// `parts` is what the functions below share; its `order` is that of the pieces on the page, which
+// move at once
+function build(root, view) {
   renewSignal(root);
   const table = colorTable(view.scale);
   const [{ now, before }] = view.models;
   const ends = { lo: 0, hi: Math.max(1e-9, ...[...now, ...before].flat().map(([, nats]) => nats)) };
   const row = element("div", "pieces");
   row.setAttribute("role", "list");
-  const parts = { root, view, row, send };
+  const parts = { view, row, sending: root.sending, order: view.order };
   row.append(...view.order.map((n, at) => piece(parts, n, at, ends, table)));
   root.replaceChildren(buttons(parts), row, sums(view));
 }
 
 const costOf = (tokens) => tokens.reduce((sum, [, nats]) => sum + nats, 0);
 
-function buttons({ view, send }) {
+function buttons(parts) {
   const bar = element("div", "bar");
-  const all = view.models[0].before.map((_, n) => n);
+  const all = parts.view.models[0].before.map((_, n) => n);
+  const send = (order) => sendValue(parts.sending, "order", order);
   const shuffled = () => {
-    const order = [...view.order];
+    const order = [...parts.order];
     for (let n = order.length - 1; n > 0; n--) {
       const other = Math.floor(Math.random() * (n + 1));
       [order[n], order[other]] = [order[other], order[n]];
     }
     return order;
   };
-  const half = Math.ceil(view.order.length / 2);
+  const half = () => parts.order.slice(-Math.ceil(parts.order.length / 2));
   bar.append(
     button("Shuffle", () => send(shuffled())),
-    button("Cut the first half", () => send(view.order.slice(-half))),
+    button("Cut the first half", () => send(half())),
     button("As it was", () => send(all)),
   );
   return bar;
@@ -61,46 +64,59 @@ function piece(parts, n, at, ends, table) {
   const says = `${word.textContent}: ${here} nats, ${was} as it was`;
   block.setAttribute("aria-label", `${says}; Alt and an arrow key move it`);
   block.append(word, element("span", "cost", `${here} (${was})`));
-  block.onkeydown = (event) => onKey(parts, event, at);
-  block.onpointerdown = (event) => drag(parts, event, block, at);
+  block.onkeydown = (event) => onKey(parts, event, block);
+  block.onpointerdown = (event) => drag(parts, event, block);
+  block.onblur = () => sendNow(parts.sending);
   return block;
 }
 
 // Left and right go to the pieces beside; with Alt they take the piece along
-function onKey({ view, row, send }, event, at) {
+function onKey(parts, event, block) {
   const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (!by || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
-  const to = at + by;
-  if (to < 0 || to >= view.order.length) return;
-  row.children[to].focus();
-  if (hasModifier(event)) send(moved(view.order, at, to));
+  const beside = by < 0 ? block.previousElementSibling : block.nextElementSibling;
+  if (!beside) return;
+  if (!hasModifier(event)) {
+    beside.focus();
+    return;
+  }
+  const from = placeOf(parts, block);
+  if (by < 0) block.after(beside);
+  else block.before(beside); // the piece itself would lose the focus
+  keepOrder(parts, from, from + by);
+  sendSoon(parts.sending);
 }
 
-function moved(order, from, to) {
-  const others = order.filter((_, n) => n !== from);
-  return [...others.slice(0, to), order[from], ...others.slice(to)];
+const placeOf = ({ row }, block) => [...row.children].indexOf(block);
+
+function keepOrder(parts, from, to) {
+  const others = parts.order.filter((_, n) => n !== from);
+  parts.order = [...others.slice(0, to), parts.order[from], ...others.slice(to)];
+  keepToSend(parts.sending, "order", parts.order);
 }
 
 // While a piece is dragged the others make room; nothing is sent before it is released. The row has
 // the pointer: a piece would lose it when it changes its place.
-function drag({ view, row, send }, event, block, from) {
+function drag(parts, event, block) {
   if (event.button !== 0) return;
+  const { row, sending } = parts;
   event.preventDefault();
   block.focus({ preventScroll: true });
   row.setPointerCapture(event.pointerId);
-  let to = from;
   block.classList.add("dragged");
   row.onpointermove = ({ clientX, clientY }) => {
     const others = [...row.children].filter((each) => each !== block);
     const after = others.findIndex((each) => isBefore(each, clientX, clientY));
-    to = after < 0 ? others.length : after;
-    if (row.children[to] !== block) row.insertBefore(block, others[to] ?? null);
+    const [from, to] = [placeOf(parts, block), after < 0 ? others.length : after];
+    if (to === from) return;
+    row.insertBefore(block, others[to] ?? null);
+    keepOrder(parts, from, to);
   };
   const end = () => {
     Object.assign(row, { onpointermove: null, onpointerup: null, onpointercancel: null });
     block.classList.remove("dragged");
-    if (to !== from) send(moved(view.order, from, to));
+    sendNow(sending);
   };
   row.onpointerup = end;
   row.onpointercancel = end;

@@ -8,22 +8,21 @@ import {
   percentText,
   rangeSlider,
   readHeader,
-  redraw,
   renewSignal,
   setText,
   svgElement,
 } from "./dom.js";
+import { followRange, keepToSend, redrawAnswer } from "./sending.js";
 
 const WIDTH = 100; // of the curve, in its own units
 const HEIGHT = 30;
 
-export default function ({ data, parentElement, setStateValue }) {
-  const root = parentElement.querySelector(".root");
-  const [view] = readHeader(data.slice().buffer); // a copy, because the message may be unaligned
-  return redraw(root, "input", () => build(root, view, setStateValue));
+export default function (answer) {
+  const root = answer.parentElement.querySelector(".root");
+  return redrawAnswer(root, "input", answer, (buffer) => build(root, readHeader(buffer)[0]));
 }
 
-function build(root, view, send) {
+function build(root, view) {
   renewSignal(root);
   const [first] = view.models;
   const most = first.tokens.length;
@@ -53,11 +52,11 @@ function build(root, view, send) {
     scrollTo(text, tokens[most - length]);
     for (const each of cards) each.show(place);
   };
-  slider.input.oninput = show;
-  slider.input.onchange = () => {
+  followRange(root.sending, slider.input, () => {
+    show();
     const length = Number(slider.input.value);
-    send("place", length === most ? null : first.starts[most - length]);
-  };
+    keepToSend(root.sending, "place", length === most ? null : first.starts[most - length]);
+  });
   show();
 }
 

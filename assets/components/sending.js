@@ -2,7 +2,7 @@
 // so one to something older cannot undo what was done since. rnnviz/app/components.py puts that
 // number at the end of a message.
 
-import { cleanUp } from "./dom.js";
+import { cleanUp, redraw } from "./dom.js";
 
 const PAUSE = 300; // milliseconds without a key, after which what the keys did is sent
 
@@ -15,6 +15,15 @@ export function keepParts(root, build, take, data, setStateValue) {
   root.parts.sending.setStateValue = setStateValue;
   take(root.parts, data);
   return cleanUp(root);
+}
+
+// A component that is drawn anew with each answer, except with one that is too old: another follows.
+// `draw(buffer)` draws what a message says. What is sent goes through the `sending` of its root.
+export function redrawAnswer(root, focusable, { data, setStateValue }, draw) {
+  root.sending ??= newSending();
+  root.sending.setStateValue = setStateValue;
+  const { buffer, isOld } = readAnswer(root.sending, data);
+  return isOld ? cleanUp(root) : redraw(root, focusable, () => draw(buffer));
 }
 
 // The bytes of a message, in a copy because it may be unaligned, and whether it is too old: something
@@ -39,6 +48,29 @@ export function sendNow(sending) {
   sending.due = null;
   sending.count += 1;
   sending.setStateValue(name, [value, sending.count]);
+}
+
+export function sendValue(sending, name, value) {
+  keepToSend(sending, name, value);
+  sendNow(sending);
+}
+
+// Follow a slider: `change` is called while it moves, `release` when what it changed is to be sent.
+// A key changes its value at once, and another may follow.
+export function followRange(sending, input, change, release = () => sendNow(sending)) {
+  let byKey = false;
+  input.onkeydown = () => {
+    byKey = true;
+  };
+  input.onpointerdown = () => {
+    byKey = false;
+  };
+  input.oninput = change;
+  input.onchange = () => {
+    if (byKey) sendSoon(sending);
+    else release();
+  };
+  input.onpointerup = input.onblur = () => sendNow(sending);
 }
 
 // After a key: another may follow

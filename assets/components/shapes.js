@@ -4,7 +4,15 @@
 
 import { clamp, freePlace, hasModifier, renewSignal, speak } from "./dom.js";
 import { colorTable } from "./heatmaps_colors.js";
-import { keepParts, keepToSend, newSending, readAnswer, sendNow, sendSoon } from "./sending.js";
+import {
+  followRange,
+  keepParts,
+  keepToSend,
+  newSending,
+  readAnswer,
+  sendNow,
+  sendSoon,
+} from "./sending.js";
 import { drawBoxes } from "./shapes_boxes.js";
 import { decodeShapes } from "./shapes_data.js";
 import { drawArrows, paintStates } from "./shapes_draw.js";
@@ -26,7 +34,8 @@ function build(root) {
     fit.disconnect();
     clearTimeout(sending.timer);
   });
-  followSlider(parts, slider.input);
+  const change = () => go(parts, Number(slider.input.value) - 1);
+  followRange(sending, slider.input, change, () => settle(parts));
   stage.onclick = ({ clientX }) => {
     go(parts, columnAt(parts, clientX - stage.getBoundingClientRect().left));
     settle(parts);
@@ -37,23 +46,6 @@ function build(root) {
     if (!parts.gallery.contains(relatedTarget)) sendNow(sending);
   });
   return parts;
-}
-
-// A key changes its value at once, and another may follow
-function followSlider(parts, input) {
-  let byKey = false;
-  input.onkeydown = () => {
-    byKey = true;
-  };
-  input.onpointerdown = () => {
-    byKey = false;
-  };
-  input.oninput = () => go(parts, Number(input.value) - 1);
-  input.onchange = () => {
-    if (byKey) sendSoon(parts.sending);
-    else settle(parts);
-  };
-  input.onblur = () => sendNow(parts.sending);
 }
 
 // Take what Python says, but the choice and the step only where nothing was done since

@@ -2,8 +2,9 @@
 // packs the data in rnnviz/figures/unrolled_message.py.
 // Tokens are other people's text: they reach the page through textContent alone.
 
-import { clamp, redraw, renewSignal, speak } from "./dom.js";
+import { clamp, renewSignal, speak } from "./dom.js";
 import { colorTables, css } from "./heatmaps_colors.js";
+import { followRange, keepToSend, redrawAnswer, sendValue } from "./sending.js";
 import { drawRows } from "./unrolled_copies.js";
 import { decodeCopies } from "./unrolled_data.js";
 import { drawNet, geometry, paintStrips, widthOf } from "./unrolled_draw.js";
@@ -13,16 +14,16 @@ import { say } from "./unrolled_words.js";
 const NARROWEST = 44; // pixels a copy
 const GUTTER = { one: 46, many: 68 }; // pixels for the names of rows
 
-export default function ({ data, parentElement, setStateValue }) {
-  const root = parentElement.querySelector(".root");
-  return redraw(root, "button, input", () => build(root, decodeCopies(data), setStateValue));
+export default function (answer) {
+  const root = answer.parentElement.querySelector(".root");
+  return redrawAnswer(root, "button, input", answer, (buffer) => build(root, decodeCopies(buffer)));
 }
 
-function build(root, view, send) {
+function build(root, view) {
   const signal = renewSignal(root);
   const table = colorTables(view.scales, root).diverging.map(css);
   root.style.setProperty("--model", view.color);
-  const parts = { root, view, table, send, ...layOutCopies(root, view, table, widthOf) };
+  const parts = { root, view, table, ...layOutCopies(root, view, table, widthOf) };
   parts.choice = kept(root, view);
   const fit = new ResizeObserver(() => resize(parts));
   fit.observe(parts.stage);
@@ -83,7 +84,7 @@ function draw(parts) {
 }
 
 function choose(parts, t) {
-  const { picture, choice, send } = parts;
+  const { root, picture, choice } = parts;
   choice.target = t;
   picture.classList.remove("runs");
   draw(parts);
@@ -91,13 +92,14 @@ function choose(parts, t) {
     picture.classList.add("runs"); // the arrows appear one after the other, from the loss back
     speak(parts.spoken, [parts.told]);
   });
-  send("loss", t);
+  sendValue(root.sending, "loss", t);
 }
 
 // The sliders. While they move nothing is sent.
 
 function followSliders(parts) {
-  const { choice, forget, first, window, remember, send } = parts;
+  const { choice, forget, first, window, remember } = parts;
+  const { sending } = parts.root;
   const moved = (change) => {
     parts.picture.classList.remove("runs");
     Object.assign(choice, change);
@@ -110,9 +112,11 @@ function followSliders(parts) {
   };
   const placeOf = () =>
     Number(forget.input.value) ? choice.first + Number(forget.input.value) : 0;
-  forget.input.oninput = () => moved({ forgetting: placeOf() });
-  forget.input.onchange = () => send("forget", placeOf());
-  remember.onclick = () => send("forget", 0);
+  followRange(sending, forget.input, () => {
+    moved({ forgetting: placeOf() });
+    keepToSend(sending, "forget", placeOf());
+  });
+  remember.onclick = () => sendValue(sending, "forget", 0);
 }
 
 // One matrix, lit in all copies

@@ -2,8 +2,7 @@
 
 import { minus, readHeader } from "./dom.js";
 
-export function decodeCopies(message) {
-  const { buffer } = message.slice(); // a copy, because the message may be unaligned
+export function decodeCopies(buffer) {
   const [view, end] = readHeader(buffer);
   const steps = view.losses.length;
   const count = (view.lanes.length + view.inputs.length) * steps * view.reach;

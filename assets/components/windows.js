@@ -2,16 +2,8 @@
 // Nothing is sent while a slider moves.
 // Tokens are other people's text: they reach the page through textContent alone.
 
-import {
-  clamp,
-  cleanUp,
-  element,
-  freePlace,
-  hasModifier,
-  readHeader,
-  renewSignal,
-  speak,
-} from "./dom.js";
+import { clamp, element, freePlace, hasModifier, readHeader, renewSignal, speak } from "./dom.js";
+import { followRange, keepParts, keepToSend, newSending, readAnswer, sendNow } from "./sending.js";
 import { cutTokens } from "./windows_cut.js";
 import { layOutWindows } from "./windows_layout.js";
 import { drawPair } from "./windows_pair.js";
@@ -19,24 +11,19 @@ import { drawStage, newCells } from "./windows_stage.js";
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
-  // What is on the page stays when Python answers: a slider may be held again by then
-  const parts = root.parts ?? build(root);
-  root.parts = parts;
-  parts.setStateValue = setStateValue;
-  take(parts, readHeader(data.slice().buffer)[0]); // a copy: the message may be unaligned
-  draw(parts);
+  const end = keepParts(root, build, take, data, setStateValue);
   freePlace(root);
-  return cleanUp(root);
+  return end;
 }
 
 function build(root) {
-  const parts = layOutWindows(root);
+  const parts = { ...layOutWindows(root), sending: newSending() };
   const fit = new ResizeObserver(() => draw(parts));
   fit.observe(parts.stage);
   renewSignal(root).addEventListener("abort", () => fit.disconnect());
   for (const [name, { input }] of Object.entries(parts.sliders)) {
-    input.oninput = () => choose(parts, { [name]: Number(input.value) });
-    input.onchange = () => send(parts);
+    const change = () => choose(parts, { [name]: Number(input.value) });
+    followRange(parts.sending, input, change, () => send(parts));
   }
   for (const button of parts.buttons) button.onclick = () => fold(parts, button.view);
   parts.stage.onclick = ({ target }) => {
@@ -51,15 +38,12 @@ function build(root) {
   return parts;
 }
 
-// Take what Python says, but the choice only where it answers what was sent last and nothing was
-// moved since: a slider may be held
-function take(parts, { tokens, choice, most }) {
-  parts.sent ??= choice.sent;
-  const isMoved = parts.choice && keyOf(parts.choice) !== parts.known;
-  if (choice.sent >= parts.sent && !isMoved) {
-    parts.choice = { ...choice, row: parts.choice?.row ?? 0 };
-    parts.known = keyOf(choice);
-  }
+// Take what Python says, but the choice only where nothing was done since
+function take(parts, data) {
+  const { buffer, isOld } = readAnswer(parts.sending, data);
+  const [{ tokens, choice, most }] = readHeader(buffer);
+  if (!isOld) parts.choice = { ...choice, row: parts.choice?.row ?? 0 };
+  draw(parts);
   parts.sliders.rows.input.max = most.rows;
   parts.sliders.length.input.max = most.length;
   if (JSON.stringify(tokens) === JSON.stringify(parts.tokens)) return;
@@ -67,30 +51,26 @@ function take(parts, { tokens, choice, most }) {
   parts.canvas.replaceChildren(parts.picture, ...parts.cells);
 }
 
-const sentOf = ({ rows, length, window, view }) => [rows, length, window, view];
-const keyOf = (choice) => JSON.stringify(sentOf(choice));
-
 function send(parts) {
-  settle(parts);
-  if (keyOf(parts.choice) !== parts.known) {
-    parts.known = keyOf(parts.choice);
-    parts.sent += 1;
-    parts.setStateValue("choice", [...sentOf(parts.choice), parts.sent]);
-  }
+  sendNow(parts.sending);
   requestAnimationFrame(() => speak(parts.spoken, [parts.shape, parts.told, parts.which]));
 }
 
 function choose(parts, change) {
+  const sentOf = ({ rows, length, window, view }) => [rows, length, window, view];
+  const before = String(sentOf(parts.choice));
   Object.assign(parts.choice, change);
+  settle(parts);
+  const choice = sentOf(parts.choice);
+  if (String(choice) !== before) keepToSend(parts.sending, "choice", choice);
   parts.stage.classList.remove("folds");
   draw(parts);
 }
 
 // Show the text in another way: its tokens move there
 function fold(parts, view) {
-  parts.choice.view = view;
+  choose(parts, { view });
   parts.stage.classList.add("folds");
-  draw(parts);
   send(parts);
 }
 

@@ -249,13 +249,12 @@ def unrolled(
     `on_forget(step)`: states are to be zero before a step, 0 for none; it is called when the slider
     is released. `on_loss(step)`: the loss after a step was chosen.
     """
-    session = st.session_state
     _unrolled(
         key=key,
-        data=message,
+        data=_numbered(key, message),
         height=unrolled_message.height(message),
-        on_forget_change=lambda: on_forget(int(session[key]["forget"])),
-        on_loss_change=lambda: on_loss(int(session[key]["loss"])),
+        on_forget_change=lambda: on_forget(_received(key, "forget")),
+        on_loss_change=lambda: on_loss(_received(key, "loss")),
     )
 
 
@@ -274,9 +273,9 @@ def past(
     """
     _past(
         key=key,
-        data=message,
+        data=_numbered(key, message),
         height=height,
-        on_place_change=lambda: on_place(st.session_state[key]["place"]),
+        on_place_change=lambda: on_place(_received(key, "place")),
     )
 
 
@@ -286,9 +285,9 @@ def order(message: bytes, height: int, on_order: Callable[[list[int]], None]) ->
     key = state.WORDS
     _order(
         key=key,
-        data=message,
+        data=_numbered(key, message),
         height=height,
-        on_order_change=lambda: on_order(st.session_state[key]["order"]),
+        on_order_change=lambda: on_order(_received(key, "order")),
     )
 
 
@@ -297,24 +296,24 @@ def windows(message: bytes, on_choose: Callable[[windows_message.Shown], None]) 
 
     `on_choose(shown)`: another choice was made; it is called when a slider is released.
     """
-    session, key = st.session_state, state.LESSON_CUT
+    key = state.LESSON_CUT
     _windows(
         key=key,
-        data=message,
+        data=_numbered(key, message),
         height=windows_message.HEIGHT,
-        on_choice_change=lambda: on_choose(windows_message.Shown(*session[key]["choice"])),
+        on_choice_change=lambda: on_choose(windows_message.Shown(*_received(key, "choice"))),
     )
 
 
 def chain(message: bytes, on_end: Callable[[int], None]) -> None:
     """A text as a chain of probabilities; a message of `chain_message.pack`. `on_end(end)`: so many
     of its tokens count; it is called when the slider is released."""
-    session, key = st.session_state, state.CHAIN
+    key = state.CHAIN
     _chain(
         key=key,
-        data=message,
+        data=_numbered(key, message),
         height=chain_message.HEIGHT,
-        on_end_change=lambda: on_end(int(session[key]["end"])),
+        on_end_change=lambda: on_end(_received(key, "end")),
     )
 
 

@@ -90,7 +90,6 @@ LESSON_ROWS = "lesson_rows"
 LESSON_STEPS = "lesson_steps"  # of a window
 LESSON_SAMPLE = "lesson_sample"  # the number of a window
 LESSON_VIEW = "lesson_view"
-LESSON_SENT = "lesson_sent"  # how many choices the figure has sent
 LESSON_CUT = "lesson_cut"
 LESSON_TEXT = "lesson_text"
 LESSON_ORDER = "lesson_order"

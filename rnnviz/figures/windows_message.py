@@ -18,14 +18,12 @@ HEIGHT = 428  # pixels on a wide screen, so that its place is kept before it is 
 @dataclass(frozen=True)
 class Shown:
     """What is looked at: so many rows, windows of so many steps, the number of one window, from 1,
-    and one of VIEWS. `sent`: how many choices windows.js had sent when it sent this one, by which
-    it knows an answer that is too old."""
+    and one of VIEWS."""
 
     rows: int
     length: int
     window: int
     view: str
-    sent: int = 0
 
 
 def pack(text: str, shown: Shown) -> bytes:

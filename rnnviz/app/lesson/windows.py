@@ -63,7 +63,6 @@ def draw(dark: bool, check: Check) -> None:
     def choose(shown: Shown) -> None:
         session[state.LESSON_ROWS], session[state.LESSON_STEPS] = shown.rows, shown.length
         session[state.LESSON_SAMPLE], session[state.LESSON_VIEW] = shown.window, shown.view
-        session[state.LESSON_SENT] = shown.sent
 
     text = session[state.LESSON_LINE]
     rows, length, window, view = (session[key] for key in KEYS)
@@ -73,8 +72,8 @@ def draw(dark: bool, check: Check) -> None:
     st.text_input(
         "Text, each character a token", key=state.LESSON_LINE, max_chars=MOST_TOKENS, **KEEP
     )
-    shown = Shown(rows, length, window, view, session.get(state.LESSON_SENT, 0))
-    components.windows(windows_message.pack(text, shown), choose)
+    message = windows_message.pack(text, Shown(rows, length, window, view))
+    components.windows(message, choose)
 
 
 def goals(shown: Sequence[Seen]) -> list[Goal]:
