@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from rnnviz import _paths, load_corpus, load_run
+from rnnviz._process import blocks_kept
 from rnnviz.data.corpus import Corpus
 from rnnviz.nn.evaluation import evaluate
 from rnnviz.nn.window_model import WindowModel, hidden_size_for
@@ -31,8 +32,10 @@ def trained(corpus: Corpus, sizes: dict[str, int], lr: float, like: dict) -> Win
     torch.manual_seed(like["seed"])
     model = WindowModel(len(corpus.vocab), **sizes)
     names = ("clip", "batch_size", "sequence_length", "steps", "seed")
-    for record in train(model, corpus, TrainConfig(lr=lr, **{name: like[name] for name in names})):
-        print(f"  step {record.step}, {record.loss:.3f} nats", end="\r", flush=True)
+    config = TrainConfig(lr=lr, **{name: like[name] for name in names})
+    with blocks_kept():
+        for record in train(model, corpus, config):
+            print(f"  step {record.step}, {record.loss:.3f} nats", end="\r", flush=True)
     return model
 
 

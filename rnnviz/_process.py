@@ -13,7 +13,9 @@ import time
 from collections.abc import Generator
 
 TIDY_SECONDS = 2.0
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's mallopt
+# Of glibc's mallopt
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8
+USUAL_MMAPS = 2**16  # blocks that glibc may map each by itself
 _slots = threading.Semaphore(os.cpu_count() or 1)
 
 
@@ -106,12 +108,14 @@ def one_core_left() -> contextlib.AbstractContextManager[None]:
 @contextlib.contextmanager
 def blocks_kept() -> Generator[None]:
     """Keep freed memory in the process during a training, which asks for the same blocks at each
-    step. Asking the system for them again would cost a third of its speed."""
-    _mallopt(M_MMAP_THRESHOLD, 2**25)
+    step. Asking the system for them again would cost a third of its speed; a block that is mapped
+    by itself, as those above 32 MB are, is asked for each time."""
+    _mallopt(M_MMAP_MAX, 0)
     _mallopt(M_TRIM_THRESHOLD, 2**29)
     try:
         yield
     finally:
+        _mallopt(M_MMAP_MAX, USUAL_MMAPS)
         _give_back_from(2**20)
         _give_back()
 
