@@ -67,11 +67,12 @@ class Server:
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[Server]:
-    """The app of the checkout in a process of its own, its runs in `folder`."""
-    port = free_port()
+def running_server(folder: Path, port: int = 0) -> Iterator[Server]:
+    """The app of the checkout in a process of its own, its runs in `folder`, at a free port or a
+    given one."""
+    port = port or free_port()
     runs = folder / "runs"
-    runs.mkdir()
+    runs.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     command += ["--server.port", str(port)]
     environment = os.environ | {"RNNVIZ_RUNS": str(runs)}

@@ -6,7 +6,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.test_browser import open_page
+from tests.conftest import free_port, running_server
+from tests.test_browser import open_page, write
 from tests.test_browser_context import RUN, TEXT, open_context, words
 from tests.test_browser_lesson import is_idle
 
@@ -63,6 +64,24 @@ def test_a_piece_that_is_moved_again_at_once_moves_on(server, page):
     page.wait_for_url(re.compile(r"words=1(%2C|,)2(%2C|,)3(%2C|,)0"))
     is_idle(page)
     assert words(page)[:4] == ["value", "of", "a", "the"]
+
+
+def test_a_server_that_was_started_again_is_followed(tmp_path, page):
+    """It begins to count anew what is sent to it."""
+    port, slider = free_port(), page.locator(".st-key-past input")
+    with running_server(tmp_path, port) as server:
+        open_context(page, server.url)
+        slider.press("ArrowLeft")
+        page.wait_for_url(re.compile("from="))
+        is_idle(page)
+    connected = page.locator("[data-test-connection-state=CONNECTED]")
+    expect(connected).to_have_count(0)
+    with running_server(tmp_path, port):
+        connected.wait_for()
+        is_idle(page)
+        page.problems.clear()  # the server was not there
+        write(page, "other words")
+        expect(page.locator(".st-key-past .token")).to_have_text(["other", "words"])
 
 
 def test_a_text_that_is_typed_while_the_page_is_drawn_stays(server, page):

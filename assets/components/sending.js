@@ -1,12 +1,19 @@
 // What a person does, sent to Python and numbered. An answer has the number of what Python had got,
 // so one to something older cannot undo what was done since. rnnviz/app/components.py puts that
-// number at the end of a message.
+// number at the end of a message, after one of the session: another session, as of a server that
+// was started again, counts anew.
 
 import { cleanUp, redraw } from "./dom.js";
 
 const PAUSE = 300; // milliseconds without a key, after which what the keys did is sent
 
-export const newSending = () => ({ count: null, due: null, timer: 0, setStateValue: null });
+export const newSending = () => ({
+  session: null,
+  count: 0,
+  due: null,
+  timer: 0,
+  setStateValue: null,
+});
 
 // A component whose parts stay on the page when Python answers, since a person may hold one of them
 // by then: `build(root)` makes them, with their `sending`, and `take(parts, data)` takes an answer
@@ -30,8 +37,9 @@ export function redrawAnswer(root, focusable, { data, setStateValue }, draw) {
 // was done since
 export function readAnswer(sending, data) {
   const { buffer } = data.slice();
-  const number = new DataView(buffer).getUint32(buffer.byteLength - 4, true);
-  sending.count ??= number;
+  const view = new DataView(buffer, buffer.byteLength - 8);
+  const [session, number] = [view.getUint32(0, true), view.getUint32(4, true)];
+  if (session !== sending.session) Object.assign(sending, { session, count: number });
   return { buffer, isOld: sending.due !== null || number < sending.count };
 }
 

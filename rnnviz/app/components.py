@@ -5,6 +5,7 @@ Data is bytes or a list: Streamlit imports pandas, for half a second, to look at
 
 from __future__ import annotations
 
+import random
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -365,5 +366,8 @@ def _received(key: str, name: str) -> Any:
 
 
 def _numbered(key: str, message: bytes) -> bytes:
-    """A message as the answer to what came last from its component, see sending.js."""
-    return message + struct.pack("<I", st.session_state.get(state.received(key), 0))
+    """A message as the answer of this session to what came last from its component, see
+    sending.js."""
+    session = st.session_state
+    of_session = session.setdefault(state.SESSION, random.getrandbits(32))
+    return message + struct.pack("<II", of_session, session.get(state.received(key), 0))

@@ -38,6 +38,7 @@ class Choice:
 
 
 # All pages
+SESSION = "session"  # a random number, another in each session
 SAID = "said"  # notes that were shown in this session
 SENTENCE = "sentence"  # an error that the next run shows
 PAGE = "page"  # title of the page that is shown
