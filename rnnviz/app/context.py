@@ -91,10 +91,13 @@ def _beside(info: RunInfo) -> dict[Path, WindowFacts]:
 
 
 def steps_note(asked: Asked) -> str:
-    """How long models of a window and those beside them were trained; "" without any."""
+    """How long models of a window and those beside them were trained; "" without the one or the
+    other."""
     runs = {info.history[-1]["step"] for info in asked.infos if info.history}
     if not asked.window_steps or not runs:
         return ""
+    if runs == set(asked.window_steps):
+        return f"All networks were trained for {_numbers(runs)} steps."
     return (
         f"Networks without a state were trained for {_numbers(asked.window_steps)} steps, those "
         f"with one for {_numbers(runs)}."

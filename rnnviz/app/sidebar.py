@@ -90,6 +90,7 @@ def _set_values(known: Mapping[str, RunInfo], also: Sequence[Field]) -> None:
     if state.TEXT not in session:
         first = session[state.RUNS][:1]
         texts.suggest(texts.fitting(known[first[0]]) if first else presets.USUAL.text)
+    give(state.TEXT, session[state.TEXT])
     give(state.LAYER, session.get(state.LAYER, 1))
 
 
