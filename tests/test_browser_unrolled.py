@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from rnnviz import gradient_flow, load_run
 from rnnviz.analysis.unrolled import forgetting, unrolled
 from tests.test_browser import open_page
+from tests.test_browser_lesson import is_idle
 
 TEXT = "def f(x):\n    return"
 STEPS = len(TEXT) - 1
@@ -64,7 +65,10 @@ def test_a_loss_runs_back_and_the_window_of_truncated_bptt_cuts_it(server, page)
     expect(page.locator(".says .told")).to_contain_text("The loss after token 18")
     run = load_run(RUN)
     log = gradient_flow(run.model, run.ids(TEXT), target).h_log_norm[0]
+    page.wait_for_url(re.compile(f"loss={target + 1}"))  # the answer draws all anew
+    is_idle(page)
     first = int(page.locator(".loss").first.get_attribute("data-step"))
+    expect(page.locator("text.share")).to_have_count(target + 1 - first)
     found = shares(page)
     assert sorted(found) == list(range(first, target + 1))
     for step, share in found.items():

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from rnnviz.app.lesson.stops import STOPS
 from tests.test_app import PAGES, opened
 
 OPENINGS = [(page, {}) for page in PAGES if page != "pages/lesson.py"]
-OPENINGS += [("pages/lesson.py", {"stop": number}) for number in STOPS]
+OPENINGS += [("pages/lesson.py", {"stop": number}) for number in (4, 6, 12, 13)]
 
 
 def elements(block) -> Iterator:

@@ -170,13 +170,6 @@ def show(names: Sequence[str], text: str | None, layer: int) -> None:
     st.session_state[state.SHOWN] = wanted
 
 
-def is_opening() -> bool:
-    """Whether the page is drawn for the first time since it was opened or gone back to; of a page
-    without an address it is not known."""
-    written = st.session_state.get(state.ADDRESS)
-    return written is not None and not written.completed
-
-
 def write(also: Sequence[Field] = ()) -> None:
     """Write what is shown, and these fields, into the address."""
     wanted = dict(st.session_state[state.SHOWN])

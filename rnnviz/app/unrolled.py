@@ -11,7 +11,7 @@ import streamlit as st
 from rnnviz.analysis.counted import last_target
 from rnnviz.analysis.text_view import View
 from rnnviz.analysis.unrolled import STEPS
-from rnnviz.app import address, caches, components, state
+from rnnviz.app import caches, components, state, values
 from rnnviz.app.address import Field, any_name, number
 from rnnviz.app.state import Choice
 from rnnviz.figures import products_message, unrolled_message
@@ -104,7 +104,7 @@ def _opened(view: View) -> tuple[int, int]:
     shall do so anew: the page was opened, or the loss is not one that was clicked there."""
     session, step = st.session_state, _target(view)
     tokens, _ = session.get(state.UNROLLED_LOSS, ((), 0))
-    if tokens != view.tokens or address.is_opening():
+    if tokens != view.tokens or values.is_opening():
         session[state.UNROLLED_LOSS] = (view.tokens, step)
         _, count = session.get(state.UNROLLED_OPENED, (0, 0))
         session[state.UNROLLED_OPENED] = (step, count + 1)

@@ -1,10 +1,17 @@
-"""Values that the app gives to widgets."""
+"""Values that the app gives to widgets, and when a page is new to them."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from rnnviz.app import address
+from rnnviz.app import state
+
+
+def is_opening() -> bool:
+    """Whether the page is drawn for the first time since it was opened or gone back to; of a page
+    without an address it is not known."""
+    written = st.session_state.get(state.ADDRESS)
+    return written is not None and not written.completed
 
 
 def give(key: str, value: object, is_new: bool = False) -> None:
@@ -15,5 +22,5 @@ def give(key: str, value: object, is_new: bool = False) -> None:
     on another page, which `is_new` need not say, it starts anew.
     """
     session = st.session_state
-    if is_new or address.is_opening() or key not in session or session[key] != value:
+    if is_new or is_opening() or key not in session or session[key] != value:
         session[key] = value
