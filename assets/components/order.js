@@ -3,7 +3,7 @@
 
 import { button, element, hasModifier, readHeader, renewSignal } from "./dom.js";
 import { colorTable, tint } from "./heatmaps_colors.js";
-import { keepToSend, redrawAnswer, sendNow, sendSoon, sendValue } from "./sending.js";
+import { keepToSend, redrawAnswer, sendNow, sendValue } from "./sending.js";
 
 export default function (answer) {
   const root = answer.parentElement.querySelector(".root");
@@ -66,7 +66,6 @@ function piece(parts, n, at, ends, table) {
   block.append(word, element("span", "cost", `${here} (${was})`));
   block.onkeydown = (event) => onKey(parts, event, block);
   block.onpointerdown = (event) => drag(parts, event, block);
-  block.onblur = () => sendNow(parts.sending);
   return block;
 }
 
@@ -85,7 +84,7 @@ function onKey(parts, event, block) {
   if (by < 0) block.after(beside);
   else block.before(beside); // the piece itself would lose the focus
   keepOrder(parts, from, from + by);
-  sendSoon(parts.sending);
+  sendNow(parts.sending);
 }
 
 const placeOf = ({ row }, block) => [...row.children].indexOf(block);

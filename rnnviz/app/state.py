@@ -2,8 +2,8 @@
 
 Streamlit drops a widget's value when a run does not draw it: when a page is left, or ends early. A
 widget whose value must survive that is drawn with `**KEEP`; its value can then be read on every
-page, also on those that do not draw it. What the app itself gives a widget goes through
-`values.give`. Values of keys that belong to no widget stay in any case.
+page, also on those that do not draw it. What a run gives a widget goes through `values.give`;
+callbacks, which answer a person, assign. Values of keys that belong to no widget stay in any case.
 """
 
 from __future__ import annotations
