@@ -270,7 +270,7 @@ def test_a_text_that_is_typed_takes_the_place_of_the_other(server, page):
     field = page.get_by_label("Text, each character a token")
     field.fill("<i>short</i>, but mine 👍")
     field.press("Enter")
-    page.wait_for_url(re.compile("line="))
+    page.wait_for_url(re.compile("line=%3Ci"))
     expect(page.locator(".canvas .cell")).to_have_count(24)
     assert page.locator(".canvas i").count() == 0
     expect(page.locator(".which")).to_contain_text("Window 1 of 1")

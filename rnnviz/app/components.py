@@ -9,6 +9,7 @@ import random
 import struct
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -207,12 +208,13 @@ def close_sidebar(choice: str) -> None:
 
 def temperature(value: float, on_release: Callable[[float], None]) -> None:
     """The live slider. While it is dragged nothing is sent; on release `on_release` is called."""
-    key = state.TEMPERATURE_SLIDER
-
-    def released() -> None:
-        on_release(float(st.session_state[key]["temperature"]))
-
-    _temperature(key=key, data=[value], height=92, on_temperature_change=released)
+    _answer(
+        _temperature,
+        state.TEMPERATURE_SLIDER,
+        struct.pack("<d", value),
+        height=92,
+        temperature=lambda value: on_release(float(value)),
+    )
 
 
 def sampler(
@@ -250,13 +252,8 @@ def unrolled(
     `on_forget(step)`: states are to be zero before a step, 0 for none; it is called when the slider
     is released. `on_loss(step)`: the loss after a step was chosen.
     """
-    _unrolled(
-        key=key,
-        data=_numbered(key, message),
-        height=unrolled_message.height(message),
-        on_forget_change=lambda: on_forget(_received(key, "forget")),
-        on_loss_change=lambda: on_loss(_received(key, "loss")),
-    )
+    height = unrolled_message.height(message)
+    _answer(_unrolled, key, message, height, forget=on_forget, loss=on_loss)
 
 
 def products(message: bytes) -> None:
@@ -272,24 +269,13 @@ def past(
     `on_place(place)`: from this character on the past is known, None for all of it; it is called
     when the slider is released.
     """
-    _past(
-        key=key,
-        data=_numbered(key, message),
-        height=height,
-        on_place_change=lambda: on_place(_received(key, "place")),
-    )
+    _answer(_past, key, message, height, place=on_place)
 
 
 def order(message: bytes, height: int, on_order: Callable[[list[int]], None]) -> None:
     """Pieces of a text that can be moved; a message of `order_message.pack`. `on_order(order)`:
     they are to stand in this order, those that it does not name are cut."""
-    key = state.WORDS
-    _order(
-        key=key,
-        data=_numbered(key, message),
-        height=height,
-        on_order_change=lambda: on_order(_received(key, "order")),
-    )
+    _answer(_order, state.WORDS, message, height, order=on_order)
 
 
 def windows(message: bytes, on_choose: Callable[[windows_message.Shown], None]) -> None:
@@ -297,25 +283,17 @@ def windows(message: bytes, on_choose: Callable[[windows_message.Shown], None]) 
 
     `on_choose(shown)`: another choice was made; it is called when a slider is released.
     """
-    key = state.LESSON_CUT
-    _windows(
-        key=key,
-        data=_numbered(key, message),
-        height=windows_message.HEIGHT,
-        on_choice_change=lambda: on_choose(windows_message.Shown(*_received(key, "choice"))),
-    )
+
+    def choose(choice: list) -> None:
+        on_choose(windows_message.Shown(*choice))
+
+    _answer(_windows, state.LESSON_CUT, message, windows_message.HEIGHT, choice=choose)
 
 
 def chain(message: bytes, on_end: Callable[[int], None]) -> None:
     """A text as a chain of probabilities; a message of `chain_message.pack`. `on_end(end)`: so many
     of its tokens count; it is called when the slider is released."""
-    key = state.CHAIN
-    _chain(
-        key=key,
-        data=_numbered(key, message),
-        height=chain_message.HEIGHT,
-        on_end_change=lambda: on_end(_received(key, "end")),
-    )
+    _answer(_chain, state.CHAIN, message, chain_message.HEIGHT, end=on_end)
 
 
 def shapes(message: bytes, on_shape: Callable[[int], None], on_step: Callable[[int], None]) -> None:
@@ -325,49 +303,42 @@ def shapes(message: bytes, on_shape: Callable[[int], None], on_step: Callable[[i
     `on_shape(index)`: another shape was chosen. `on_step(index)`: the column up to which the large
     diagram is lit; it is called when the slider is released.
     """
-    key = state.SHAPES
-    _shapes(
-        key=key,
-        data=_numbered(key, message),
-        height=shapes_message.height(message),
-        on_shape_change=lambda: on_shape(_received(key, "shape")),
-        on_step_change=lambda: on_step(_received(key, "step")),
-    )
+    height = shapes_message.height(message)
+    _answer(_shapes, state.SHAPES, message, height, shape=on_shape, step=on_step)
 
 
 def picture(message: bytes, on_change: Callable[[list[int]], None]) -> None:
     """A picture that can be painted; a message of `picture_message.pack`. `on_change(pixels)`: red,
     green and blue of each cell, row by row; it is called when the pointer is released."""
-    key = state.PICTURE
-    _picture(
-        key=key,
-        data=_numbered(key, message),
-        height=picture_message.HEIGHT,
-        on_pixels_change=lambda: on_change(_received(key, "pixels")),
-    )
+    _answer(_picture, state.PICTURE, message, picture_message.HEIGHT, pixels=on_change)
 
 
 def film(message: bytes, on_change: Callable[[list[list[int]]], None]) -> None:
     """A dot that can be moved, frame by frame; a message of `film_message.pack`. `on_change(path)`:
     [x, y] of the dot in each frame; it is called when the dot is released."""
-    key = state.FILM
-    _film(
-        key=key,
-        data=_numbered(key, message),
-        height=film_message.height(message),
-        on_path_change=lambda: on_change(_received(key, "path")),
-    )
+    _answer(_film, state.FILM, message, film_message.height(message), path=on_change)
 
 
-def _received(key: str, name: str) -> Any:
-    """What a component with sending.js has sent. It numbers that; the number is for the answer."""
-    value, st.session_state[state.received(key)] = st.session_state[key][name]
-    return value
-
-
-def _numbered(key: str, message: bytes) -> bytes:
-    """A message as the answer of this session to what came last from its component, see
-    sending.js."""
+def _answer(
+    component: Callable[..., object],
+    key: str,
+    message: bytes,
+    height: int,
+    **on_value: Callable[[Any], None],
+) -> None:
+    """Draw a message as this session's answer to what came last from a component with sending.js,
+    which says how the two are told. `on_value`: what is called with a value that the component
+    sends, by the value's name."""
     session = st.session_state
+
+    def received(name: str) -> None:
+        value, session[state.received(key)] = session[key][name]
+        on_value[name](value)
+
     of_session = session.setdefault(state.SESSION, random.getrandbits(32))
-    return message + struct.pack("<II", of_session, session.get(state.received(key), 0))
+    component(
+        key=key,
+        data=message + struct.pack("<II", of_session, session.get(state.received(key), 0)),
+        height=height,
+        **{f"on_{name}_change": partial(received, name) for name in on_value},
+    )
