@@ -28,7 +28,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.browser import LAUNCH_ARGS, find_browser
+from tests.browser import FOR_TESTS, find_browser
 
 ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile(
@@ -160,8 +160,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.fail("no browser: run `make browser`")
     with sync_playwright() as playwright:
-        args = [*LAUNCH_ARGS, "--process-per-site"]
-        started = playwright.chromium.launch(executable_path=path, args=args)
+        started = playwright.chromium.launch(executable_path=path, args=FOR_TESTS)
         yield started
         started.close()
 

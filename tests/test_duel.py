@@ -1,10 +1,13 @@
 """The memory duel: its figures are what the models do, its sentences are made of the figures."""
 
+import csv
+
 import numpy as np
 import pytest
 import torch
 
 from rnnviz import Run, load_corpus, load_run
+from rnnviz._paths import RESULTS
 from rnnviz.analysis import duel
 from rnnviz.analysis.duel import Duel
 from rnnviz.data.made import FILLERS, SYMBOLS
@@ -158,10 +161,29 @@ def test_a_distance_of_the_address_becomes_the_nearest_that_was_trained():
 def test_the_twist_opens_with_its_two_figures_and_its_figures_in_a_sentence():
     app = opened("", duel_twist=True)
     assert is_fine(app)
-    (said,) = [m.value for m in app.markdown if "could not have learned" in m.value]
+    (said,) = [m.value for m in app.markdown if "gap to learn from" in m.value]
     tanh = load_run(model_name(SHORT, "RNN_TANH"))
     assert f"{duel.right(tanh, 100):.4f}" in said
     assert f"{10.0 ** duel.gradient_share(tanh, 100):.0e}" in said
+    assert "Trained over 100 letters alone, 0 of 3 tanh RNNs learned it" in said
+
+
+@pytest.mark.parametrize(("distance", "usual"), [(20, True), (20, False), (60, True)])
+def test_home_says_in_how_many_trainings_a_distance_was_learned(distance, usual):
+    with RESULTS.open() as file:
+        rows = [row for row in csv.DictReader(file) if f"recall:{distance} " in row["command"]]
+    app = opened("", duel_distance=distance, duel_pytorch_bias=not usual)
+    (said,) = [c.value for c in app.caption if "so many learned" in c.value]
+    for kind, name in NAMES.items():
+        is_plain = kind.startswith("RNN")
+        ran = [
+            float(row["accuracy"]) >= 0.99
+            for row in rows
+            if f"--rnn-type {kind} " in row["command"]
+            and (is_plain or ("--forget-bias" in row["command"]) == usual)
+        ]
+        assert len(ran) == (5 if distance < 30 else 3)
+        assert f"{name} {sum(ran)} of {len(ran)}" in said
 
 
 def test_a_link_keeps_the_letter_and_the_distance():

@@ -44,6 +44,11 @@ def test_every_distance_has_its_models_and_every_model_its_row():
     assert {result.model for result in SHIPPED} == NAMES
     rows = read_results()
     assert len({(row.model, row.seed) for row in rows}) == len(rows)
+    for name in NAMES:
+        commands = {row.seed: row.command for row in rows if row.model == name}
+        is_long = any(f"recall:{delay} " in commands[0] for delay in (30, 60, 100))
+        assert set(commands) == set(range(3 if is_long else 5))
+        assert all(f"--seed {seed} " in command for seed, command in commands.items())
 
 
 @pytest.mark.parametrize("result", SHIPPED, ids=lambda result: result.model)

@@ -18,7 +18,15 @@ from rnnviz.figures import duel as figures
 from rnnviz.figures.style import cell_name
 from rnnviz.nn.cell_types import RNN_TYPES
 from rnnviz.runs.info import RunError
-from rnnviz.runs.recall_group import DELAYS, SHORT, bias_of, half_life
+from rnnviz.runs.recall_group import (
+    DELAYS,
+    SHORT,
+    bias_of,
+    half_life,
+    model_name,
+    read_results,
+    seeds_that_learned,
+)
 
 USUAL_LETTER, USUAL_DISTANCE = "C", 30
 
@@ -84,6 +92,7 @@ def _show() -> None:
     page.chart(figures.learned(learned, now, GUESSING, dark), state.DUEL_LEARNED, right)
     names = {kind: cell_name(kind) for kind in RNN_TYPES}
     st.markdown(f"**{duel.verdict(results, names)}** {_about_bias()}")
+    st.caption(_over_seeds(now, usual_bias))
 
 
 def _controls() -> None:
@@ -128,6 +137,19 @@ def duels(usual_bias: bool) -> list[Duel]:
     ]
 
 
+def _over_seeds(distance: int, usual_bias: bool) -> str:
+    """Whether what one model shows is luck: in how many trainings a distance was learned."""
+    counts = (f"{cell_name(kind)} {_seeds(distance, kind, usual_bias)}" for kind in RNN_TYPES)
+    return (
+        "Each point is one training. Trained again from other random weights, so many learned "
+        f"{distance} letters: {', '.join(counts)}."
+    )
+
+
+def _seeds(distance: int, kind: str, usual_bias: bool = True) -> str:
+    return seeds_that_learned(read_results(), model_name(distance, kind, usual_bias))
+
+
 def _about_bias() -> str:
     distance = st.session_state[state.DUEL_DISTANCE]
     bias = 0 if st.session_state[state.DUEL_PYTORCH_BIAS] else bias_of(distance)
@@ -160,5 +182,6 @@ def _show_twist() -> None:
         f"**The {cell_name(plain)} that learned over 1 to 10 letters gives the right one over "
         f"{last} with probability {right[plain][last]:.4f}: it holds.** But only {left[plain]:.0e} "
         f"of its gradient at the cue reaches the letter ({cell_name(gated)}: {left[gated]:.0e}). "
-        "It could not have learned to hold across a gap that its gradient does not cross."
+        f"Trained over {last} letters alone, {_seeds(last, plain)} {cell_name(plain)}s learned it: "
+        "hardly any gradient crosses that gap to learn from."
     )

@@ -11,7 +11,15 @@ from streamlit.column_config import NumberColumn
 
 from rnnviz.app import navigation, page, sidebar, state
 from rnnviz.nn.cell_types import RNN_TYPES
-from rnnviz.runs.recall_group import DELAYS, MEASURED_AT, SHORT, Result, model_name, read_results
+from rnnviz.runs.recall_group import (
+    DELAYS,
+    MEASURED_AT,
+    SHORT,
+    Result,
+    model_name,
+    read_results,
+    seeds_that_learned,
+)
 
 CHOICES = (SHORT, *map(str, DELAYS))
 
@@ -32,10 +40,9 @@ def show() -> None:
 
 
 def _row(result: Result, results: Sequence[Result]) -> dict[str, Any]:
-    seeds = [other.has_learned for other in results if other.model == result.model]
     return {
         "Model": result.model,
         "Own": result.accuracy,
         **{f"At {delay}": value for delay, value in result.at.items()},
-        "Seeds that learned": f"{sum(seeds)} of {len(seeds)}",
+        "Seeds that learned": seeds_that_learned(results, result.model),
     }

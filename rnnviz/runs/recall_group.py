@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +82,13 @@ def read_results(path: Path | None = None) -> list[Result]:
     """The rows of results.csv. Raises FileNotFoundError."""
     with (path or _paths.RESULTS).open(newline="", encoding="utf-8") as file:
         return [_result(row) for row in csv.DictReader(file)]
+
+
+def seeds_that_learned(results: Iterable[Result], model: str) -> str:
+    """How many trainings of a model, which differ in the seed alone, learned its own distance, as
+    "2 of 5"."""
+    seeds = [result.has_learned for result in results if result.model == model]
+    return f"{sum(seeds)} of {len(seeds)}"
 
 
 def _result(row: Mapping[str, str]) -> Result:
