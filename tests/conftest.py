@@ -165,10 +165,11 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def warm(browser) -> Iterator[BrowserContext]:
     """What pages share: the scripts of the app, fetched and compiled, a quarter of the work of
-    opening a page. One process keeps them as long as a page of the site is open, so one stays.
+    opening a page. One process keeps them as long as a page of the site is open, so one stays; the
+    process ends with the module, since it grows with each page (to a gigabyte after 200).
 
     1440x900, without animations: without a graphics card, those of Streamlit's placeholders take
     more of the processor than the app.

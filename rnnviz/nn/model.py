@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from rnnviz.nn.cell_types import CELL_TYPES, RNN_TYPES, required
 from rnnviz.nn.cells import keep_block, kind_of
 from rnnviz.nn.cpu_recurrence import GRU, RNN
+from rnnviz.nn.dropout import Dropout
 from rnnviz.nn.model_config import LARGEST, ModelConfig
 
 Hidden = Tensor | tuple[Tensor, Tensor]  # h (L,B,H), for the LSTM (h, c)
@@ -119,7 +120,7 @@ class RNNModel(LanguageModel):
         self.rnn_type = rnn_type
         self.tie_weights = tie_weights
         self.embedding = nn.Embedding(vocab_size, embedding_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.rnn = make_rnn(rnn_type, embedding_size, hidden_size, num_hidden_layers, dropout)
         self.forget_bias = None if forget_bias is None else float(forget_bias)
         if self.forget_bias is not None:

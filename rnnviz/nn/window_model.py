@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from rnnviz.nn.dropout import Dropout
 from rnnviz.nn.model import Hidden, LanguageModel
 
 
@@ -31,7 +32,7 @@ class WindowModel(LanguageModel):
             raise ValueError(f"a window must be at least 1 token, not {window}")
         self.window = window
         self.embedding = nn.Embedding(vocab_size, embedding_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.hidden_layer = nn.Linear(window * embedding_size, hidden_size)
         self.projection = nn.Linear(hidden_size, vocab_size)
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)

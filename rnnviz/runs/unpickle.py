@@ -49,6 +49,7 @@ MODULES |= {"torch.nn.parallel.data_parallel.DataParallel"}
 MODULES |= {"model.RNNModel", "__main__.RNNModel"}  # of word_language_model
 MODULES |= {"rnnviz.nn.model.RNNModel", "rnnviz.model.RNNModel"}  # ours, and where it was before
 MODULES |= {"rnnviz.nn.cpu_recurrence.GRU", "rnnviz.nn.cpu_recurrence.RNN"}
+MODULES |= {"rnnviz.nn.dropout.Dropout"}
 BUILTINS = ("set", "frozenset", "list", "dict", "tuple", "int", "float", "str", "bool", "complex")
 BUILTINS += ("bytes", "object", "long", "unicode")
 PLAIN = {f"{module}.{name}" for module in ("builtins", "__builtin__") for name in BUILTINS}

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 T = TypeVar("T")
 ENDED = "rnnviz/ended"  # key in the store shared by all ranks: rank 0 has printed everything
-PATIENCE = timedelta(seconds=10)  # how long a rank that failed waits for rank 0 to report it
+PATIENCE = timedelta(seconds=60)  # how long a rank that failed waits for rank 0 to report it
 
 
 def rank() -> int:
