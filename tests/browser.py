@@ -31,12 +31,12 @@ LAUNCH_ARGS = [
     f"--js-flags={READ_ONCE}",
     *(["--no-sandbox"] if IS_ROOT else []),  # Chromium refuses to run as root with one
 ]
-# For pages that are left soon: they share a process and the scripts that are compiled in it. Those
-# are not read ahead nor optimised, both of which take other cores from the tests beside.
+# For pages that are left soon: they share a process and the scripts that are compiled in it, which
+# need not be read ahead on another core. The last --js-flags counts.
 FOR_TESTS = [
     *LAUNCH_ARGS,
     "--process-per-site",
-    f"--js-flags={READ_ONCE} --no-script-streaming --no-opt --no-maglev",  # the last one counts
+    f"--js-flags={READ_ONCE} --no-script-streaming",
 ]
 
 
