@@ -13,7 +13,7 @@ class Dropout(nn.Dropout):
     share a random number of 64 bits, so that p is rounded to a multiple of 1/65,536."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """As torch's: any shape, and the same."""
+        """x of any shape -> the same shape."""
         dropped = round(self.p * LEVELS)
         if self.training and input.is_cpu and 0 < dropped < LEVELS:
             return _drop(input, dropped)
@@ -21,7 +21,8 @@ class Dropout(nn.Dropout):
 
 
 def _drop(x: Tensor, dropped: int) -> Tensor:
-    """Each value is zero with a probability of dropped / LEVELS, and else the larger by that."""
+    """Each value becomes 0 with probability dropped / LEVELS, else it is divided by the probability
+    of being kept, so that its mean stays."""
     count = x.numel()
     bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
     kept = bits.view(torch.int16)[:count].view(x.shape) >= dropped - LEVELS // 2
