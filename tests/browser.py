@@ -20,23 +20,15 @@ NAMES = [
 ]
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
-# Where a stack of calls is noted, V8 would read each script once more, a fifth of a page's time
-READ_ONCE = "--no-enable-lazy-source-positions"
 LAUNCH_ARGS = [
     "--no-first-run",
     "--disable-quic",
     "--disable-sync",
     "--disable-background-networking",
     "--disable-component-update",
-    f"--js-flags={READ_ONCE}",
+    # Where a stack of calls is noted, V8 would read each script once more, a fifth of a page's time
+    "--js-flags=--no-enable-lazy-source-positions",
     *(["--no-sandbox"] if IS_ROOT else []),  # Chromium refuses to run as root with one
-]
-# For pages that are left soon: they share a process and the scripts that are compiled in it, which
-# need not be read ahead on another core. The last --js-flags counts.
-FOR_TESTS = [
-    *LAUNCH_ARGS,
-    "--process-per-site",
-    f"--js-flags={READ_ONCE} --no-script-streaming",
 ]
 
 

@@ -28,7 +28,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.browser import FOR_TESTS, find_browser
+from tests.browser import LAUNCH_ARGS, find_browser
 
 ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile(
@@ -160,27 +160,26 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.fail("no browser: run `make browser`")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=FOR_TESTS)
+        started = playwright.chromium.launch(executable_path=path, args=LAUNCH_ARGS)
         yield started
         started.close()
 
 
-@pytest.fixture(scope="module")
-def warm(browser) -> Iterator[BrowserContext]:
-    """What pages share: the scripts of the app, fetched and compiled, a quarter of the work of
-    opening a page. One process keeps them as long as a page of the site is open, so one stays; the
-    process ends with the module, since it grows with each page (to a gigabyte after 200).
-
-    1440x900, without animations: without a graphics card, those of Streamlit's placeholders take
-    more of the processor than the app.
-    """
+@contextmanager
+def new_context(browser: Browser) -> Iterator[BrowserContext]:
+    """1440x900, without animations: without a graphics card, those of Streamlit's placeholders take
+    more of the processor than the app."""
     size = {"width": 1440, "height": 900}
     opened = browser.new_context(viewport=size, reduced_motion="reduce")
-    keeper = opened.new_page()
-    keeper.route("**/*", lambda route: route.fulfill(body=""))
-    keeper.goto("http://127.0.0.1")
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def warm(browser) -> Iterator[BrowserContext]:
+    """What pages share: a browser keeps the scripts of the app that it has fetched and compiled."""
+    with new_context(browser) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -193,10 +192,10 @@ def page(warm) -> Iterator[Page]:
 
 
 @pytest.fixture
-def cold_page(page) -> Page:
-    """In a browser that has never been here: all is fetched."""
-    page.context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
-    return page
+def cold_page(browser) -> Iterator[Page]:
+    """In a browser that has never been here."""
+    with new_context(browser) as opened, checked_page(opened) as page:
+        yield page
 
 
 @contextmanager
