@@ -5,9 +5,8 @@ import { followRange, keepParts, keepToSend, newSending, readAnswer, sendNow } f
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
-  const end = keepParts(root, build, take, data, setStateValue);
   freePlace(root);
-  return end;
+  return keepParts(root, build, take, data, setStateValue);
 }
 
 function build(root) {

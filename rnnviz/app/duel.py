@@ -139,15 +139,13 @@ def duels(usual_bias: bool) -> list[Duel]:
 
 def _over_seeds(distance: int, usual_bias: bool) -> str:
     """Whether what one model shows is luck: in how many trainings a distance was learned."""
-    counts = (f"{cell_name(kind)} {_seeds(distance, kind, usual_bias)}" for kind in RNN_TYPES)
+    results = read_results()
+    models = {kind: model_name(distance, kind, usual_bias) for kind in RNN_TYPES}
+    counts = (f"{cell_name(kind)} {seeds_that_learned(results, models[kind])}" for kind in models)
     return (
         "Each point is one training. Trained again from other random weights, so many learned "
         f"{distance} letters: {', '.join(counts)}."
     )
-
-
-def _seeds(distance: int, kind: str, usual_bias: bool = True) -> str:
-    return seeds_that_learned(read_results(), model_name(distance, kind, usual_bias))
 
 
 def _about_bias() -> str:
@@ -178,10 +176,11 @@ def _show_twist() -> None:
     page.chart(figures.reach(shares, dark), state.DUEL_REACH, beside)
     plain, gated = PAIR
     left = {kind: 10.0 ** shares[kind][last] for kind in PAIR}
+    alone = seeds_that_learned(read_results(), model_name(last, plain))
     st.markdown(
         f"**The {cell_name(plain)} that learned over 1 to 10 letters gives the right one over "
         f"{last} with probability {right[plain][last]:.4f}: it holds.** But only {left[plain]:.0e} "
         f"of its gradient at the cue reaches the letter ({cell_name(gated)}: {left[gated]:.0e}). "
-        f"Trained over {last} letters alone, {_seeds(last, plain)} {cell_name(plain)}s learned it: "
+        f"Trained over {last} letters alone, {alone} {cell_name(plain)}s learned it: "
         "hardly any gradient crosses that gap to learn from."
     )

@@ -1,4 +1,4 @@
-"""Dropout in training on a CPU, where drawing torch's mask would take an eighth of a step."""
+"""Dropout in training on a CPU, where drawing torch's mask would take a sixth of a step."""
 
 from __future__ import annotations
 
