@@ -17,7 +17,7 @@ from torch import nn
 from rnnviz import RNN_TYPES, RNNModel
 from rnnviz._process import blocks_kept
 from rnnviz.nn.model import MODULES
-from rnnviz.training.optimizers import adamw_of
+from rnnviz.training.optimizers import AdamW
 from rnnviz.training.step import TrainStep, in_bfloat16
 
 VOCAB, EMBEDDING, HIDDEN, DROPOUT = 66, 128, 320, 0.1
@@ -56,7 +56,7 @@ def _steps(kind: str) -> Callable[[], None]:
     """STEPS steps of a training."""
     torch.manual_seed(0)
     model = RNNModel(kind, VOCAB, EMBEDDING, HIDDEN, 1, DROPOUT).train()
-    train_step = TrainStep(model, BATCH, 0.25, adamw_of(model, {}), all_count=True)
+    train_step = TrainStep(model, BATCH, 0.25, AdamW(model, {}), all_count=True)
     ids = torch.randint(VOCAB, (BATCH, LENGTH + 1))
 
     def run() -> None:

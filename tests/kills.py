@@ -33,7 +33,6 @@ NAME = "killed"
 
 def main(kills: int) -> None:
     torch.set_num_threads(1)  # a fork has one thread
-    torch.optim.AdamW([torch.zeros(1)], fused=True)  # its imports take a second
     corpus = make_corpus(Source("made", (LINE * 400, LINE * 40, LINE * 40)))
     rng, steps, left = random.Random(0), [], set()
     with tempfile.TemporaryDirectory() as name:

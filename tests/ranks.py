@@ -13,7 +13,7 @@ from subprocess import CompletedProcess
 from rnnviz.__main__ import main
 
 FORKS = get_context("forkserver")
-FORKS.set_forkserver_preload([__name__, "torch._dynamo"])  # torch.optim imports the latter
+FORKS.set_forkserver_preload([__name__, "torch._dynamo"])  # DDP imports the latter
 
 
 def prepare() -> None:

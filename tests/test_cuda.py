@@ -26,7 +26,7 @@ from rnnviz.analysis.tracing import full_float32
 from rnnviz.data.corpus import Corpus, load_corpus
 from rnnviz.data.vocab import Vocab
 from rnnviz.training.cuda_graph import WARM_UP
-from rnnviz.training.optimizers import adamw_of
+from rnnviz.training.optimizers import AdamW
 from rnnviz.training.step import TrainStep
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -144,7 +144,7 @@ def test_a_task_with_a_cue_trains():
 
 def recorded_steps(dropout, optimizer="adamw"):
     model = some_model(dropout=dropout).cuda().train()
-    adamw = adamw_of(model, {}) if optimizer == "adamw" else None
+    adamw = AdamW(model, {}) if optimizer == "adamw" else None
     return TrainStep(model, 4, 0.25, adamw, all_count=True)
 
 
@@ -153,7 +153,7 @@ def test_noise_is_new_at_each_call_of_a_graph(dropout):
     steps, ids = recorded_steps(dropout), torch.randint(V, (4, 9), device="cuda")
     losses = []
     for _ in range(WARM_UP + 20):
-        steps.forget()
+        steps.reset_hidden()
         losses.append(steps.gradients(ids[:, :-1], ids[:, 1:], 32.0).item())
         steps.update(0.0)
     assert len(set(losses[WARM_UP:])) == (20 if dropout else 1)

@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import subprocess
+import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +27,7 @@ from rnnviz.nn.loss import has_bfloat16
 from rnnviz.runs.store import load_run
 from rnnviz.training import loop as module
 from rnnviz.training import step
+from rnnviz.training.optimizers import AdamW, steps_seen
 
 V = 7
 VOCAB = Vocab(("<unk>", *"abcdef"))
@@ -168,6 +171,39 @@ def test_adamw_warms_up_and_follows_a_cosine():
     assert [r.lr for r in records] == pytest.approx(rates)
     for name, weight in by_hand.state_dict().items():
         torch.testing.assert_close(state.last[name], weight, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("rate", [float, torch.tensor])
+def test_adamw_is_torchs_and_goes_on_from_its_moments(dtype, rate):
+    ours, theirs = (some_model(layers=2).to(dtype) for _ in range(2))
+    optimizer = torch.optim.AdamW(theirs.parameters(), betas=(0.9, 0.99), fused=True)
+    adamw, rng = AdamW(ours, {}), torch.Generator().manual_seed(4)
+    for number in range(9):
+        if number == 5:
+            adamw = AdamW(ours, {name: kept.clone() for name, kept in adamw.moments.items()})
+        for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            one.grad = torch.randn(one.shape, generator=rng, dtype=dtype)
+            other.grad = one.grad.clone()
+        optimizer.param_groups[0]["lr"] = 0.1 / (number + 1)
+        optimizer.step()
+        adamw.step(rate(0.1 / (number + 1)))
+        assert steps_seen(adamw.moments) == number + 1
+        torch.testing.assert_close(ours.state_dict(), theirs.state_dict(), rtol=1e-6, atol=1e-7)
+    for name, parameter in theirs.named_parameters():
+        for key, value in optimizer.state[parameter].items():
+            torch.testing.assert_close(adamw.moments[f"{key}.{name}"], value, rtol=0, atol=1e-7)
+
+
+def test_a_training_does_without_torchs_compiler():
+    """It takes a second to import, and 70 MB."""
+    code = (
+        "import sys; from tests.test_training import *; "
+        "list(train(some_model(), some_corpus(), TrainConfig(steps=2, **SMALL))); "
+        "print('torch._dynamo' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout == "False\n", result.stderr[-500:]
 
 
 @cases(max_examples=12, deadline=None)

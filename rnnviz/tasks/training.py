@@ -14,7 +14,7 @@ from rnnviz.tasks.models import TaskModel
 from rnnviz.tasks.scores import exact
 from rnnviz.tasks.task import NEW, TRAIN, Task
 from rnnviz.training.config import TrainingError
-from rnnviz.training.optimizers import adamw_of, schedule
+from rnnviz.training.optimizers import AdamW, schedule
 
 RECORDS, SCORED = 20, 200  # records of a training; new examples of a score
 
@@ -40,19 +40,18 @@ def train(
     """Train a model in place by AdamW with warm-up and cosine decay (see `optimizers`), each batch
     made anew; `steps`: None for the recipe's. Raises TrainingError when the loss is not finite."""
     recipe, steps = task.recipe, steps or task.recipe.steps
-    optimizer = adamw_of(model, {})
+    adamw = AdamW(model, {})
     new = task.examples("record", SCORED, NEW)
     begun, losses = time.perf_counter(), []
     for step in range(steps):
         if stop():
             return
         batch = task.examples(f"{seed} {step}", recipe.batch_size, TRAIN)
-        optimizer.param_groups[0]["lr"] = recipe.lr * schedule(step, step / steps)
         loss = model.train().loss(batch)
-        optimizer.zero_grad()
+        model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-        optimizer.step()
+        adamw.step(recipe.lr * schedule(step, step / steps))
         losses.append(loss.detach())
         if (step + 1) * RECORDS // steps > step * RECORDS // steps:
             mean = float(torch.stack(losses).mean())

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-WARM_UP = 3  # eager calls, in which libraries and AdamW allocate the memory that they keep
+WARM_UP = 3  # eager calls, in which libraries allocate the memory that they keep
 
 
 class CudaGraph:

@@ -15,7 +15,7 @@ from rnnviz.nn.seed import later_seed
 from rnnviz.training import distributed
 from rnnviz.training.batches import batches_of, score_part, steps_per_epoch
 from rnnviz.training.config import StepRecord, TrainConfig, TrainingError, TrainState
-from rnnviz.training.optimizers import adamw_of, moments_of, schedule, steps_seen
+from rnnviz.training.optimizers import AdamW, schedule, steps_seen
 from rnnviz.training.record_schedule import RecordSchedule
 from rnnviz.training.step import TrainStep
 
@@ -54,7 +54,7 @@ class _Training:
         self.model, self.corpus, self.config, self.state = model, corpus, config, state
         self.batches = batches_of(corpus, config, model.device)
         self.per_epoch = steps_per_epoch(corpus, config)
-        adamw = adamw_of(model, state.moments) if config.optimizer == "adamw" else None
+        adamw = AdamW(model, state.moments) if config.optimizer == "adamw" else None
         self.adamw = adamw
         self.averaged_from = state.step - steps_seen(state.moments)  # 0 unless they began anew
         state.last = model.state_dict()
@@ -133,7 +133,7 @@ class _Training:
         self._keep_rng_and_hidden()
         state.done = progress == 1.0
         if self.adamw is not None:
-            state.moments = moments_of(self.model, self.adamw)
+            state.moments = self.adamw.moments
         state.seconds = time.perf_counter() - self.started
         return StepRecord(
             step=state.step,

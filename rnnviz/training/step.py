@@ -14,7 +14,7 @@ from rnnviz.nn.loss import has_bfloat16, total_nats
 from rnnviz.nn.model import Hidden, LanguageModel, as_hidden, cast_hidden, hidden_tensors
 from rnnviz.training import distributed
 from rnnviz.training.cuda_graph import CudaGraph
-from rnnviz.training.optimizers import sgd_step
+from rnnviz.training.optimizers import AdamW, sgd_step
 
 WIDE = 256  # of `width`, from which on bfloat16 is faster
 
@@ -64,7 +64,7 @@ class TrainStep:
         model: LanguageModel,
         batch_size: int,
         clip: float,
-        adamw: torch.optim.AdamW | None,
+        adamw: AdamW | None,
         all_count: bool,
     ) -> None:
         self.model, self.clip, self.adamw = model, clip, adamw
@@ -99,7 +99,6 @@ class TrainStep:
         if self.adamw is None:
             sgd_step(self.parameters, lr)
         else:
-            self.adamw.param_groups[0]["lr"] = lr
-            self.adamw.step()
+            self.adamw.step(lr)
         self.model.zero_grad(set_to_none=True)
         return norm
