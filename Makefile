@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c '$(RECENT)' 2>/dev/null && command -v $$p && break; done)
 BIN := .venv/bin
 STAMP := .venv/.installed
+unexport PYTHONDONTWRITEBYTECODE  # what is imported is compiled once, then: pip would compile all
 
 .PHONY: help app setup test lint browser bench screenshot assets clean
 
@@ -26,7 +27,7 @@ $(STAMP): requirements.txt
 			|| { echo "this Python cannot make a virtual environment; on Debian and Ubuntu: apt-get install $$("$(PYTHON)" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')" >&2; exit 2; }; \
 		echo "creating .venv with $(PYTHON)"; \
 		"$(PYTHON)" -m venv --clear .venv; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 browser: setup  ## find or install the browser of the tests
