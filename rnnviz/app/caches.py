@@ -2,17 +2,19 @@
 
 A run is identified by its folder and the time at which its weights changed; what is computed of
 it also by the text and the layer. torch is imported late: the first elements are drawn without.
+All that takes an `info` raises FileNotFoundError when the run is gone, RunError for a damaged one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -33,17 +35,15 @@ from rnnviz.analysis import (
     word_order,
 )
 from rnnviz.analysis import unrolled as unrolled_in_time
-from rnnviz.analysis.flattening import NextToken
 from rnnviz.analysis.gradient_decay import GradientDecay
 from rnnviz.analysis.laboratory import untrained_decay
 from rnnviz.analysis.layer_sizes import LayerSize
-from rnnviz.analysis.past import Past
 from rnnviz.analysis.past import past as past_of
 from rnnviz.analysis.preactivation import PreActivation
 from rnnviz.analysis.stretches import Held
 from rnnviz.analysis.sweeps import RunSweep
 from rnnviz.analysis.text_view import Saturation, View
-from rnnviz.analysis.time_lapse import Moment, Sample
+from rnnviz.analysis.time_lapse import Moment
 from rnnviz.analysis.unit_steps import UnitSteps, unit_steps
 from rnnviz.analysis.unrolled import Unrolled
 from rnnviz.app.state import Choice
@@ -58,6 +58,8 @@ from rnnviz.runs.names import runs_folder
 if TYPE_CHECKING:
     from rnnviz.runs.run import Run
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Pairs = tuple[tuple[str, float], ...]  # what of a unit is held, and at which values
 MAX_SWEEPS = 12  # that are kept, some megabytes each
 
@@ -94,61 +96,92 @@ def _run(path: str, changed: int) -> Run:
 
 
 def run(info: RunInfo) -> Run:
-    """A run with its model. Raises FileNotFoundError when it is gone, RunError for a damaged
-    one; so do all functions below that take an `info`."""
+    """A run with its model."""
     return _run(*stamp(info))
 
 
 def stamp(info: RunInfo) -> tuple[str, int]:
-    """Where a run is and when it changed. Raises FileNotFoundError when it is gone."""
+    """Where a run is and when it changed."""
     return str(info.folder), (info.folder / "weights.safetensors").stat().st_mtime_ns
 
 
-def key(info: RunInfo, text: str, layer: int) -> tuple[str, int, str, int]:
-    """What results are cached by: the run as it is on disk now, a text, one of its layers."""
-    return *stamp(info), text, min(layer, info.model["num_hidden_layers"] - 1)
+def of_run(
+    entries: int, keep: Callable = st.cache_resource, load: Callable[[str, int], Run] = _run
+) -> Callable[[Callable[Concatenate[Run, P], T]], Callable[Concatenate[RunInfo, P], T]]:
+    """Make of a function of a Run, and more, one of its RunInfo and the same: it waits for a free
+    core, and its last results, so many, are kept by the run as it is on disk now and by the rest.
+
+    `keep`: st.cache_data where who gets a result could change it. `load`: reads the run.
+    """
+
+    def decorate(compute: Callable[Concatenate[Run, P], T]) -> Callable:
+        @keep(max_entries=entries, show_spinner=False)
+        @functools.wraps(compute)
+        def kept(stamp: tuple[str, int], *more: P.args, **named: P.kwargs) -> T:
+            with compute_slot():
+                return compute(load(*stamp), *more, **named)
+
+        @functools.wraps(compute)
+        def of_info(info: RunInfo, *more: P.args, **named: P.kwargs) -> T:
+            return kept(stamp(info), *more, **named)
+
+        return of_info
+
+    return decorate
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _view(path: str, changed: int, text: str, layer: int) -> View:
-    with compute_slot():
-        return text_view.view(_run(path, changed), text, layer)
+def own_layer(info: RunInfo, layer: int) -> int:
+    """A layer that a run has: the one asked for, or its last."""
+    return min(layer, info.model["num_hidden_layers"] - 1)
+
+
+# What is computed of a run, and how many of its results are kept
+_view = of_run(16)(text_view.view)
+_decay_of_loss = of_run(64)(gradient_decay.decay_of_loss)
+_singular_bound = of_run(64)(gradient_decay.singular_bound)
+_influence = of_run(8)(gradient_decay.influence_log10)
+_piece_nats = of_run(256, st.cache_data)(word_order.piece_nats)
+_unrolled = of_run(16)(unrolled_in_time.unrolled)
+next_token = of_run(32)(flattening.next_token)
+written = of_run(128, st.cache_data)(flattening.written)
+loss_reach = of_run(8)(reach.loss_reach)
+log_probs = of_run(32)(token_scores.log_probs)
+past = of_run(32)(past_of)
+mean_loss = of_run(128, st.cache_data)(chain.mean_loss)
+sample = of_run(128, st.cache_data)(time_lapse.write)
 
 
 def view(info: RunInfo, text: str, layer: int) -> View:
-    return _view(*key(info, text, layer))
+    return _view(info, text, own_layer(info, layer))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _held(path: str, changed: int, text: str, layer: int) -> Held | None:
-    return stretches.held(_view(path, changed, text, layer))
+def _held(stamp: tuple[str, int], _info: RunInfo, text: str, layer: int) -> Held | None:
+    return stretches.held(_view(_info, text, layer))
 
 
 def held(info: RunInfo, choice: Choice) -> Held | None:
     """How long each unit of a layer holds, None for a cell type without a gate that keeps."""
-    return _held(*key(info, choice.text, choice.layer))
+    return _held(stamp(info), info, choice.text, own_layer(info, choice.layer))
 
 
 def pre_activation(view: View, choice: Choice, unit: int, t: int) -> PreActivation | None:
     """What a unit of a view adds up at token t, None for a cell type with gates."""
-    path, changed, text, layer = key(view.info, choice.text, choice.layer)
-    below = _view(path, changed, text, layer - 1) if layer else None
-    return preactivation.pre_activation(_run(path, changed), text, layer, view, below, unit, t)
+    info, text, layer = view.info, choice.text, own_layer(view.info, choice.layer)
+    below = _view(info, text, layer - 1) if layer else None
+    return preactivation.pre_activation(run(info), text, layer, view, below, unit, t)
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
-def _unit_steps(
-    path: str, changed: int, text: str, layer: int, unit: int, held: Pairs, start: int
-) -> UnitSteps:
-    with compute_slot():
-        return unit_steps(_run(path, changed), text, layer, unit, dict(held), start)
+@of_run(128)
+def _unit_steps(run: Run, text: str, layer: int, unit: int, held: Pairs, start: int) -> UnitSteps:
+    return unit_steps(run, text, layer, unit, dict(held), start)
 
 
 def one_unit(
     info: RunInfo, text: str, layer: int, unit: int, held: Pairs = (), start: int = 0
 ) -> UnitSteps:
     """What a unit does at each token of a text, or does when it is held."""
-    return _unit_steps(*key(info, text, layer), unit, held, start)
+    return _unit_steps(info, text, own_layer(info, layer), unit, held, start)
 
 
 def unit_steps_of(
@@ -159,11 +192,10 @@ def unit_steps_of(
     return one_unit(view.info, text, choice.layer, unit, held, start)
 
 
-@st.cache_resource(max_entries=200, show_spinner=False)
-def _saturation(path: str, changed: int, text: str, layer: int) -> Saturation:
+@of_run(200)
+def _saturation(run: Run, text: str, layer: int) -> Saturation:
     """Keeps two numbers a unit, not the gates that they are counted from."""
-    with compute_slot():
-        return text_view.saturation(text_view.view(_run(path, changed), text, layer))
+    return text_view.saturation(text_view.view(run, text, layer))
 
 
 def saturation(info: RunInfo, choice: Choice) -> Saturation:
@@ -171,7 +203,7 @@ def saturation(info: RunInfo, choice: Choice) -> Saturation:
     there is none here."""
     own = validation_text(printable(info.spec or info.corpus))
     if own:
-        return _saturation(*key(info, own, choice.layer))
+        return _saturation(info, own, own_layer(info, choice.layer))
     return text_view.saturation(view(info, choice.text, choice.layer))
 
 
@@ -184,36 +216,16 @@ def validation_text(spec: str) -> str:
     return ""
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _decay_of_loss(path: str, changed: int, text: str, layer: int, target: int) -> GradientDecay:
-    with compute_slot():
-        return gradient_decay.decay_of_loss(_run(path, changed), text, layer, target)
-
-
 def decay_of_loss(info: RunInfo, choice: Choice, target: int) -> GradientDecay:
-    return _decay_of_loss(*key(info, choice.text, choice.layer), target)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _singular_bound(
-    path: str, changed: int, text: str, layer: int, target: int
-) -> np.ndarray | None:
-    with compute_slot():
-        return gradient_decay.singular_bound(_run(path, changed), text, layer, target)
+    return _decay_of_loss(info, choice.text, own_layer(info, choice.layer), target)
 
 
 def singular_bound(info: RunInfo, choice: Choice, target: int) -> np.ndarray | None:
-    return _singular_bound(*key(info, choice.text, choice.layer), target)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _influence(path: str, changed: int, text: str, layer: int) -> np.ndarray:
-    with compute_slot():
-        return gradient_decay.influence_log10(_run(path, changed), text, layer)
+    return _singular_bound(info, choice.text, own_layer(info, choice.layer), target)
 
 
 def influence(info: RunInfo, text: str, layer: int) -> np.ndarray:
-    return _influence(*key(info, text, layer))
+    return _influence(info, text, own_layer(info, layer))
 
 
 def influences(infos: Sequence[RunInfo], text: str, layer: int) -> list[np.ndarray]:
@@ -222,126 +234,39 @@ def influences(infos: Sequence[RunInfo], text: str, layer: int) -> list[np.ndarr
         return list(pool.map(lambda info: influence(info, text, layer), infos))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _next_token(path: str, changed: int, prompt: str) -> NextToken:
-    with compute_slot():
-        return flattening.next_token(_run(path, changed), prompt)
-
-
-def next_token(info: RunInfo, prompt: str) -> NextToken:
-    return _next_token(*stamp(info), prompt)
-
-
-@st.cache_data(max_entries=128, show_spinner=False)
-def _written(path: str, changed: int, prompt: str, temperature: float, n: int, seed: int) -> str:
-    with compute_slot():
-        return flattening.written(_run(path, changed), prompt, temperature, n, seed)
-
-
-def written(info: RunInfo, prompt: str, temperature: float, n_tokens: int, seed: int) -> str:
-    return _written(*stamp(info), prompt, temperature, n_tokens, seed)
-
-
 @st.cache_data(max_entries=512, show_spinner=False)
 def layer_size(rnn_type: str, h: int) -> LayerSize:
     return layer_sizes.layer_size(rnn_type, h)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _unrolled(path: str, changed: int, text: str) -> Unrolled:
-    with compute_slot():
-        return unrolled_in_time.unrolled(_run(path, changed), text)
-
-
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _forgetting(path: str, changed: int, text: str, step: int) -> Unrolled:
-    whole = _unrolled(path, changed, text)
+def _forgetting(stamp: tuple[str, int], _info: RunInfo, text: str, step: int) -> Unrolled:
+    whole = _unrolled(_info, text)
     with compute_slot():
-        return unrolled_in_time.forgetting(_run(path, changed), text, whole, step)
+        return unrolled_in_time.forgetting(run(_info), text, whole, step)
 
 
 def unrolled(info: RunInfo, text: str, forgotten: int = 0) -> Unrolled:
     """The steps of a text; where `forgotten` is not 0, with zero states before that step."""
-    found = stamp(info)
-    return _forgetting(*found, text, forgotten) if forgotten else _unrolled(*found, text)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _loss_reach(path: str, changed: int, text: str) -> np.ndarray:
-    with compute_slot():
-        return reach.loss_reach(_run(path, changed), text)
-
-
-def loss_reach(info: RunInfo, text: str) -> np.ndarray:
-    return _loss_reach(*stamp(info), text)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _log_probs(path: str, changed: int, text: str) -> np.ndarray:
-    with compute_slot():
-        return token_scores.log_probs(_run(path, changed), text)
-
-
-def log_probs(info: RunInfo, text: str) -> np.ndarray:
-    return _log_probs(*stamp(info), text)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _past(path: str, changed: int, text: str) -> Past:
-    with compute_slot():
-        return past_of(_run(path, changed), text)
-
-
-def past(info: RunInfo, text: str) -> Past:
-    """What a run says next by how much of a text it has read. Raises ValueError."""
-    return _past(*stamp(info), text)
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _piece_nats(
-    path: str, changed: int, text: str, ends: tuple[int, ...]
-) -> list[list[tuple[str, float]]]:
-    with compute_slot():
-        return word_order.piece_nats(_run(path, changed), text, ends)
+    return _forgetting(stamp(info), info, text, forgotten) if forgotten else _unrolled(info, text)
 
 
 def piece_nats(
     info: RunInfo, pieces: word_order.Pieces, order: Sequence[int]
 ) -> list[list[tuple[str, float]]]:
     """What each token of each piece costs a run in an order, in nats."""
-    return _piece_nats(*stamp(info), pieces.text(order), tuple(pieces.ends(order)))
-
-
-@st.cache_data(max_entries=128, show_spinner=False)
-def _mean_loss(path: str, changed: int, text: str) -> float:
-    with compute_slot():
-        return chain.mean_loss(_run(path, changed), text)
-
-
-def mean_loss(info: RunInfo, text: str) -> float:
-    """Mean nats a token of a text after a line end."""
-    return _mean_loss(*stamp(info), text)
-
-
-@st.cache_data(max_entries=128, show_spinner=False)
-def _sample(path: str, changed: int, text: str, temperature: float, seed: int) -> Sample:
-    with compute_slot():
-        return time_lapse.write(_run(path, changed), text, temperature, seed)
-
-
-def sample(info: RunInfo, text: str, temperature: float, seed: int) -> Sample:
-    return _sample(*stamp(info), text, temperature, seed)
+    return _piece_nats(info, pieces.text(order), tuple(pieces.ends(order)))
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
-def _moment(path: str, changed: int, text: str, layer: int, step: int) -> Moment:
+def _moment(stamp: tuple[str, int], _info: RunInfo, text: str, layer: int, step: int) -> Moment:
     with compute_slot():
-        return time_lapse.moment(snapshots.load(read_info(path), step), text, layer)
+        return time_lapse.moment(snapshots.load(_info, step), text, layer)
 
 
 def moment(info: RunInfo, text: str, layer: int, step: int) -> Moment:
     """The run as it was after one step of its training."""
-    return _moment(*key(info, text, layer), step)
+    return _moment(stamp(info), info, text, own_layer(info, layer), step)
 
 
 @st.cache_resource

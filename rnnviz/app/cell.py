@@ -92,7 +92,8 @@ def one_cell(shown: Sequence[View], choice: Choice, order: str, first: int, dark
 
 def key(info: RunInfo, text: str, layer: int, unit: int) -> str:
     """Names a unit of a run on a text, so that it is held there alone."""
-    path, changed, text, layer = caches.key(info, text, layer)
+    path, changed = caches.stamp(info)
+    layer = caches.own_layer(info, layer)
     return f"{path} {changed} {layer} {unit} {zlib.crc32(text.encode())}"
 
 

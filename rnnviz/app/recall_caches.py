@@ -10,18 +10,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rnnviz import _paths
-from rnnviz._process import compute_slot
 from rnnviz.analysis import duel, two_products
-from rnnviz.analysis.two_products import Product
 from rnnviz.app import caches
-from rnnviz.app.caches import stamp
+from rnnviz.app.caches import of_run
 from rnnviz.runs import store
 from rnnviz.runs.info import RunInfo
 from rnnviz.runs.recall_group import model_name
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from rnnviz.runs.run import Run
 
 
@@ -38,41 +34,7 @@ def _run(path: str, changed: int) -> Run:
     return store.load_run(path)
 
 
-@st.cache_data(max_entries=500, show_spinner=False)
-def _answer(path: str, changed: int, text: str) -> np.ndarray:
-    return duel.answer(_run(path, changed), text)
-
-
-def answer(info: RunInfo, text: str) -> np.ndarray:
-    """Probabilities (8,) of the letters after a text."""
-    return _answer(*stamp(info), text)
-
-
-@st.cache_data(max_entries=1000, show_spinner=False)
-def _right(path: str, changed: int, distance: int) -> float:
-    with compute_slot():
-        return duel.right(_run(path, changed), distance)
-
-
-def right(info: RunInfo, distance: int) -> float:
-    return _right(*stamp(info), distance)
-
-
-@st.cache_data(max_entries=500, show_spinner=False)
-def _gradient_share(path: str, changed: int, distance: int) -> float:
-    with compute_slot():
-        return duel.gradient_share(_run(path, changed), distance)
-
-
-def gradient_share(info: RunInfo, distance: int) -> float:
-    return _gradient_share(*stamp(info), distance)
-
-
-@st.cache_resource(max_entries=60, show_spinner=False)
-def _product(path: str, changed: int, distance: int) -> Product:
-    with compute_slot():
-        return two_products.product(_run(path, changed), distance)
-
-
-def product(info: RunInfo, distance: int) -> Product:
-    return _product(*stamp(info), distance)
+answer = of_run(500, st.cache_data, _run)(duel.answer)
+right = of_run(1000, st.cache_data, _run)(duel.right)
+gradient_share = of_run(500, st.cache_data, _run)(duel.gradient_share)
+product = of_run(60, st.cache_resource, _run)(two_products.product)
