@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rnnviz.analysis.text_view import visible
-from rnnviz.nn import cells
 from rnnviz.nn.cell_types import CELL_TYPES
 
 if TYPE_CHECKING:
@@ -111,6 +110,8 @@ def _log10_norms(layers: list[LayerDerivatives], direct: Tensor) -> dict[str, np
     All losses go back together, one step at a time. In float64, REACH steps need no rescaling.
     """
     import torch
+
+    from rnnviz.nn import cells
 
     steps, size = direct.shape
     parts = CELL_TYPES[layers[0].kind].feeds  # h, and c where there is one

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -26,6 +25,9 @@ from rnnviz.figures.comparison import names
 from rnnviz.figures.style import cell_name
 from rnnviz.runs import snapshots
 from rnnviz.runs.info import RunError, RunInfo
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMATS = dict.fromkeys(("parameters", "tokens/s"), "localized")
 FORMATS |= {
@@ -128,6 +130,8 @@ def pick_runs(choice: Choice) -> list[RunInfo]:
 def table(infos: Sequence[RunInfo], choice: Choice) -> tuple[pd.DataFrame, list[str]]:
     """A row for each run, and sentences about those that cannot be read. The last columns are the
     settings in which the runs differ."""
+    import pandas as pd
+
     rows, problems = [], []
     differ = comparison.differences(infos)
     for i, info in enumerate(infos):

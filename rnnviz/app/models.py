@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 from streamlit.column_config import NumberColumn
 
@@ -51,6 +50,8 @@ def own_runs(known: Mapping[str, RunInfo]) -> dict[str, RunInfo]:
 
 def show_table(own: Mapping[str, RunInfo], known: Mapping[str, RunInfo]) -> None:
     """A row for each run, one's own first."""
+    import pandas as pd
+
     rows = pd.DataFrame([_row(info, name in own) for name, info in {**own, **known}.items()])
     losses = {
         name: NumberColumn(label, format=page.decimals(rows[name]))

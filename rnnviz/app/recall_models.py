@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 from streamlit.column_config import NumberColumn
 
@@ -26,6 +25,8 @@ CHOICES = (SHORT, *map(str, DELAYS))
 
 def show() -> None:
     """The table of the models that ship, and four of them to look at."""
+    import pandas as pd
+
     results = read_results()
     rows = pd.DataFrame([_row(result, results) for result in results if result.seed == 0])
     names = st.column_config.TextColumn(pinned=True, width=page.width_of(rows["Model"]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 
-import pandas as pd
 import streamlit as st
 
 from rnnviz.app import components, navigation, page, sidebar, state, training_caches
@@ -167,6 +166,8 @@ def _figures(job: Job) -> None:
 
 def _thinned(progress: Progress) -> dict:
     """Its records by field, (N,) floats each. Of many records, neighbours become one point."""
+    import pandas as pd
+
     records = pd.DataFrame([asdict(r) for r in list(progress.records)])[list(POINT_OF)]
     bins = pd.RangeIndex(len(records)) // math.ceil(len(records) / MAX_POINTS)
     points = records.astype(float).groupby(bins).agg(POINT_OF)
