@@ -68,12 +68,11 @@ def run_list(also: Collection[str] = ()) -> dict[str, RunInfo]:
     """Runs by name: those that lists show, and those of the recall group that are in `also`. A
     run.json is read again when it changed."""
     found: dict[str, RunInfo] = {}
-    for folder in (_paths.SHIPPED_RUNS, runs_folder(), _paths.RECALL_RUNS):
-        for file in sorted(folder.glob("*/run.json")):
-            if folder == _paths.RECALL_RUNS and file.parent.name not in also:
-                continue
+    group = [folder for folder in _paths.RECALL_RUNS.glob("*") if folder.name in also]
+    for folders in (_paths.SHIPPED_RUNS.glob("*"), runs_folder().glob("*"), group):
+        for folder in sorted(folders):
             try:
-                one = info(file.parent)
+                one = info(folder)
             except (RunError, OSError, UnicodeError):  # a folder's name may not be text
                 continue
             found.setdefault(one.name, one)
