@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c '$(RECENT)' 2>/dev/null && command -v $$p && break; done)
 BIN := .venv/bin
 STAMP := .venv/.installed
-unexport PYTHONDONTWRITEBYTECODE  # what is imported is compiled once, then: pip would compile all
+unexport PYTHONDONTWRITEBYTECODE  # pip compiles nothing: a module is compiled when imported
 
 .PHONY: help app setup test lint browser bench screenshot assets clean
 

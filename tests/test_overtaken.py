@@ -53,6 +53,8 @@ def test_a_server_that_was_started_again_is_followed(tmp_path, page):
     expect(connected).to_have_count(0)
     with running_server(tmp_path, port):
         connected.wait_for()
+        page.locator("[data-test-script-state=running]").wait_for()
+        page.wait_for_timeout(2000)  # it draws the page of the address, perhaps in two runs
         is_idle(page)
         page.problems.clear()  # the server was not there
         write(page, "other words")

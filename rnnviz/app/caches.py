@@ -107,10 +107,10 @@ def stamp(info: RunInfo) -> tuple[str, int]:
 def of_run(
     entries: int, keep: Callable = st.cache_resource, load: Callable[[str, int], Run] = _run
 ) -> Callable[[Callable[Concatenate[Run, P], T]], Callable[Concatenate[RunInfo, P], T]]:
-    """Make of a function of a Run, and more, one of its RunInfo and the same: it waits for a free
-    core, and its last results, so many, are kept by the run as it is on disk now and by the rest.
+    """Turn a function of a Run into one of its RunInfo; the other arguments stay. It waits for a
+    free core, and so many of its results are kept, by the run as it is on disk now and the others.
 
-    `keep`: st.cache_data where who gets a result could change it. `load`: reads the run.
+    `keep`: st.cache_data where a caller could change a result. `load`: reads the run.
     """
 
     def decorate(compute: Callable[Concatenate[Run, P], T]) -> Callable:
@@ -155,8 +155,8 @@ def view(info: RunInfo, text: str, layer: int) -> View:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _held(stamp: tuple[str, int], _info: RunInfo, text: str, layer: int) -> Held | None:
-    return stretches.held(_view(_info, text, layer))
+def _held(stamp: tuple[str, int], _one: RunInfo, text: str, layer: int) -> Held | None:
+    return stretches.held(_view(_one, text, layer))
 
 
 def held(info: RunInfo, choice: Choice) -> Held | None:
@@ -239,10 +239,10 @@ def layer_size(rnn_type: str, h: int) -> LayerSize:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _forgetting(stamp: tuple[str, int], _info: RunInfo, text: str, step: int) -> Unrolled:
-    whole = _unrolled(_info, text)
+def _forgetting(stamp: tuple[str, int], _one: RunInfo, text: str, step: int) -> Unrolled:
+    whole = _unrolled(_one, text)
     with compute_slot():
-        return unrolled_in_time.forgetting(run(_info), text, whole, step)
+        return unrolled_in_time.forgetting(run(_one), text, whole, step)
 
 
 def unrolled(info: RunInfo, text: str, forgotten: int = 0) -> Unrolled:
@@ -258,9 +258,9 @@ def piece_nats(
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
-def _moment(stamp: tuple[str, int], _info: RunInfo, text: str, layer: int, step: int) -> Moment:
+def _moment(stamp: tuple[str, int], _one: RunInfo, text: str, layer: int, step: int) -> Moment:
     with compute_slot():
-        return time_lapse.moment(snapshots.load(_info, step), text, layer)
+        return time_lapse.moment(snapshots.load(_one, step), text, layer)
 
 
 def moment(info: RunInfo, text: str, layer: int, step: int) -> Moment:
