@@ -4,6 +4,7 @@ import contextlib
 import math
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,11 +12,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, TimeoutError, expect
 
-from rnnviz import list_runs, load_run, trace_model
+from rnnviz import LayerTrace, list_runs, load_run, trace_model
 from rnnviz._paths import SHIPPED_RUNS
 from rnnviz.figures import style
 from rnnviz.runs.names import run_name
-from tests.conftest import Server, label_of, wait_until
+from tests.conftest import Server, label_of, running_server, wait_until
 
 PAGES = {
     "": "See inside a recurrent network",
@@ -55,9 +56,9 @@ def write(page: Page, text: str) -> None:
     box.press("Control+Enter")
 
 
-# One page of each kind: Home, a page with the sidebar's choice, one without a text. What makes a
-# link work is the same on all; Models and Train are the first page of the servers of other tests.
-@pytest.mark.parametrize("path", ["", "gates", "lesson"])
+# One page of each kind: Home, one without a text. What makes a link work is the same on all;
+# Context, Models and Train are the first page of the servers of other tests.
+@pytest.mark.parametrize("path", ["", "lesson"])
 def test_a_deep_link_works_on_a_fresh_server(fresh_server, page, path):
     open_page(page, f"{fresh_server.url}/{path}?runs=recall-lstm&text=Aab%3FA")
     expect(page.locator("h1")).to_have_text(PAGES[path])
@@ -82,13 +83,16 @@ def test_markup_and_emoji_in_the_text_are_text(server, page):
     assert page.locator(".root img, .root script").count() == 0
 
 
-def test_one_cursor_marks_the_token_in_every_heatmap_of_every_model(server, page):
+def test_one_cursor_marks_the_token_in_every_heatmap_whose_letters_the_legend_names(server, page):
     open_page(page, f"{server.url}/gates?text=def%20f(x)%3A")
     page.locator(".token").nth(4).hover()
     columns = page.locator(".column:not([hidden])")
     expect(columns).to_have_count(11)  # i f g o, r z n, and twice a h
     assert {c.evaluate("e => e.style.left") for c in columns.all()} == {"44.4444%"}
     expect(page.locator(".tip")).to_contain_text("token 5 of 9: f")
+    legend = page.locator(".legend").inner_text()
+    for name in ("input gate", "forget gate", "reset gate", "candidate", "pre-activation"):
+        assert legend.count(name) == 1
 
 
 def test_characters_and_words_share_the_cursor_by_their_place(server, page):
@@ -99,8 +103,9 @@ def test_characters_and_words_share_the_cursor_by_their_place(server, page):
     expect(page.locator(".words .marked")).to_have_text("function")
 
 
-def test_hover_tells_the_value_and_a_click_chooses_the_unit(server, page):
+def test_hover_tells_the_value_and_a_click_chooses_the_unit_of_other_pages_too(server, page):
     open_page(page, f"{server.url}/gates?runs=recall-lstm&text=Aabc%3FA")
+    before = int(page.get_by_label("Unit", exact=True).input_value())
     area = page.locator(".area").nth(1)
     area.hover(position={"x": 30, "y": 60})
     tip = page.locator(".tip").inner_text()
@@ -111,6 +116,12 @@ def test_hover_tells_the_value_and_a_click_chooses_the_unit(server, page):
     title = page.locator(".gtitle").filter(has_text=f"Unit {unit}, layer 1: recall-lstm")
     expect(title.first).to_be_visible()
     assert 0 <= value <= 1
+    assert unit != before
+    for name in ("Cell state", "Models", "Gates"):
+        page.get_by_role("link", name=name).first.click()
+        expect(page.locator("h1")).to_have_text(name)
+        if name != "Models":
+            expect(page.get_by_label("Unit", exact=True)).to_have_value(str(unit))
 
 
 def test_the_keyboard_reaches_and_moves_the_cursor(server, page):
@@ -144,25 +155,20 @@ def test_what_a_link_opens_is_there_on_the_next_page_at_once(server, page):
     """Without a second run of the first page, in which Streamlit would store the values."""
     open_page(page, f"{server.url}/gates?runs=recall-lstm&text=Bab%3FB")
     unit = page.get_by_label("Unit", exact=True).input_value()
-    for name, url in (("Cell state", "states"), ("Gradients", "gradients"), ("Gates", "gates")):
+    for name, url in (
+        ("Cell state", "states"),
+        ("Gradients", "gradients"),
+        ("Models", ""),  # which shows no choice, and keeps it
+        ("Gates", "gates"),
+    ):
         page.get_by_role("link", name=name).first.click()
+        if not url:
+            expect(page.locator("h1")).to_have_text(name)
+            continue
         expect(page.get_by_label("Text", exact=True)).to_have_value("Bab?B")
         page.wait_for_url(re.compile(rf"{url}\?runs=recall-lstm&text=Bab"))
         page.locator(".token").first.wait_for()
     expect(page.get_by_label("Unit", exact=True)).to_have_value(unit)
-
-
-def test_a_unit_chosen_by_a_click_is_that_of_the_next_page(server, page):
-    open_page(page, f"{server.url}/gates?runs=recall-lstm&text=Aabc%3FA")
-    before = page.get_by_label("Unit", exact=True).input_value()
-    page.locator(".area").nth(1).click(position={"x": 30, "y": 60})
-    expect(page.get_by_label("Unit", exact=True)).not_to_have_value(before)
-    unit = page.get_by_label("Unit", exact=True).input_value()
-    for name in ("Cell state", "Models", "Gates"):
-        page.get_by_role("link", name=name).first.click()
-        expect(page.locator("h1")).to_have_text(name)
-        if name != "Models":
-            expect(page.get_by_label("Unit", exact=True)).to_have_value(unit)
 
 
 def test_every_shipped_run_is_offered_with_type_and_loss(server, page):
@@ -181,17 +187,25 @@ def test_every_shipped_run_is_offered_with_type_and_loss(server, page):
             assert f"{kind} · {name} · {loss} nats" in offered
 
 
-def test_a_click_on_a_state_shows_the_arithmetic_of_that_step(server, page):
+def test_states_are_told_and_coloured_under_one_cursor_and_a_click_shows_their_arithmetic(
+    server, page
+):
     text = "Aabc?A"
     open_page(page, f"{server.url}/states?runs=recall-lstm&text={quote(text)}")
+    run = load_run("recall-lstm")
+    layer = trace_model(run.model, run.ids(text)).layers[0]
+    texts_and_heatmaps_share_one_cursor(page)
+    c_has_the_colour_of_its_tanh_and_is_told_to_three_digits(page, layer)
+    a_click_shows_the_arithmetic_of_that_step(page, layer)
+
+
+def a_click_shows_the_arithmetic_of_that_step(page: Page, layer: LayerTrace) -> None:
     page.locator(".js-plotly-plot").last.wait_for()
     heading = page.get_by_text(re.compile(r"^Unit \d+ at token \d+"))
     before = heading.inner_text()
     page.locator(".area").last.click(position={"x": 200, "y": 90})
     expect(heading).not_to_have_text(before)
     unit, token = map(int, re.findall(r"\d+", heading.inner_text())[:2])
-    run = load_run("recall-lstm")
-    layer = trace_model(run.model, run.ids(text)).layers[0]
     wanted = [states[token - 1, 0, unit].item() for states in (layer.c_out, layer.h_out)]
     wait_until(lambda: results(page) == pytest.approx(wanted, rel=6e-3))
 
@@ -206,13 +220,9 @@ def results(page: Page) -> list[float]:
     return found
 
 
-def test_c_has_the_colour_of_its_tanh_and_is_told_to_three_digits(server, page):
-    text = "Aabc?A"
-    open_page(page, f"{server.url}/states?runs=recall-lstm&text={quote(text)}")
+def c_has_the_colour_of_its_tanh_and_is_told_to_three_digits(page: Page, layer: LayerTrace) -> None:
     expect(page.locator(".scale em").first).to_have_text("tanh(c)")
     expect(page.locator("figcaption").first).to_contain_text("colour: tanh(c)")
-    run = load_run("recall-lstm")
-    layer = trace_model(run.model, run.ids(text)).layers[0]
     area, stops = page.locator(".area").first, np.array(style.scale("diverging"))
     read = "(c, at) => [...c.getContext('2d').getImageData(...at, 1, 1).data].slice(0, 3)"
     for x, y in ((0.1, 0.02), (0.4, 0.3), (0.9, 0.6)):
@@ -224,15 +234,14 @@ def test_c_has_the_colour_of_its_tanh_and_is_told_to_three_digits(server, page):
         for name, value in values.items():
             shown = re.search(rf"{name} = (\S+)", tip)[1].replace("\u2212", "-")
             assert float(shown) == pytest.approx(float(f"{value:.3g}"), rel=1e-9), name
-        at = [int(x * len(text)), int(y * 64)]
+        at = [int(x * len(layer.h[1:])), int(y * 64)]
         place = (math.tanh(values["c"]) + 1) / 2 * (len(stops) - 1)
         wanted = [np.interp(place, range(len(stops)), stops[:, k]) for k in range(3)]
         painted = page.locator(".area canvas").first.evaluate(read, at)
         assert painted == pytest.approx(wanted, abs=6)
 
 
-def test_the_coloured_text_and_the_heatmaps_share_one_cursor(server, page):
-    open_page(page, f"{server.url}/states?runs=recall-lstm&text=Aabc%3FA")
+def texts_and_heatmaps_share_one_cursor(page: Page) -> None:
     texts = page.locator("div.text")
     expect(texts).to_have_count(3)  # the last is that of the circuits, which keeps its cursor
     texts.first.locator(".token").nth(2).hover()
@@ -245,25 +254,19 @@ def test_the_coloured_text_and_the_heatmaps_share_one_cursor(server, page):
     expect(page.locator(".marked")).to_have_count(1)
 
 
-def test_what_comes_after_a_loss_is_told_as_zero_and_not_painted(server, page):
-    open_page(page, f"{server.url}/gradients?runs=python-source-gru&text=def%20f(x)%3A")
-    area = page.locator(".area")
-    box = area.bounding_box()
-    area.hover(position={"x": box["width"] - 3, "y": 3})
-    expect(page.locator(".tip")).to_contain_text("it comes later")
-    alpha = "c => c.getContext('2d').getImageData(c.width - 1, 0, 1, 1).data[3]"
-    assert page.locator(".area canvas").evaluate(alpha) == 0
-    area.hover(position={"x": 3, "y": box["height"] - 3})
-    expect(page.locator(".tip")).not_to_contain_text("it comes later")
-
-
 def test_a_row_of_the_influence_matrix_colours_the_text_and_a_click_sets_the_target(server, page):
+    """What comes after a loss is told as zero, and not painted."""
     open_page(page, f"{server.url}/gradients?runs=python-source-gru&text=def%20f(x)%3A")
     token = page.locator("div.text .token")
     assert token.first.evaluate("e => e.style.backgroundColor") == ""
     area = page.locator(".area")
-    height = area.bounding_box()["height"]
+    width, height = (area.bounding_box()[side] for side in ("width", "height"))
+    area.hover(position={"x": width - 3, "y": 3})
+    expect(page.locator(".tip")).to_contain_text("it comes later")
+    alpha = "c => c.getContext('2d').getImageData(c.width - 1, 0, 1, 1).data[3]"
+    assert page.locator(".area canvas").evaluate(alpha) == 0
     area.hover(position={"x": 5, "y": height - 3})
+    expect(page.locator(".tip")).not_to_contain_text("it comes later")
     expect(token.first).to_have_attribute("style", re.compile("background-color"))
     colours = {t.evaluate("e => e.style.backgroundColor") for t in token.all()}
     assert len(colours) > 3
@@ -273,12 +276,19 @@ def test_a_row_of_the_influence_matrix_colours_the_text_and_a_click_sets_the_tar
     expect(page.get_by_label("Target: the loss after token", exact=True)).to_have_value("2")
 
 
-def test_a_model_is_taken_along_brought_back_renamed_and_deleted(fresh_server, page, tmp_path):
-    folder = fresh_server.log.parent / "runs"
-    shutil.copytree(SHIPPED_RUNS / "recall-lstm", folder / "mine")
-    open_page(page, f"{fresh_server.url}/models?runs=recall-lstm")
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory) -> Iterator[Server]:
+    """A server whose user has a run of the name `mine`."""
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        shutil.copytree(SHIPPED_RUNS / "recall-lstm", running.log.parent / "runs" / "mine")
+        yield running
+
+
+def test_a_model_is_taken_along_brought_back_renamed_and_deleted(own_server, page, tmp_path):
+    folder = own_server.log.parent / "runs"
+    open_page(page, f"{own_server.url}/models?runs=recall-lstm")
     expect(page.locator("h1")).to_have_text("Models")
-    check_first_page(fresh_server, page)
+    check_first_page(own_server, page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download as one file").click()
     file = tmp_path / download.value.suggested_filename
@@ -314,19 +324,8 @@ def test_a_model_is_taken_along_brought_back_renamed_and_deleted(fresh_server, p
     assert [path.name for path in folder.iterdir()] == ["mine"]
 
 
-def test_the_choice_and_the_address_come_back_from_models(server, page):
-    open_page(page, f"{server.url}/gates?runs=recall-lstm&text=Bab%3FB")
-    page.get_by_role("link", name="Models").first.click()
-    expect(page.locator("h1")).to_have_text("Models")
-    page.get_by_role("link", name="Cell state").first.click()
-    expect(page.locator("h1")).to_have_text("Cell state")
-    expect(page.get_by_label("Text", exact=True)).to_have_value("Bab?B")
-    page.wait_for_url(re.compile(r"states\?runs=recall-lstm&text=Bab"))
-
-
-def test_the_models_page_fits_its_width_with_all_its_parts(fresh_server, page):
-    shutil.copytree(SHIPPED_RUNS / "recall-lstm", fresh_server.log.parent / "runs" / "mine")
-    open_page(page, f"{fresh_server.url}/models")
+def test_the_models_page_fits_its_width_with_all_its_parts(own_server, page):
+    open_page(page, f"{own_server.url}/models")
     model = {"name": "m.pt", "mimeType": "", "buffer": b"no model"}
     upload(page, "A model: .safetensors, .pt, .pth, .ckpt or .bin", model)
     expect(page.get_by_role("button", name="Add to your models")).to_be_visible()

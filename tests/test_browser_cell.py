@@ -48,21 +48,23 @@ def unit_of(card: Locator) -> int:
     return int(re.search(r"unit (\d+)", card.locator(".note").inner_text())[1])
 
 
-@pytest.mark.parametrize("name", ["recall-lstm", "python-source-gru", "recall-rnn-tanh"])
-def test_steps_by_keyboard_show_the_numbers_of_the_run(server, page, name):
+def test_steps_by_keyboard_show_the_numbers_of_the_run(server, page):
     sent = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
-    card = open_circuits(page, server.url, name).first
+    names = ["recall-lstm", "python-source-gru", "recall-rnn-tanh"]
+    cards = open_circuits(page, server.url, *names)
     assert sent
-    run = load_run(SHIPPED_RUNS / name)
-    layer, unit = trace_model(run.model, run.ids(TEXT)).layers[0], unit_of(card)
-    arrays = layer.gates | layer.states_out
-    lines = [line.get_attribute("data-defines") for line in card.locator(".equation").all()]
+    page.wait_for_timeout(500)
     sent.clear()
-    for token in (1, 4, 11):
-        go_to(page, card, token)
-        wanted = [arrays[line][token - 1, 0, unit].item() for line in lines]
-        assert results(card) == pytest.approx(wanted, rel=6e-3)
+    for name, card in zip(names, cards.all(), strict=True):
+        run = load_run(SHIPPED_RUNS / name)
+        layer, unit = trace_model(run.model, run.ids(TEXT)).layers[0], unit_of(card)
+        arrays = layer.gates | layer.states_out
+        lines = [line.get_attribute("data-defines") for line in card.locator(".equation").all()]
+        for token in (1, 4, 11):
+            go_to(page, card, token)
+            wanted = [arrays[line][token - 1, 0, unit].item() for line in lines]
+            assert results(card) == pytest.approx(wanted, rel=6e-3)
     assert not sent
 
 

@@ -15,6 +15,7 @@ ONE_SCREEN = {"width": 1440, "height": 900}, {"width": 1920, "height": 1080}
 FIGURE = ".st-key-lesson_figure :is(.main-svg, .net, .canvas, .sums, .stage)"
 AT_THE_EDGE = 30  # steps of the gain from its usual value: a ReLU RNN neither loses nor explodes
 MOST_INTERACTIONS = 25  # of the first seven stops
+SENT = 300  # milliseconds after the last key of several, in which a slider waits for another one
 FOCUSED = """() => {
   let focused = document.activeElement;
   while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
@@ -108,9 +109,10 @@ def walk(page: Page, moves: dict[int, list[tuple[str, ...]]]) -> int:
         shows(page, number)
         goals = page.locator(".st-key-lesson_check")
         for control in of_stop:
-            is_idle(page)
             before = goals.inner_text()
             press(page, *control)
+            page.wait_for_timeout(SENT)
+            is_idle(page)
             expect(goals).not_to_have_text(before)
             done += 1
         expect(page.locator(".st-key-lesson_point")).to_be_visible()

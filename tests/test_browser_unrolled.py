@@ -120,7 +120,7 @@ def test_nothing_is_sent_while_sliders_move(server, page):
     assert len(sent) == count
 
 
-def test_one_matrix_is_lit_in_every_copy_by_pointer_and_keyboard(server, page):
+def test_one_matrix_is_lit_in_every_copy_and_arrow_keys_move_over_losses(server, page):
     open_unrolled(page, server.url)
     copies = page.locator(".loss").count()
     page.locator("button.weight").nth(0).hover()
@@ -129,10 +129,6 @@ def test_one_matrix_is_lit_in_every_copy_by_pointer_and_keyboard(server, page):
     expect(page.locator("path.lit")).to_have_count(copies)
     assert {one.get_attribute("data-weight") for one in page.locator("path.lit").all()} == {"2"}
     page.mouse.move(0, 0)
-
-
-def test_arrow_keys_move_over_losses_and_enter_chooses_one(server, page):
-    open_unrolled(page, server.url)
     page.locator(".loss[aria-pressed=true]").focus()
     for key in ("ArrowLeft", "ArrowLeft", "Enter"):
         page.keyboard.press(key)

@@ -76,51 +76,68 @@ def cells(page: Page) -> list[dict]:
     return page.locator(".canvas").evaluate(CELLS)
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_all_that_is_shown_is_what_bptt_batchify_gives(server, page, text):
-    """Inputs are all tokens but the last, targets all but the first."""
-    open_cut(page, server.url, text, view="windows")
-    tokens = [visible(token) for token in text]
-    for rows, length in TEXTS[text]:
-        slide(page, "rows", rows)
-        slide(page, "length", length)
-        drawn(page)
-        found, shape = cells(page), page.locator(".shape").inner_text()
-        assert [cell["text"] for cell in found] == tokens
-        read = {tuple(cell["place"]): i for i, cell in enumerate(found) if cell["place"]}
-        if len(text) <= rows * length:
-            with pytest.raises(ValueError, match="too few"):
-                bptt_batchify(range(len(text) - 1), rows, length)
-            assert f"(0, {rows}, {length})" in shape
-            assert not read
-            assert {cell["kind"] for cell in found} <= {"off"}
-            assert "too few" in page.locator(".told").inner_text()
-            assert not page.locator(".pair").is_visible()
-            continue
-        places = range(len(text))
-        inputs, targets = (bptt_batchify(p, rows, length) for p in (places[:-1], places[1:]))
-        assert f"= {tuple(inputs.shape)}" in shape
-        wanted = {
-            (s, b, t): int(inputs[s, b, t])
-            for s in range(inputs.shape[0])
-            for b in range(rows)
-            for t in range(length)
-        }
-        assert read == wanted
-        count = len(inputs)
-        page.locator(".stage").focus()
-        for b in range(rows):
-            for s, (said, *shown) in enumerate(page.locator(".window input").evaluate(PAIRS)):
-                assert said == f"Window {s + 1} of {count}, row {b + 1} of {rows}. "
-                assert shown == [[tokens[i] for i in ids[s, b]] for ids in (inputs, targets)]
-            assert s == count - 1
-            page.keyboard.press("ArrowDown")
-        for _ in range(rows):
-            page.keyboard.press("ArrowUp")
+def test_all_that_is_shown_is_what_bptt_batchify_gives(server, page):
+    """Of one text after the other, typed: inputs are all tokens but the last, targets all but the
+    first."""
+    open_cut(page, server.url, view="windows")
+    for text, cuts in TEXTS.items():
+        if text != TEXT:
+            write(page, text)
+        for rows, length in cuts:
+            slide(page, "rows", rows)
+            slide(page, "length", length)
+            drawn(page)
+            shows_what_is_cut(page, text, rows, length)
         is_idle(page)
-        off = len(text) - len(set(inputs.flatten().tolist()) | set(targets.flatten().tolist()))
-        assert [cell["kind"] for cell in found].count("off") == off
-        assert f" {off} fell off" in page.locator(".told").inner_text()
+
+
+def write(page: Page, text: str) -> None:
+    field = page.get_by_label("Text, each character a token")
+    field.fill(text)
+    field.press("Enter")
+    expect(page.locator(".canvas .cell")).to_have_count(len(text))
+    is_idle(page)
+
+
+def shows_what_is_cut(page: Page, text: str, rows: int, length: int) -> None:
+    """All cells, and the pairs of each window and row, are those of `bptt_batchify`."""
+    tokens = [visible(token) for token in text]
+    found, shape = cells(page), page.locator(".shape").inner_text()
+    assert [cell["text"] for cell in found] == tokens
+    read = {tuple(cell["place"]): i for i, cell in enumerate(found) if cell["place"]}
+    if len(text) <= rows * length:
+        with pytest.raises(ValueError, match="too few"):
+            bptt_batchify(range(len(text) - 1), rows, length)
+        assert f"(0, {rows}, {length})" in shape
+        assert not read
+        assert {cell["kind"] for cell in found} <= {"off"}
+        assert "too few" in page.locator(".told").inner_text()
+        assert not page.locator(".pair").is_visible()
+        return
+    places = range(len(text))
+    inputs, targets = (bptt_batchify(p, rows, length) for p in (places[:-1], places[1:]))
+    assert f"= {tuple(inputs.shape)}" in shape
+    wanted = {
+        (s, b, t): int(inputs[s, b, t])
+        for s in range(inputs.shape[0])
+        for b in range(rows)
+        for t in range(length)
+    }
+    assert read == wanted
+    count = len(inputs)
+    page.locator(".stage").focus()
+    for b in range(rows):
+        for s, (said, *shown) in enumerate(page.locator(".window input").evaluate(PAIRS)):
+            assert said == f"Window {s + 1} of {count}, row {b + 1} of {rows}. "
+            assert shown == [[tokens[i] for i in ids[s, b]] for ids in (inputs, targets)]
+        assert s == count - 1
+        page.keyboard.press("ArrowDown")
+    for _ in range(rows):
+        page.keyboard.press("ArrowUp")
+    is_idle(page)
+    off = len(text) - len(set(inputs.flatten().tolist()) | set(targets.flatten().tolist()))
+    assert [cell["kind"] for cell in found].count("off") == off
+    assert f" {off} fell off" in page.locator(".told").inner_text()
 
 
 def test_the_same_tokens_go_from_one_line_to_rows_and_to_windows(server, page):
@@ -267,11 +284,8 @@ def test_a_window_out_of_sight_is_brought_into_view_and_a_click_chooses_one(serv
 
 def test_a_text_that_is_typed_takes_the_place_of_the_other(server, page):
     open_cut(page, server.url, view="windows", sample="3")
-    field = page.get_by_label("Text, each character a token")
-    field.fill("<i>short</i>, but mine 👍")
-    field.press("Enter")
+    write(page, "<i>short</i>, but mine 👍")
     page.wait_for_url(re.compile("line=%3Ci"))
-    expect(page.locator(".canvas .cell")).to_have_count(24)
     assert page.locator(".canvas i").count() == 0
     expect(page.locator(".which")).to_contain_text("Window 1 of 1")
     page.reload()

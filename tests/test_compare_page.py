@@ -306,8 +306,16 @@ def test_the_report_opens_without_the_app_and_the_table_is_a_csv(own_server, pag
     assert not problems
 
 
-def test_each_figure_can_be_had_as_a_file_that_opens_alone(own_server, page, tmp_path):
+def test_each_figure_can_be_had_as_a_picture_and_as_a_file_that_opens_alone(
+    own_server, page, tmp_path
+):
     open_compare(page, own_server, ["made-lstm-0", "made-gru-0"], "aabb")
+    chart = page.locator(".js-plotly-plot").first
+    chart.hover()
+    with page.expect_download() as download:
+        chart.locator("[data-title*=PNG]").click()
+    assert download.value.suggested_filename.endswith(".png")
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
     with page.expect_download() as download:
         page.get_by_text("Figures as HTML").click()
     with zipfile.ZipFile(download.value.path()) as archive:
@@ -317,16 +325,6 @@ def test_each_figure_can_be_had_as_a_file_that_opens_alone(own_server, page, tmp
     page.context.set_offline(True)
     page.goto(first.as_uri())
     expect(page.locator(".gtitle")).to_have_text("Validation loss on made")
-
-
-def test_a_figure_can_be_saved_as_a_picture(own_server, page):
-    open_compare(page, own_server, ["made-lstm-0", "made-gru-0"], "aabb")
-    chart = page.locator(".js-plotly-plot").first
-    chart.hover()
-    with page.expect_download() as download:
-        chart.locator("[data-title*=PNG]").click()
-    assert download.value.suggested_filename.endswith(".png")
-    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_slider_moves_the_time_lapse_back_and_forth(own_server, page):

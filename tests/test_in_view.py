@@ -37,13 +37,6 @@ def test_a_click_in_the_influence_matrix_goes_to_the_decay_of_that_loss(server, 
     expect(page.locator(".st-key-decay").first).to_be_in_viewport(ratio=0.9)
 
 
-def test_the_letters_of_the_legend_have_names(server, page):
-    open_page(page, f"{server.url}/gates?text=def")
-    legend = page.locator(".legend").inner_text()
-    for name in ("input gate", "forget gate", "reset gate", "candidate", "pre-activation"):
-        assert legend.count(name) == 1
-
-
 def generated(page: Page) -> list[str]:
     return page.locator(".generated").all_inner_texts()
 

@@ -75,7 +75,7 @@ def test_models_with_one_label_are_told_apart(folder, page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("names", [["gone"], ["gone", "recall-lstm"], ["gone", "<b>*x*", "gone"]])
+@pytest.mark.parametrize("names", [["gone"], ["gone", "<b>*x*", "gone", "recall-lstm"]])
 def test_a_model_that_is_not_here_is_said_and_nothing_takes_its_place(page, names):
     app = linked(page, runs=names, text=TEXT, layer="1")
     assert is_fine(app)

@@ -139,10 +139,9 @@ def test_a_page_is_still_on_a_phone_and_legible_in_both_themes(server, cold_page
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_drawn_without_moving_and_fits_both_widths_and_themes(
-    server, cold_page, path, tmp_path
+    server, page, path, tmp_path
 ):
     """Another theme and width are what a person does to an open page."""
-    page = cold_page
     page.add_init_script(SHIFTS)
     page.emulate_media(color_scheme="light")
     open_page(page, f"{server.url}/{path}")

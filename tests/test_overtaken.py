@@ -7,7 +7,7 @@ from urllib.parse import quote
 from playwright.sync_api import expect
 
 from tests.conftest import free_port, running_server
-from tests.test_browser import open_page, write
+from tests.test_browser import check_first_page, open_page, write
 from tests.test_browser_context import RUN, TEXT, open_context, words
 from tests.test_browser_lesson import is_idle
 
@@ -46,6 +46,7 @@ def test_a_server_that_was_started_again_is_followed(tmp_path, page):
     port, slider = free_port(), page.locator(".st-key-past input")
     with running_server(tmp_path, port) as server:
         open_context(page, server.url)
+        check_first_page(server, page)
         slider.press("ArrowLeft")
         page.wait_for_url(re.compile("from="))
         is_idle(page)

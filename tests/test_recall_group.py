@@ -3,14 +3,13 @@
 import hashlib
 import math
 import shlex
-import subprocess
-import sys
 
 import pytest
 from playwright.sync_api import expect
 
 from rnnviz import RNN_TYPES, list_runs, load_corpus, load_run
-from rnnviz._paths import RECALL_RUNS, ROOT, SHIPPED_RUNS
+from rnnviz.__main__ import main
+from rnnviz._paths import RECALL_RUNS, SHIPPED_RUNS
 from rnnviz.cli.parser import build_parser
 from rnnviz.runs.recall_group import (
     DELAYS,
@@ -85,8 +84,9 @@ def test_a_row_trained_again_comes_to_the_same_verdict(name, tmp_path):
     """The first learns, the second does not."""
     (row,) = (result for result in SHIPPED if result.model == name)
     assert row.has_learned == (name == "recall-5-rnn-relu")
-    command = [sys.executable, *shlex.split(row.command)[1:], "--out", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    python, _, package, *arguments = shlex.split(row.command)
+    assert (python, package) == ("python", "rnnviz")
+    assert main([*arguments, "--out", str(tmp_path)]) == 0
     (info,) = list_runs([tmp_path])
     assert (info.accuracy >= 0.99) == row.has_learned
 
