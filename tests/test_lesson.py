@@ -52,7 +52,7 @@ from rnnviz.app.lesson.stops import STOPS
 from rnnviz.app.shapes import Example
 from rnnviz.app.terms import TERMS
 from rnnviz.figures.chain_message import Line
-from rnnviz.runs.recall_group import SHORT, model_name
+from rnnviz.runs.recall_group import DELAYS, SHORT, model_name
 from rnnviz.runs.run import Run
 from rnnviz.tasks.catalog import TASKS
 from rnnviz.tasks.models import build
@@ -245,6 +245,18 @@ def test_a_link_restores_the_controls_of_its_stop():
         app = linked(PAGE, stop=str(number), **parameters)
         assert is_fine(app)
         assert dict(app.query_params) == {"stop": str(number)} | parameters
+
+
+def test_what_was_learned_over_a_distance_is_shown_once_it_was_looked_at():
+    """Before that a person predicts it."""
+    app = linked(PAGE, stop="1")
+    for looked_at, between in ((20, (20, 20)), (60, (20, 60)), (30, (20, 60)), (5, (5, 60))):
+        app.select_slider(key="lesson_distance").set_value(looked_at).run()
+        lines = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+        assert len(lines) == len(RNN_TYPES)
+        for line in lines:
+            shown = [d for d, p in zip(DELAYS, line["y"], strict=True) if p is not None]
+            assert shown == [d for d in DELAYS if between[0] <= d <= between[1]]
 
 
 @pytest.mark.parametrize("value", ["nan", "-1", "hot", "7", "1e300"])

@@ -165,5 +165,11 @@ def pick_task(now: Shown) -> None:
         required=True,
         format_func=lambda name: TASKS[name].title,
         label_visibility="collapsed",
-        on_change=lambda: choose(TASKS[st.session_state[state.SHAPE_TASKS]]),
+        on_change=_choose_picked,
     )
+
+
+def _choose_picked() -> None:
+    name = st.session_state[state.SHAPE_TASKS]
+    if name is not None:  # the browser drops a choice that is no longer offered
+        choose(TASKS[name])

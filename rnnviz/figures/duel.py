@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -41,10 +42,22 @@ def answers(
     return _figure(data, "The answer after the cue", x_axis, PROBABILITY, **_guessing(guessing))
 
 
-def learned(right: ByDistance, now: int, guessing: float, dark: bool) -> Figure:
+def learned(
+    right: ByDistance,
+    now: int,
+    guessing: float,
+    dark: bool,
+    between: tuple[float, float] = (0, math.inf),
+) -> Figure:
     """Mean probability of the right letter against the distance that a model was trained at. `now`:
-    the distance chosen."""
+    the distance chosen. Points are drawn between the two distances of `between`, on an axis of all
+    of them."""
     distances = _distances(right)
+    near, far = between
+    seen = {
+        kind: {distance: p if near <= distance <= far else None for distance, p in of.items()}
+        for kind, of in right.items()
+    }
     place = distances.index(now)
     band: dict[str, Any] = {
         "type": "line",
@@ -53,7 +66,7 @@ def learned(right: ByDistance, now: int, guessing: float, dark: bool) -> Figure:
     band |= {"xref": "x", "x0": place, "x1": place, "yref": "y domain", "y0": 0, "y1": 1}
     layout = _guessing(guessing)
     return _figure(
-        _lines(right, distances, dark),
+        _lines(seen, distances, dark),
         "Who learned it, over which distance",
         _x_axis(distances, "letters between, in training and here"),
         PROBABILITY,
@@ -117,7 +130,9 @@ def _distances(values: ByDistance) -> list[int]:
     return sorted({distance for of in values.values() for distance in of})
 
 
-def _lines(right: ByDistance, distances: Sequence[int], dark: bool) -> list[dict[str, Any]]:
+def _lines(
+    right: Mapping[str, Mapping[int, float | None]], distances: Sequence[int], dark: bool
+) -> list[dict[str, Any]]:
     return [
         _line(rnn_type, [of[distance] for distance in distances], dark, "%{y:.3f}")
         for rnn_type, of in right.items()

@@ -42,8 +42,10 @@ class Seen:
 def draw(dark: bool, check: Check) -> None:
     learned = {one.rnn_type: one.right for one in duel.duels(usual_bias=True)}
     distance = st.session_state[state.LESSON_DISTANCE]
-    check(Seen(distance, tuple((kind, learned[kind][distance]) for kind in RNN_TYPES)))
-    page.chart(figures.learned(learned, distance, GUESSING, dark), state.LESSON_CHART)
+    shown = check(Seen(distance, tuple((kind, learned[kind][distance]) for kind in RNN_TYPES)))
+    looked_at = [one.distance for one in shown]  # what lies beyond is for the student to predict
+    between = min(looked_at), max(looked_at)
+    page.chart(figures.learned(learned, distance, GUESSING, dark, between), state.LESSON_CHART)
     st.select_slider(
         "Distance: letters between the first one and the cue",
         DELAYS,

@@ -99,10 +99,13 @@ def _figure(number: int, stop: Stop, text: StopText, checked: DeltaGenerator) ->
         st.info(f"This figure needs {' and '.join(missing)}, which ships with rnnviz: not here.")
         return
 
-    def check(now: Hashable) -> None:
-        goals = stop.goals(_remembered(number, now))
-        lines = (f"- {REACHED if goal.is_met else OPEN} {goal.sentence}" for goal in goals)
+    def check(now: Hashable) -> Sequence[Hashable]:
+        shown = _remembered(number, now)
+        lines = (
+            f"- {REACHED if goal.is_met else OPEN} {goal.sentence}" for goal in stop.goals(shown)
+        )
         checked.markdown("\n".join(("**Check.**\n", *lines)))
+        return shown
 
     stop.draw(page.is_dark(), check)
     st.caption(text.caption)
@@ -228,4 +231,6 @@ def _label(number: int) -> str:
 
 
 def _jump() -> None:
-    _go(st.session_state[state.STEPPER])
+    number = st.session_state[state.STEPPER]
+    if number is not None:  # the browser drops a choice whose label gets its mark meanwhile
+        _go(number)

@@ -18,7 +18,7 @@ class Goal:
     is_met: bool
 
 
-Check = Callable[[Hashable], None]
+Check = Callable[[Hashable], Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Stop:
     """One screen of the lesson.
 
     `draw(dark, check)` draws the figure and its controls; before that it gives to `check` what they
-    show now, as a value that can be hashed: the numbers that are checked. `goals(seen)`: given all
-    that was shown so far, the latest last, what was to be reached. `fields`: the controls, which
-    links restore. `leave()` puts into the session what the full page shows when the stop is left
-    for it. `runs`: names of the shipped models that the figure needs.
+    show now, as a value that can be hashed: the numbers that are checked; it gets back all that was
+    shown so far, the latest last. `goals(seen)`: given all that, what was to be reached.
+    `fields`: the controls, which links restore. `leave()` puts into the session what the full page
+    shows when the stop is left for it. `runs`: names of the shipped models that the figure needs.
     """
 
     draw: Callable[[bool, Check], None]
