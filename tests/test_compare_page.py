@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from streamlit.testing.v1 import AppTest
 
 from rnnviz import RNN_TYPES, TrainConfig, _paths, list_runs, load_run
@@ -265,22 +265,46 @@ def open_compare(page: Page, server: Server, names, text: str) -> None:
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
 
 
-def test_the_report_opens_without_the_app_and_the_table_is_a_csv(own_server, page, tmp_path):
-    open_compare(page, own_server, ["made-lstm-0", "made-gru-0"], "aabb\n<img src=x>")
+def downloaded(page: Page, button: Locator, file: Path) -> str:
+    """The name that a browser gives to what this button downloads; it is put into `file`."""
     with page.expect_download() as download:
-        page.get_by_text("Table as CSV").click()
-    download.value.save_as(tmp_path / "runs.csv")
-    rows = list(csv.DictReader((tmp_path / "runs.csv").open()))
+        button.click()
+    download.value.save_as(file)
+    return download.value.suggested_filename
+
+
+def test_what_is_downloaded_opens_without_the_app(own_server, page, tmp_path):
+    """The table, a figure as a picture, each figure as a file, all as a report."""
+    open_compare(page, own_server, ["made-lstm-0", "made-gru-0"], "aabb\n<img src=x>")
+    table, picture, figures, report = (
+        tmp_path / f"runs.{e}" for e in ("csv", "png", "zip", "html")
+    )
+    downloaded(page, page.get_by_text("Table as CSV"), table)
+    rows = list(csv.DictReader(table.open()))
     assert [row["run"] for row in rows] == ["made-lstm-0", "made-gru-0"]
     assert float(rows[0]["validation, nats"]) > 0
-    with page.expect_download() as download:
-        page.get_by_text("All as one HTML report").click()
-    download.value.save_as(tmp_path / "runs.html")
+    chart = page.locator(".js-plotly-plot").first
+    chart.hover()
+    assert downloaded(page, chart.locator("[data-title*=PNG]"), picture).endswith(".png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    downloaded(page, page.get_by_text("Figures as HTML"), figures)
+    with zipfile.ZipFile(figures) as archive:
+        assert len(archive.namelist()) == 4  # two learning curves, the text, the time-lapse
+        archive.extractall(tmp_path)
+        first = tmp_path / archive.namelist()[0]
+    downloaded(page, page.get_by_text("All as one HTML report"), report)
     page.context.set_offline(True)
+    page.goto(first.as_uri())
+    expect(page.locator(".gtitle")).to_have_text("Validation loss on made")
     problems: list[str] = []
     page.on("console", lambda message: message.type == "error" and problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto((tmp_path / "runs.html").as_uri())
+    page.goto(report.as_uri())
+    the_report_is_whole(page)
+    assert not problems
+
+
+def the_report_is_whole(page: Page) -> None:
     expect(page.locator(".main-svg").first).to_be_visible()
     expect(page.locator(".plotly-graph-div .gtitle:visible")).to_have_count(4)
     expect(page.locator("td", has_text="made-gru-0").first).to_be_visible()
@@ -303,28 +327,6 @@ def test_the_report_opens_without_the_app_and_the_table_is_a_csv(own_server, pag
     expect(said).to_contain_text("After 22 steps")  # of eleven snapshots eight
     expect(page.locator("output")).to_have_text("22")
     wait_until(lambda: canvas.evaluate("e => e.toDataURL()") != last)
-    assert not problems
-
-
-def test_each_figure_can_be_had_as_a_picture_and_as_a_file_that_opens_alone(
-    own_server, page, tmp_path
-):
-    open_compare(page, own_server, ["made-lstm-0", "made-gru-0"], "aabb")
-    chart = page.locator(".js-plotly-plot").first
-    chart.hover()
-    with page.expect_download() as download:
-        chart.locator("[data-title*=PNG]").click()
-    assert download.value.suggested_filename.endswith(".png")
-    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
-    with page.expect_download() as download:
-        page.get_by_text("Figures as HTML").click()
-    with zipfile.ZipFile(download.value.path()) as archive:
-        assert len(archive.namelist()) == 4  # two learning curves, the text, the time-lapse
-        archive.extractall(tmp_path)
-        first = tmp_path / archive.namelist()[0]
-    page.context.set_offline(True)
-    page.goto(first.as_uri())
-    expect(page.locator(".gtitle")).to_have_text("Validation loss on made")
 
 
 def test_the_slider_moves_the_time_lapse_back_and_forth(own_server, page):

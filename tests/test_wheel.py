@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 from rnnviz._paths import ASSETS, LESSON, SHIPPED_RUNS
 from tests.conftest import ROOT, free_port, serving
-from tests.test_browser import open_page
+from tests.test_browser import check_first_page, open_page
 
 
 def python(*arguments: str | Path, **options) -> subprocess.CompletedProcess:
@@ -105,8 +105,10 @@ def test_the_app_opens_from_any_folder_with_its_own_settings(site, outside, page
     command = [str(site / "bin" / "rnnviz"), "app", "--port", str(port)]
     command += ["--host", "localhost", "--base-url-path", "lab"]
     with serving(command, f"http://localhost:{port}/lab", log, **outside) as server:
-        open_page(page, f"{server.url}/")
+        open_page(page, f"{server.url}/?runs=recall-lstm&text=Aab%3FA")
         expect(page.locator("h1")).to_have_text("See inside a recurrent network")
+        expect(page.get_by_label("Text", exact=True)).to_have_value("Aab?A")
+        check_first_page(server, page)
         expect(page.get_by_test_id("stAppDeployButton")).to_have_count(0)
         icon = "fetch(document.querySelector('link[rel*=icon]').href).then(got => got.text())"
         assert page.evaluate(icon) == (ASSETS / "icon.svg").read_text()
