@@ -232,7 +232,7 @@ def c_has_the_colour_of_its_tanh_and_is_told_to_three_digits(page: Page, layer: 
         for name, value in values.items():
             shown = re.search(rf"{name} = (\S+)", tip)[1].replace("\u2212", "-")
             assert float(shown) == pytest.approx(float(f"{value:.3g}"), rel=1e-9), name
-        at = [int(x * len(layer.h[1:])), int(y * 64)]
+        at = [int(x * len(layer.h_out)), int(y * 64)]
         place = (math.tanh(values["c"]) + 1) / 2 * (len(stops) - 1)
         wanted = [np.interp(place, range(len(stops)), stops[:, k]) for k in range(3)]
         painted = page.locator(".area canvas").first.evaluate(read, at)

@@ -74,8 +74,7 @@ def _pick_model(shown: Sequence[View], names: Sequence[str]) -> View:
             required=True,
             format_func=lambda run: labels[run],
         )
-    chosen = session[state.UNROLLED_RUN]  # None: the browser drops one whose label has changed
-    return shown[runs.index(chosen) if chosen in runs else 0]
+    return shown[runs.index(session[state.UNROLLED_RUN])]
 
 
 def _steps(view: View) -> int:
