@@ -1,6 +1,7 @@
 """What only a real browser shows."""
 
 import contextlib
+import json
 import math
 import re
 import shutil
@@ -320,6 +321,25 @@ def test_a_model_is_taken_along_brought_back_renamed_and_deleted(own_server, pag
     page.get_by_role("button", name="Delete other").click()
     expect(chosen).to_have_value("mine")
     assert [path.name for path in folder.iterdir()] == ["mine"]
+
+
+def test_a_model_whose_loss_changes_while_it_is_looked_at_stays_chosen(own_server, page):
+    """As that of a training does. Once the page is opened again its label says so."""
+    trained = own_server.log.parent / "runs" / "trained"
+    shutil.copytree(SHIPPED_RUNS / "recall-lstm", trained)
+    fields = json.loads((trained / "run.json").read_text())
+    open_page(page, f"{own_server.url}/gates?runs=trained&runs=recall-rnn-tanh&text=Aab%3FA")
+    tags = page.locator("[data-testid=stSidebar] [data-tag]")
+    for loss, text in ((0.5, "Ba?B"), (0.4, "Caa?C"), (0.3, "Daaa?D")):
+        (trained / "run.json").write_text(json.dumps(fields | {"valid_loss": loss}))
+        write(page, text)
+        page.wait_for_url(re.compile(rf"runs=trained&runs=recall-rnn-tanh&text={text[:-2]}"))
+        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        expect(tags).to_have_count(2)
+    page.reload()
+    expect(tags.first).to_contain_text("0.300")
+    expect(tags).to_have_count(2)
+    shutil.rmtree(trained)
 
 
 def test_the_models_page_fits_its_width_with_all_its_parts(own_server, page):

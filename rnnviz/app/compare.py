@@ -19,7 +19,7 @@ from rnnviz.analysis.token_scores import SameText
 from rnnviz.app import caches, page, state, texts
 from rnnviz.app.address import Field, any_name, is_open, number, one_of
 from rnnviz.app.state import KEEP, Choice
-from rnnviz.app.values import give
+from rnnviz.app.values import give, kept_labels
 from rnnviz.figures import sample_text
 from rnnviz.figures.comparison import names
 from rnnviz.figures.style import cell_name
@@ -115,7 +115,7 @@ def pick_runs(choice: Choice) -> list[RunInfo]:
     known = caches.run_list([*chosen, *usual])
     there = [name for name in dict.fromkeys(chosen) if name in known]
     give(state.COMPARED, there if there or not chosen else usual)
-    labels = page.labels(known.values())
+    labels = kept_labels(state.COMPARED, page.labels(known.values()))
     st.multiselect(
         "Runs compared",
         page.by_corpus(known),

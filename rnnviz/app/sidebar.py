@@ -13,7 +13,7 @@ from rnnviz.app import address, caches, components, page, presets, state, texts
 from rnnviz.app.address import MAX_RUNS, Field
 from rnnviz.app.navigation import MODELS, Page
 from rnnviz.app.state import KEEP, Choice
-from rnnviz.app.values import give
+from rnnviz.app.values import give, kept_labels
 from rnnviz.data.builtin import EXAMPLES
 from rnnviz.runs.info import RunError, RunInfo
 
@@ -110,7 +110,7 @@ def _say_missing() -> None:
 
 def _pick_models(known: Mapping[str, RunInfo]) -> None:
     """The list of models. There is always room for one more: it takes the last one's place."""
-    session, labels = st.session_state, page.labels(known.values())
+    session, labels = st.session_state, kept_labels(state.RUNS, page.labels(known.values()))
     st.multiselect(
         "Models shown",
         page.by_corpus(known),

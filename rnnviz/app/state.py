@@ -109,6 +109,7 @@ ALL_LINES = "all_lines"
 # Sidebar
 CLOSE_SIDEBAR = "close_sidebar"
 RUNS = "runs"
+LABELS = "labels"  # of lists of runs, by key of the list, since the page was opened
 MISSING = "missing"  # names of models that a link has and that are not here
 SWAPPED = "swapped"  # a sentence: which model made way for which
 PRESET = "preset"

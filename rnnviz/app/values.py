@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from rnnviz.app import state
@@ -24,3 +26,16 @@ def give(key: str, value: object, is_new: bool = False) -> None:
     session = st.session_state
     if is_new or is_opening() or key not in session or session[key] != value:
         session[key] = value
+
+
+def kept_labels(key: str, labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels of a widget's options, by option. One that was drawn stays until the page is
+    opened again, though that of a run in training has another loss by now: the browser tells what
+    is chosen by its label, and a choice whose label is gone would be lost."""
+    session = st.session_state
+    drawn = {} if is_opening() else session.get(state.LABELS, {}).get(key, {})
+    kept = {option: drawn.get(option, label) for option, label in labels.items()}
+    if len(set(kept.values())) < len(kept):
+        kept = dict(labels)
+    session[state.LABELS] = session.get(state.LABELS, {}) | {key: kept}
+    return kept
