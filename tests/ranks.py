@@ -4,7 +4,6 @@ What a training imports takes a process five seconds, and tests start two that t
 and again.
 """
 
-import atexit
 import os
 import sys
 from multiprocessing import forkserver, get_context
@@ -54,7 +53,4 @@ def _run(arguments: list[str], environment: dict[str, str], folder: Path, number
     for descriptor, stream in ((1, "out"), (2, "err")):
         file = os.open(_file(number, stream), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, descriptor)
-    try:
-        sys.exit(main(arguments))
-    finally:
-        atexit._run_exitfuncs()  # a process that was forked ends without them
+    sys.exit(main(arguments))
