@@ -92,7 +92,7 @@ def test_gates_of_models_of_different_kinds(names):
 @pytest.mark.parametrize("info", list_runs([_paths.SHIPPED_RUNS]), ids=lambda info: info.name)
 def test_pages_hold_for_every_shipped_run_and_length(page, info):
     words = " ".join(["the", "if", "(", "x", ")"] * 100) if info.vocab.level == "word" else ""
-    for tokens in (1, 2, 500):
+    for tokens in (1, 2, 50, 500):
         text = (words or "def f(x):\n    return [x]\n" * 30)[:tokens]
         if words:
             text = " ".join(words.split()[:tokens])

@@ -32,9 +32,6 @@ PAGES = {
     "compare": "Compare",
     "models": "Models",
 }
-OTHERS = ("lesson", "models", "sampling", "shapes", "train")
-TEXT_PAGES = [page for page in PAGES if page not in OTHERS]
-CHART = "canvas, .text, .js-plotly-plot"
 READY = (
     ".token, .generated, .st-key-lesson_figure .main-svg, .st-key-shape_bars .main-svg, "
     "[data-testid=stDataFrame] canvas, [data-testid=stTable]"
@@ -66,11 +63,11 @@ def test_a_deep_link_works_on_a_fresh_server(fresh_server, page):
     check_first_page(fresh_server, page)
 
 
-def check_first_page(fresh_server: Server, page: Page) -> None:
+def check_first_page(server: Server, page: Page) -> None:
     """A page that a server has shown first is there, with the links of the app."""
     expect(page.get_by_role("link", name="Gates").first).to_be_visible()
     assert "Page not found" not in page.content()
-    assert "Traceback" not in fresh_server.log.read_text()
+    assert "Traceback" not in server.log.read_text()
 
 
 def test_markup_and_emoji_in_the_text_are_text(server, page):

@@ -46,6 +46,8 @@ def test_a_server_that_was_started_again_is_followed(tmp_path, page):
     port, slider = free_port(), page.locator(".st-key-past input")
     with running_server(tmp_path, port) as server:
         open_context(page, server.url)
+        expect(page.locator("h1")).to_have_text("Context")
+        expect(page.get_by_label("Text", exact=True)).to_have_value(TEXT)
         check_first_page(server, page)
         slider.press("ArrowLeft")
         page.wait_for_url(re.compile("from="))

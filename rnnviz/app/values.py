@@ -32,10 +32,10 @@ def kept_labels(key: str, labels: Mapping[str, str]) -> dict[str, str]:
     """The labels of a widget's options, by option. One that was drawn stays until the page is
     opened again, though that of a run in training has another loss by now: the browser tells what
     is chosen by its label, and a choice whose label is gone would be lost."""
-    session = st.session_state
-    drawn = {} if is_opening() else session.get(state.LABELS, {}).get(key, {})
+    of_lists = st.session_state.setdefault(state.LABELS, {})
+    drawn = {} if is_opening() else of_lists.get(key, {})
     kept = {option: drawn.get(option, label) for option, label in labels.items()}
-    if len(set(kept.values())) < len(kept):
+    if len(set(kept.values())) < len(kept):  # two would have one label
         kept = dict(labels)
-    session[state.LABELS] = session.get(state.LABELS, {}) | {key: kept}
+    of_lists[key] = kept
     return kept
