@@ -30,8 +30,7 @@ def gates() -> None:
     with unit_place:
         left, right = st.columns([3, 2])
         view, unit = cursor.pick_unit(shown, left, right)
-        one_unit(view, unit)
-    with whole:
+    with whole:  # first: the first figure of a server waits for plotly and pandas
         order = cursor.pick_order()
         first = cursor.pick_first_token(shown)
         message = heatmap_views.gate_message(shown, order, first, dark)
@@ -41,6 +40,8 @@ def gates() -> None:
             "in PyTorch; some papers swap it). The order of units comes from f (LSTM), z (GRU) "
             "or a (RNN) over the whole text."
         )
+    with unit_place:
+        one_unit(view, unit)
 
 
 def one_unit(view: text_view.View, unit: int) -> None:

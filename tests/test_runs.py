@@ -517,13 +517,14 @@ def test_what_takes_long_to_import_is_not_before_it_is_needed(imports):
     assert result.stdout == "{'rnnviz'}\n", result.stderr[-500:]
 
 
-def test_a_component_is_drawn_without_pandas():
-    """Streamlit imports it to look at data, unless that is bytes or a list."""
+def test_the_heatmaps_of_gates_wait_for_no_figure():
+    """Half a second of plotly, and as long of pandas, on a server's first page. Streamlit imports
+    pandas to look at data, too, unless that is bytes or a list."""
     code = (
-        "import sys; from streamlit.testing.v1 import AppTest; AppTest.from_string("
-        "\"from rnnviz.app import components; components.tell('a', [1, 2])\", "
-        "default_timeout=60).run(); "
-        "print('pandas' in sys.modules)"
+        "import sys; from rnnviz.app import components; components._heatmaps = lambda **_: "
+        "print({'pandas', 'plotly.graph_objs._figure', 'torch'} & {*sys.modules}); "
+        "from streamlit.testing.v1 import AppTest; "
+        "AppTest.from_file('pages/gates.py', default_timeout=60).run()"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.stdout == "False\n", result.stderr[-500:]
+    assert result.stdout == "{'torch'}\n", result.stderr[-500:]
