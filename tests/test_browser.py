@@ -132,6 +132,13 @@ def test_the_keyboard_reaches_and_moves_the_cursor(server, page):
     assert unit != page.get_by_label("Unit", exact=True).input_value()
     page.keyboard.press("Enter")
     expect(page.get_by_label("Unit", exact=True)).to_have_value(unit)
+    write(page, "")  # the heatmaps are gone, and with them the browser's note of what was chosen
+    page.get_by_text("The text is empty").wait_for()
+    write(page, "Aab?A")
+    page.locator(".token").nth(2).click()
+    write(page, "Aab?")
+    expect(page.locator(".token")).to_have_count(4)
+    assert "Traceback" not in server.log.read_text()
 
 
 def test_the_choice_follows_over_pages_and_back(server, page):

@@ -124,22 +124,27 @@ def _draw_heatmaps(
     on_token: Callable[[int], None],
 ) -> None:
     """`on_cell(model, row, place)` and `on_token(place)`: one was chosen."""
-    session = st.session_state
-
-    def cell() -> None:
-        on_cell(*session[key]["unit"])
-
-    def token() -> None:
-        if session[key]["token"] is not None:
-            on_token(session[key]["token"])
-
     _heatmaps(
         key=key,
         data=message,
         height=heatmap_height.height(message),
-        on_unit_change=cell,
-        on_token_change=token,
+        on_unit_change=_taken(key, "unit", lambda chosen: on_cell(*chosen)),
+        on_token_change=_taken(key, "token", on_token),
     )
+
+
+def _taken(key: str, name: str, take: Callable[[Any], None]) -> Callable[[], None]:
+    """What is called when a value that a component keeps has changed: `take(value)`.
+
+    A component that was gone for a while knows nothing of what was chosen in it before. Streamlit
+    takes that for a change to no value once anything else is chosen in it: it is none.
+    """
+
+    def changed() -> None:
+        if (value := st.session_state[key].get(name)) is not None:
+            take(value)
+
+    return changed
 
 
 def cell(
@@ -154,18 +159,16 @@ def cell(
     `on_hold(key, start, pairs)`: of the cell with this key, these gates and states are to be held
     from a token (from 0) on; none for no pairs. `on_unit(model, unit)`: a unit was chosen.
     """
-    session, key = st.session_state, state.CELL
 
-    def held() -> None:
-        asked = session[key]["held"]
+    def held(asked: dict) -> None:
         on_hold(asked["key"], asked["start"], [(of, value) for of, value in asked["pairs"]])
 
     _cell(
-        key=key,
+        key=state.CELL,
         data=message,
         height=height,
-        on_held_change=held,
-        on_unit_change=lambda: on_unit(*session[key]["unit"]),
+        on_held_change=_taken(state.CELL, "held", held),
+        on_unit_change=_taken(state.CELL, "unit", lambda chosen: on_unit(*chosen)),
     )
     tell("held", answers)
 
@@ -331,8 +334,8 @@ def _answer(
     sends, by the value's name."""
     session = st.session_state
 
-    def received(name: str) -> None:
-        value, session[state.received(key)] = session[key][name]
+    def received(name: str, sent: list) -> None:
+        value, session[state.received(key)] = sent
         on_value[name](value)
 
     of_session = session.setdefault(state.SESSION, random.getrandbits(32))
@@ -340,5 +343,5 @@ def _answer(
         key=key,
         data=message + struct.pack("<II", of_session, session.get(state.received(key), 0)),
         height=height,
-        **{f"on_{name}_change": partial(received, name) for name in on_value},
+        **{f"on_{n}_change": _taken(key, n, partial(received, n)) for n in on_value},
     )
