@@ -92,6 +92,11 @@ def test_a_mark_stands_after_a_letter(name):
         safe_name(name)
 
 
+def test_of_a_long_name_the_sentence_has_its_beginning():
+    with pytest.raises(RunError, match=f"^'{'x' * 80}\u2026' is no name for a run"):
+        safe_name("x" * 700)
+
+
 def test_every_file_can_be_trained_on_and_imported(folder):
     for number, name in enumerate(FILES):
         file = folder.parent / f"{name}.txt"

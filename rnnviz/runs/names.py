@@ -43,8 +43,9 @@ def safe_name(name: str) -> str:
     name = composed(name)
     is_plain = name == _plain(name) and len(name) <= MAX_NAME
     if not (is_plain and re.match(r"\w", name)) or name.endswith((".", " ")):
+        shown = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}\N{HORIZONTAL ELLIPSIS}"
         raise RunError(
-            f"{name!r} is no name for a run: "
+            f"{shown!r} is no name for a run: "
             f"use up to {MAX_NAME} letters, digits, spaces, '-', '_', '.', '+'"
         )
     return name

@@ -68,7 +68,7 @@ def goals(shown: Sequence[Seen]) -> list[Goal]:
         ),
         Goal(
             "Find one that LSTM and GRU learned and neither RNN. So far, at "
-            f"{split.distance}: {split.gated:.3f} or more, the RNNs {split.plain:.3f} or less.",
+            f"{split.distance}: at least {split.gated:.3f}, the better RNN {split.plain:.3f}.",
             split.gated >= SURE > split.plain,
         ),
         Goal(
