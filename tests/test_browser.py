@@ -113,6 +113,12 @@ def test_hover_tells_the_value_and_a_click_chooses_the_unit_of_other_pages_too(s
     expect(title.first).to_be_visible()
     assert 0 <= value <= 1
     assert unit != before
+    field = page.get_by_label("Unit", exact=True)
+    field.fill(str(before))
+    field.press("Enter")
+    page.locator(".gtitle", has_text=f"Unit {before}, layer 1").wait_for()
+    area.click(position={"x": 30, "y": 60})  # the cell that was clicked last
+    expect(field).to_have_value(str(unit))
     for name in ("Cell state", "Models", "Gates"):
         page.get_by_role("link", name=name).first.click()
         expect(page.locator("h1")).to_have_text(name)

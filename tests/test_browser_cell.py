@@ -132,3 +132,9 @@ def test_what_is_held_is_in_the_address_and_a_copied_link_holds_it(server, page)
     go_to(page, card, 5)
     expect(card.locator(".is-held .held")).to_have_text(["= 1.00, held"])
     assert card.locator(".result").inner_text() == shown
+    for is_back_again in (True, False):  # what is asked for is the same both times
+        card.get_by_label("hold f").click()
+        page.wait_for_url(lambda url: "hold=" not in url)
+        if is_back_again:
+            page.go_back()
+            expect(card.locator(".held-row")).to_have_count(1)

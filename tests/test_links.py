@@ -3,13 +3,14 @@
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
 from rnnviz import RunInfo, list_runs, load_run
-from rnnviz.app import address, navigation
+from rnnviz.app import address, navigation, state
 from rnnviz.runs import store
 from rnnviz.runs.run import Run
 from tests.conftest import label_of
@@ -152,6 +153,19 @@ def test_back_to_the_first_layer_is_no_dead_end(monkeypatch):
     app.run()
     assert app.sidebar.selectbox(key="layer").value == 1
     assert dict(app.query_params) == before
+
+
+def test_a_fragment_of_a_page_that_was_left_writes_no_address(monkeypatch):
+    """A control was moved, then another page was opened, which has no address of its own yet."""
+    session, runs = {state.PAGE: "Shapes"}, []
+    monkeypatch.setattr(address.st, "session_state", session)
+    monkeypatch.setattr(address.st, "fragment", lambda body: body)
+    alone = SimpleNamespace(fragment_ids_this_run=["one"])
+    monkeypatch.setattr(address, "get_script_run_ctx", lambda: alone)
+    fragment = address.fragment(())(lambda: runs.append(session[state.PAGE]))
+    session[state.PAGE] = "Train"
+    fragment()
+    assert runs == ["Train"]
 
 
 def test_back_while_a_page_opens_completes_the_entry_that_is_shown(monkeypatch):

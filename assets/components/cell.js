@@ -21,6 +21,7 @@ import {
   readHeader,
   redraw,
   renewSignal,
+  sender,
   spokenLine,
   told,
 } from "./dom.js";
@@ -29,7 +30,7 @@ import { markToken, textBlock, tokenAt } from "./tokens.js";
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
-  return redraw(root, "[tabindex]", () => build(root, decode(data), setStateValue));
+  return redraw(root, "[tabindex]", () => build(root, decode(data), sender(setStateValue)));
 }
 
 function decode(message) {
@@ -207,12 +208,12 @@ function followPage(parts, signal) {
 // What the server computed for held units: answers of other units and texts are not ours
 function takeAnswers(parts, answers) {
   for (const each of parts.cards) {
-    takeAnswer(parts, each, answers.find(({ key }) => key === each.model.key) ?? null);
+    const answer = answers.find(({ key }) => key === each.model.key) ?? null;
+    if (each.hold.settles(answer)) takeAnswer(parts, each, answer);
   }
 }
 
 function takeAnswer(parts, each, answer) {
-  if (!each.hold.wants(answer)) return;
   each.answer = answer;
   each.lines.hold(answer);
   each.hold.take(answer);

@@ -17,12 +17,13 @@ export function holdPanel(model, ask, here) {
   result.setAttribute("role", "status");
   title.append("Hold ", ...chips(model, (of) => toggle(of)), " from token ", from, again);
   block.append(title, rows, result);
-  const state = { start: null, held: new Map(), answer: null };
+  // `rows`: what the rows say; `asked`: what was asked and has no answer yet
+  const state = { start: null, held: new Map(), answer: null, rows: asText(null), asked: null };
 
   const send = () => {
     const pairs = [...state.held].map(([of, row]) => [of, row.value()]);
     if (!pairs.length) state.start = null;
-    state.asked = JSON.stringify(pairs.length ? [state.start, pairs] : null);
+    state.rows = state.asked = asText(pairs.length ? { start: state.start, pairs } : null);
     result.textContent = "computing …";
     ask({ start: state.start, pairs });
   };
@@ -56,12 +57,15 @@ export function holdPanel(model, ask, here) {
     refresh();
     send();
   };
-  // The server's answer, or null: nothing is held
+  // What is held, or null; the browser's Back holds what no row says
   const take = (answer) => {
     state.answer = answer;
-    if (answer && !state.held.size) {
-      state.start = answer.start;
-      for (const [of, value] of answer.pairs) add(of, value);
+    if (asText(answer) !== state.rows) {
+      state.rows = asText(answer);
+      state.start = answer ? answer.start : null;
+      for (const row of state.held.values()) row.block.remove();
+      state.held.clear();
+      for (const [of, value] of answer ? answer.pairs : []) add(of, value);
     }
     refresh();
   };
@@ -72,12 +76,15 @@ export function holdPanel(model, ask, here) {
       result.replaceChildren(element("span", "muted", CIRCUITS[model.kind].hint));
     }
   };
-  // Whether an answer is to what was asked last; one that comes late is not
-  const wants = (answer) =>
-    state.asked === undefined ||
-    state.asked === JSON.stringify(answer && [answer.start, answer.pairs]);
-  return { block, toggle, take, show, wants };
+  // Whether an answer of the server is to what was asked last; one that comes late is not
+  const settles = (answer) => {
+    if (state.asked === asText(answer)) state.asked = null;
+    return state.asked === null;
+  };
+  return { block, toggle, take, show, settles };
 }
+
+const asText = (hold) => JSON.stringify(hold && [hold.start, hold.pairs]);
 
 function chips(model, onToggle) {
   return CIRCUITS[model.kind].holds.map((of) => {

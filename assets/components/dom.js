@@ -163,3 +163,7 @@ export function percentText(share) {
   if (share > 0 && share < 0.001) return "<0.1%";
   return `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
 }
+
+// Send what a person does, with its time: Streamlit takes a value that it has got before for no
+// change, and a cell is clicked again after another control has chosen another
+export const sender = (setStateValue) => (name, value) => setStateValue(name, [value, Date.now()]);

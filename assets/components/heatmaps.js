@@ -10,6 +10,7 @@ import {
   readHeader,
   redraw,
   renewSignal,
+  sender,
   told,
 } from "./dom.js";
 import { cursorOf, mark, NO_CELL, NOWHERE } from "./heatmaps_cursor.js";
@@ -18,7 +19,7 @@ import { tokenAt } from "./tokens.js";
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".root");
-  return redraw(root, "[tabindex]", () => build(root, decode(data), setStateValue));
+  return redraw(root, "[tabindex]", () => build(root, decode(data), sender(setStateValue)));
 }
 
 function decode(message) {
@@ -56,11 +57,10 @@ function choiceOf({ root, view, models }, send) {
     } else {
       const again = tokenAt(view.texts[text], root.pinned) === tokenAt(view.texts[text], place);
       root.pinned = again ? null : place;
-      send("token", root.pinned);
+      send("token", place);
     }
   };
   const unpin = () => {
-    if (root.pinned !== null) send("token", null);
     root.pinned = null;
   };
   return { select, choose, unpin };

@@ -190,14 +190,18 @@ def stop(also: Sequence[Field] = ()) -> NoReturn:
 
 def fragment(also: Sequence[Field]) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """`st.fragment`, which writes the address when the fragment runs alone. With the whole page
-    the page itself does, once, so that one press of Back undoes it."""
+    the page itself does, once, so that one press of Back undoes it. A control that was moved just
+    before another page was opened may run its fragment after that: it writes nothing there."""
+    session = st.session_state
+    its_page = session.get(state.PAGE)
 
     def wrap(body: Callable[[], None]) -> Callable[[], None]:
         @functools.wraps(body)
         def drawn() -> None:
             body()
             context = get_script_run_ctx()
-            if context is not None and context.fragment_ids_this_run:
+            is_alone = context is not None and context.fragment_ids_this_run
+            if is_alone and session.get(state.PAGE) == its_page and state.ADDRESS in session:
                 write(also)
 
         return st.fragment(drawn)

@@ -128,21 +128,23 @@ def _draw_heatmaps(
         key=key,
         data=message,
         height=heatmap_height.height(message),
-        on_unit_change=_taken(key, "unit", lambda chosen: on_cell(*chosen)),
-        on_token_change=_taken(key, "token", on_token),
+        on_unit_change=_taken(key, "unit", lambda chosen, _: on_cell(*chosen)),
+        on_token_change=_taken(key, "token", lambda place, _: on_token(place)),
     )
 
 
-def _taken(key: str, name: str, take: Callable[[Any], None]) -> Callable[[], None]:
-    """What is called when a value that a component keeps has changed: `take(value)`.
+def _taken(key: str, name: str, take: Callable[[Any, int], None]) -> Callable[[], None]:
+    """What is called when a value that a component sent has changed: `take(value, number)`. Each
+    has a number, or its time, of its own: Streamlit takes a value that it has got before for no
+    change.
 
     A component that was gone for a while knows nothing of what was chosen in it before. Streamlit
     takes that for a change to no value once anything else is chosen in it: it is none.
     """
 
     def changed() -> None:
-        if (value := st.session_state[key].get(name)) is not None:
-            take(value)
+        if (sent := st.session_state[key].get(name)) is not None:
+            take(*sent)
 
     return changed
 
@@ -160,7 +162,7 @@ def cell(
     from a token (from 0) on; none for no pairs. `on_unit(model, unit)`: a unit was chosen.
     """
 
-    def held(asked: dict) -> None:
+    def held(asked: dict, _: int) -> None:
         on_hold(asked["key"], asked["start"], [(of, value) for of, value in asked["pairs"]])
 
     _cell(
@@ -168,7 +170,7 @@ def cell(
         data=message,
         height=height,
         on_held_change=_taken(state.CELL, "held", held),
-        on_unit_change=_taken(state.CELL, "unit", lambda chosen: on_unit(*chosen)),
+        on_unit_change=_taken(state.CELL, "unit", lambda chosen, _: on_unit(*chosen)),
     )
     tell("held", answers)
 
@@ -334,8 +336,8 @@ def _answer(
     sends, by the value's name."""
     session = st.session_state
 
-    def received(name: str, sent: list) -> None:
-        value, session[state.received(key)] = sent
+    def received(name: str, value: Any, number: int) -> None:
+        session[state.received(key)] = number
         on_value[name](value)
 
     of_session = session.setdefault(state.SESSION, random.getrandbits(32))
