@@ -168,6 +168,23 @@ def test_a_fragment_of_a_page_that_was_left_writes_no_address(monkeypatch):
     assert runs == ["Train"]
 
 
+def test_a_run_that_comes_with_an_older_address_writes_its_own(monkeypatch):
+    """A slider that goes there and back at once: the second run was asked for before the browser
+    had the address of the first, and comes with that from before both."""
+    app = linked("pages/gates.py", runs=["recall-lstm"], text="Aab?A", unit="5")
+    before = dict(app.query_params)
+    app.number_input(key="unit").set_value(6).run()
+    assert app.query_params["unit"] == "6"
+    sent = []
+    monkeypatch.setattr(
+        type(address.st.query_params), "from_dict", lambda self, wanted: sent.append(wanted)
+    )
+    app.query_params.clear()
+    app.query_params.update(before)
+    app.number_input(key="unit").set_value(5).run()
+    assert [wanted["unit"] for wanted in sent] == [["5"]]
+
+
 def test_back_while_a_page_opens_completes_the_entry_that_is_shown(monkeypatch):
     """The run that opened the page was stopped before it had completed its address."""
     app = linked("pages/gates.py", runs=["recall-lstm"], text="Aab?A")

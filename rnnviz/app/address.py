@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlencode
 
@@ -85,10 +85,12 @@ def is_open(key: str, name: str) -> Field:
 @dataclass(frozen=True)
 class Written:
     """The query string of the entry of the browser's history that is shown, as it was opened or
-    gone back to, and the one that the first `write` put in its place, "" before."""
+    gone back to, the one that the first `write` put in its place, "" before, and what the last one
+    wrote."""
 
     opened: str
     completed: str = ""
+    last: dict[str, list[str]] | None = None
 
 
 def _now() -> dict[str, list[str]]:
@@ -215,20 +217,24 @@ def _put(wanted: dict[str, list[str]]) -> None:
     What a person changes on a page gets an entry of the browser's history, as Streamlit does it.
     A page that was just opened, or gone back to, has its entry already: a second one would make the
     first Back show the same page again. So the browser's address is changed there by a component.
+
+    A run that was asked for before the browser had the address of the run before it comes with an
+    older one: what was written last decides, too.
     """
     context = get_script_run_ctx()
     if context is None:
         return
-    last = st.session_state[state.ADDRESS]
-    if not last.completed:
+    written = st.session_state[state.ADDRESS]
+    if not written.completed:
         pairs = parse_qsl(context.query_string)
         kept = [(name, value) for name, value in pairs if name.lower() in EMBED]
         context.query_string = urlencode([*kept, *wanted.items()], doseq=True)
-        last = st.session_state[state.ADDRESS] = Written(last.opened, context.query_string)
-    elif _now() != wanted:
+        written = replace(written, completed=context.query_string)
+    elif _now() != wanted or written.last != wanted:
         st.query_params.from_dict(wanted)
+    st.session_state[state.ADDRESS] = replace(written, last=wanted)
     if not context.fragment_ids_this_run:  # the component is drawn with the whole page
         has_sidebar = "runs" in st.session_state[state.SHOWN]
         # In the sidebar its place moves nothing
         with st.sidebar if has_sidebar else contextlib.nullcontext():
-            components.address(last.opened, last.completed)
+            components.address(written.opened, written.completed)
