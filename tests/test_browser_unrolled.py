@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from rnnviz import gradient_flow, load_run
 from rnnviz.analysis.unrolled import forgetting, unrolled
-from tests.test_browser import open_page
+from tests.test_browser import open_page, write
 from tests.test_browser_lesson import is_idle
 
 TEXT = "def f(x):\n    return"
@@ -152,6 +152,12 @@ def test_the_products_follow_the_distance_and_the_loss(server, page):
     step = int(page.locator(".loss").nth(9).get_attribute("data-step"))
     expect(told.first).to_contain_text(f"after token {step + 1}")
     assert np.isfinite(wanted)
+    write(page, "")  # what came after it is gone from the browser, which then forgot its values
+    page.get_by_text("The text is empty").wait_for()
+    write(page, "if x:")
+    expect(page.locator(".loss")).to_have_count(4)
+    point = page.get_by_role("radio", name="Open forget gate: it keeps")
+    expect(point).to_have_attribute("aria-checked", "true")
 
 
 def test_markup_in_tokens_is_text(server, page):

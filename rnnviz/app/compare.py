@@ -228,11 +228,11 @@ def pick_lapse() -> Lapse | None:
     names = sorted(found, key=lambda name: name not in session[state.COMPARED])
     if session.get(state.LAPSE_RUN) not in found:
         session[state.LAPSE_RUN] = names[0]
-    info, steps = found[st.selectbox("Run", names, key=state.LAPSE_RUN)]
+    info, steps = found[st.selectbox("Run", names, key=state.LAPSE_RUN, **KEEP)]
     if session.get(state.LAPSE_STEP) not in steps:
         session[state.LAPSE_STEP] = steps[-1]
     if len(steps) > 1:
-        st.select_slider("Training step", steps, key=state.LAPSE_STEP)
+        st.select_slider("Training step", steps, key=state.LAPSE_STEP, **KEEP)
     return Lapse(info, steps, session[state.LAPSE_STEP])
 
 

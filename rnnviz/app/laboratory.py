@@ -76,6 +76,7 @@ def pick_preset() -> str:
         "Settings that make a point",
         list(PRESETS),
         key=state.LAB_PRESET,
+        **KEEP,
         on_change=_take,
         label_visibility="collapsed",
     )

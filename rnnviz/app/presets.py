@@ -88,6 +88,7 @@ def buttons(known: Mapping[str, RunInfo]) -> None:
         "Models and text",
         list(offered),
         key=state.HOME_PRESET,
+        **state.KEEP,
         format_func=lambda key: offered[key].label,
         on_change=_take,
         args=(offered, state.HOME_PRESET),

@@ -34,8 +34,10 @@ def _race() -> Race | None:
 def _controls() -> None:
     session = st.session_state
     distance, bias, start = st.columns([3, 3, 2], vertical_alignment="bottom")
-    distance.slider("Distance, letters", 5, 100, 30, 5, key=state.RACE_DISTANCE)
-    bias.slider("Forget bias before training", -1.0, 6.0, 4.0, 0.5, key=state.RACE_BIAS)
+    distance.slider("Distance, letters", 5, 100, 30, 5, key=state.RACE_DISTANCE, **state.KEEP)
+    bias.slider(
+        "Forget bias before training", -1.0, 6.0, 4.0, 0.5, key=state.RACE_BIAS, **state.KEEP
+    )
     now = _race()
     start.button(
         "Start the race",

@@ -1,9 +1,11 @@
 """Every key of the session, named once: those of widgets, and those of the app's own values.
 
-Streamlit drops a widget's value when a run does not draw it: when a page is left, or ends early. A
-widget whose value must survive that is drawn with `**KEEP`; its value can then be read on every
-page, also on those that do not draw it. What a run gives a widget goes through `values.give`;
-callbacks, which answer a person, assign. Values of keys that belong to no widget stay in any case.
+Streamlit drops a widget's value when a run does not draw it. When a page is left, it goes in the
+browser and here. Where a run ends early (`st.stop`), it goes in the browser alone: once the widget
+is back, it shows another value than the one that is used here. So it is drawn with `**KEEP`, but on
+pages that never end early and where each run draws it; its value can then be read on every page,
+also on those that do not draw it. What a run gives a widget goes through `values.give`; callbacks,
+which answer a person, assign. Values of keys that belong to no widget stay in any case.
 """
 
 from __future__ import annotations

@@ -72,20 +72,31 @@ def train_all() -> None:
 def _pick_conditions() -> tuple[str, str, str, str]:
     """Corpus, level of tokens, what is equal, and the unit of the budget."""
     first, second, third, fourth = st.columns(4)
-    spec = first.selectbox("Corpus", list(BUILT_IN), key=state.FOUR_CORPUS)
+    spec = first.selectbox("Corpus", list(BUILT_IN), key=state.FOUR_CORPUS, **state.KEEP)
     if spec == "recall":
         spec = train.with_delay(state.FOUR_DELAY, first)
     level = second.segmented_control(
-        "Tokens", ("char", "word"), default="char", key=state.FOUR_LEVEL, required=True
+        "Tokens",
+        ("char", "word"),
+        default="char",
+        key=state.FOUR_LEVEL,
+        **state.KEEP,
+        required=True,
     )
     equal = third.segmented_control(
-        "Equal", ("width", "parameters"), default="width", key=state.FOUR_EQUAL, required=True
+        "Equal",
+        ("width", "parameters"),
+        default="width",
+        key=state.FOUR_EQUAL,
+        **state.KEEP,
+        required=True,
     )
     budget = fourth.segmented_control(
         "Budget of each",
         ("steps", "minutes"),
         default="steps",
         key=state.FOUR_BUDGET,
+        **state.KEEP,
         required=True,
         help="Equal minutes are not equal steps: the slower cell type sees less text.",
     )
@@ -95,12 +106,18 @@ def _pick_conditions() -> tuple[str, str, str, str]:
 def _pick_sizes(budget: str) -> tuple[int, int, float]:
     """Width, seeds and the budget in its unit."""
     left, middle, right = st.columns(3)
-    width = left.number_input("Hidden units of the LSTM", 8, 1024, 128, key=state.FOUR_WIDTH)
-    seeds = middle.number_input("Seeds", 1, 5, 1, key=state.FOUR_SEEDS)
+    width = left.number_input(
+        "Hidden units of the LSTM", 8, 1024, 128, key=state.FOUR_WIDTH, **state.KEEP
+    )
+    seeds = middle.number_input("Seeds", 1, 5, 1, key=state.FOUR_SEEDS, **state.KEEP)
     if budget == "steps":
-        spent = right.number_input("Steps", 1, 1_000_000, 1_000, 500, key=state.FOUR_STEPS)
+        spent = right.number_input(
+            "Steps", 1, 1_000_000, 1_000, 500, key=state.FOUR_STEPS, **state.KEEP
+        )
     else:
-        spent = right.number_input("Minutes", 0.1, 120.0, 2.0, 0.5, key=state.FOUR_MINUTES)
+        spent = right.number_input(
+            "Minutes", 0.1, 120.0, 2.0, 0.5, key=state.FOUR_MINUTES, **state.KEEP
+        )
     return width, seeds, spent
 
 

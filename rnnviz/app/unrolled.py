@@ -71,6 +71,7 @@ def _pick_model(shown: Sequence[View], names: Sequence[str]) -> View:
             "Model",
             runs,
             key=state.UNROLLED_RUN,
+            **state.KEEP,
             required=True,
             format_func=lambda run: labels[run],
         )
