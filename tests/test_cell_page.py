@@ -60,10 +60,14 @@ def test_a_hold_that_starts_after_the_text_or_belongs_to_another_unit_is_not_the
     assert is_fine(app)
 
 
-@pytest.mark.parametrize(("of", "value"), [("h", 1e300), ("z", 3e38)])
-def test_a_value_that_a_model_cannot_take_is_said_in_one_sentence(of, value):
-    """No float32; and one that makes h overflow at the next token."""
-    app = opened("pages/states.py", runs=["python-source-gru"], text="def f(x):", unit=5)
+@pytest.mark.parametrize(
+    ("kind", "unit", "of", "value"),
+    [("gru", 5, "h", 1e300), ("gru", 5, "z", 3e38), ("rnn-relu", 259, "h", 1e38)],
+)
+def test_a_value_that_a_model_cannot_take_is_said_in_one_sentence(kind, unit, of, value):
+    """No float32; one that makes h overflow at the next token; one that leaves the next token a
+    probability of 0."""
+    app = opened("pages/states.py", runs=[f"python-source-{kind}"], text="def f(x):", unit=unit)
     key = shown(app)[0]["models"][0]["key"]
     app.session_state["held"] = {key: (0, ((of, value),))}
     assert shown(app.run())[2] == []

@@ -39,8 +39,11 @@ class UnitSteps:
 
     @property
     def is_finite(self) -> bool:
-        """Whether all numbers are finite: a state that is held at a large value may overflow."""
-        return all(bool(np.isfinite(a).all()) for a in (*self.series.values(), self.probs))
+        """Whether all numbers are finite, but log p where no token follows: a state that is held at
+        a large value may overflow, or leave the token that follows a probability of 0."""
+        is_impossible = np.isinf(self.next_log_p).any()
+        found = all(bool(np.isfinite(a).all()) for a in (*self.series.values(), self.probs))
+        return found and not is_impossible
 
     @property
     def series(self) -> dict[str, np.ndarray]:

@@ -113,7 +113,7 @@ def _held(view: View, choice: Choice, unit: int, pairs: Pairs, start: int) -> Un
     """What a held unit does. Raises ValueError for values that the model cannot take."""
     found = caches.unit_steps_of(view, choice, unit, pairs, start)
     if not found.is_finite:
-        raise ValueError("Held at this value, the states are no longer finite numbers")
+        raise ValueError("Held at this value, the states or the loss are no longer finite numbers")
     return found
 
 

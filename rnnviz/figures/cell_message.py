@@ -157,7 +157,7 @@ def _predicted(steps: UnitSteps, view: View, inside: np.ndarray) -> dict[str, An
         "likeliest": places.reshape(steps.probs[inside].shape).tolist(),
         "probs": [[float(f"{p:.6g}") for p in row] for row in steps.probs[inside]],
         "next": [
-            None if np.isnan(v) or not counted else float(v)
+            float(v) if counted and np.isfinite(v) else None
             for v, counted in zip(steps.next_log_p[inside], counts, strict=True)
         ],
     }
