@@ -17,13 +17,14 @@ export function holdPanel(model, ask, here) {
   result.setAttribute("role", "status");
   title.append("Hold ", ...chips(model, (of) => toggle(of)), " from token ", from, again);
   block.append(title, rows, result);
-  // `rows`: what the rows say; `asked`: what was asked and has no answer yet
-  const state = { start: null, held: new Map(), answer: null, rows: asText(null), asked: null };
+  // `rows`: what the rows say, sent or taken last; `isAsked`: it was sent and has no answer yet
+  const state = { start: null, held: new Map(), answer: null, rows: asText(null), isAsked: false };
 
   const send = () => {
     const pairs = [...state.held].map(([of, row]) => [of, row.value()]);
     if (!pairs.length) state.start = null;
-    state.rows = state.asked = asText(pairs.length ? { start: state.start, pairs } : null);
+    state.rows = asText(pairs.length ? { start: state.start, pairs } : null);
+    state.isAsked = true;
     result.textContent = "computing …";
     ask({ start: state.start, pairs });
   };
@@ -78,8 +79,8 @@ export function holdPanel(model, ask, here) {
   };
   // Whether an answer of the server is to what was asked last; one that comes late is not
   const settles = (answer) => {
-    if (state.asked === asText(answer)) state.asked = null;
-    return state.asked === null;
+    if (state.rows === asText(answer)) state.isAsked = false;
+    return !state.isAsked;
   };
   return { block, toggle, take, show, settles };
 }

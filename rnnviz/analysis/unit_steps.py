@@ -41,9 +41,8 @@ class UnitSteps:
     def is_finite(self) -> bool:
         """Whether all numbers are finite, but log p where no token follows: a state that is held at
         a large value may overflow, or leave the token that follows a probability of 0."""
-        is_impossible = np.isinf(self.next_log_p).any()
-        found = all(bool(np.isfinite(a).all()) for a in (*self.series.values(), self.probs))
-        return found and not is_impossible
+        all_finite = all(np.isfinite(a).all() for a in (*self.series.values(), self.probs))
+        return bool(all_finite and not np.isinf(self.next_log_p).any())
 
     @property
     def series(self) -> dict[str, np.ndarray]:
